@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "store/records.h"
+
+/* First byte: which record; the rest is its value (for a free record: key and
+ * value).  Whatever decodes must encode to the very same bytes. */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void same(const uint8_t *got, size_t got_len, const uint8_t *want,
+		 size_t want_len)
+{
+	if (got_len != want_len || memcmp(got, want, want_len) != 0)
+		abort();
+}
+
+static void area(const uint8_t *p, size_t len)
+{
+	uint8_t again[CDX_AREA_VAL_LEN];
+	struct cdx_area_info info;
+
+	if (cdx_area_info_decode(&info, p, len) < 0)
+		return;
+	cdx_area_info_encode(again, &info);
+	same(again, sizeof(again), p, len);
+}
+
+static void block(const uint8_t *p, size_t len)
+{
+	uint8_t again[CDX_BLOCK_VAL_MAX];
+	struct cdx_block_info info;
+
+	if (cdx_block_info_decode(&info, p, len) == 0)
+		same(again, cdx_block_info_encode(again, &info), p, len);
+}
+
+static void leaf(const uint8_t *p, size_t len)
+{
+	uint8_t again[CDX_LEAF_VAL_MAX];
+	struct cdx_leaf lf;
+
+	if (cdx_leaf_decode_val(&lf, p, len) == 0)
+		same(again, cdx_leaf_encode(again, &lf), p, len);
+}
+
+static void dataset(const uint8_t *p, size_t len)
+{
+	struct cdx_buf again = {0};
+	struct cdx_dataset_info info;
+	const uint8_t *manifest;
+	size_t manifest_len;
+
+	if (cdx_dataset_decode(&info, &manifest, &manifest_len, p, len) < 0)
+		return;
+	cdx_dataset_encode(&again, &info, manifest, manifest_len);
+	if (cdx_buf_ok(&again) == 0)
+		same(again.p, again.len, p, len);
+	cdx_buf_free(&again);
+}
+
+static void free_record(const uint8_t *p, size_t len)
+{
+	uint8_t key[CDX_FREE_KEY_LEN];
+	uint8_t val[8];
+	struct cdx_kv_pair pair = {.key = p, .key_len = CDX_FREE_KEY_LEN};
+	struct cdx_free f;
+
+	if (len < CDX_FREE_KEY_LEN)
+		return;
+	pair.val = p + CDX_FREE_KEY_LEN;
+	pair.val_len = len - CDX_FREE_KEY_LEN;
+	if (cdx_free_decode(&f, &pair) < 0)
+		return;
+	cdx_free_encode(key, val, &f);
+	same(key, sizeof(key), p, CDX_FREE_KEY_LEN);
+	same(val, sizeof(val), pair.val, pair.val_len);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size == 0)
+		return 0;
+	switch (data[0] % 5) {
+	case 0:
+		area(data + 1, size - 1);
+		break;
+	case 1:
+		block(data + 1, size - 1);
+		break;
+	case 2:
+		leaf(data + 1, size - 1);
+		break;
+	case 3:
+		dataset(data + 1, size - 1);
+		break;
+	case 4:
+		free_record(data + 1, size - 1);
+		break;
+	}
+	return 0;
+}
