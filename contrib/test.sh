@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+#
+# Installs what the tests need on Debian 12 or later, then runs make check and
+# make check-long (up to 45 minutes on 2 cores; --quick leaves the latter out).
+set -euo pipefail
+
+long=yes
+case ${1:-} in
+'') ;;
+--quick) long=no ;;
+*)
+	echo "usage: contrib/test.sh [--quick]" >&2
+	exit 2
+	;;
+esac
+sudo=()
+[ "$(id -u)" -eq 0 ] || sudo=(sudo)
+
+packages=(libcmocka-dev clang shellcheck acl attr borgbackup curl fio git
+	gocryptfs openssl procps psmisc python3 restic rsync sqlite3 strace tar
+	util-linux xxd xz-utils)
+# where they can be had: a peer of the benchmark
+optional=(securefs)
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+if [ ! -f build/Makefile ]; then
+	echo "test.sh: run contrib/setup.sh first" >&2
+	exit 1
+fi
+
+missing() {
+	local name
+	for name; do
+		dpkg-query -W -f '${Status}' "$name" 2>/dev/null |
+			grep -q '^install ok installed' || echo "$name"
+	done
+}
+
+apt_install() {
+	[ $# -gt 0 ] || return 0
+	"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
+		--no-install-recommends "$@"
+}
+
+printf '\n== packages\n'
+mapfile -t wanted < <(missing "${packages[@]}")
+[ ${#wanted[@]} -eq 0 ] || "${sudo[@]}" apt-get update -q
+apt_install "${wanted[@]}"
+# sanitizer and libFuzzer run times come with the version of clang
+clang=$(clang -dumpversion)
+mapfile -t wanted < <(missing "libclang-rt-${clang%%.*}-dev")
+apt_install "${wanted[@]}"
+for name in "${optional[@]}"; do
+	[ -n "$(missing "$name")" ] || continue
+	apt_install "$name" || echo "$name: not to be had here, done without"
+done
+
+cd build
+# cmocka may have come just now
+grep -q '^HAVE_CMOCKA_TRUE = *$' Makefile || ./config.status --recheck -q
+[ Makefile -nt config.status ] || ./config.status -q
+
+printf '\n== make check\n'
+make -j"$(nproc)" check
+if [ $long = yes ]; then
+	printf '\n== make check-long\n'
+	make -j"$(nproc)" check-long
+fi

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+#
+# make distcheck in a build folder of its own, CDX_COUNT times.
+set -eu
+
+. "$CDX_SRCDIR/tests/subbuild.sh"
+subbuild build-dist
+i=0
+while [ $i -lt "${CDX_COUNT:-1}" ]; do
+	make -s -j"$(nproc)" distcheck
+	i=$((i + 1))
+done
+cd .. && rm -rf build-dist

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+#
+# Builds everything once more with sanitizers and runs the unit tests, the
+# corpora and the quick mounts there, CDX_COUNT times.  The suite's name (CDX_SUITE) is asan (address
+# and undefined behaviour, leaks on) or tsan (threads).
+set -eu
+
+case ${CDX_SUITE:-asan} in
+asan) list=address,undefined ;;
+tsan) list=thread ;;
+*)
+	echo "CDX_SUITE is asan or tsan, not $CDX_SUITE" >&2
+	exit 2
+	;;
+esac
+. "$CDX_SRCDIR/tests/subbuild.sh"
+subbuild "build-${CDX_SUITE:-asan}" --enable-sanitize=$list CFLAGS='-O1 -g'
+make -s -j"$(nproc)"
+
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
+export UBSAN_OPTIONS=print_stacktrace=1
+export TSAN_OPTIONS=halt_on_error=1:suppressions=$CDX_SRCDIR/tests/tsan.supp
+i=0
+while [ $i -lt "${CDX_COUNT:-1}" ]; do
+	make check-binaries
+	i=$((i + 1))
+done
