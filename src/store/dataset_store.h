@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifndef CDX_STORE_DATASET_STORE_H
+#define CDX_STORE_DATASET_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "codec/cid.h"
+#include "dataset/manifest.h"
+#include "store/block.h"
+
+/* Who keeps a dataset from expiring; bits. */
+enum cdx_dataset_ref {
+	CDX_REF_PIN = 1,    /* the user's own pin: `dataset add` */
+	CDX_REF_VOLUME = 2, /* a sealed segment of a volume */
+};
+
+/* Record in CDX_DB_DATASET, key = digest of the manifest */
+struct cdx_dataset_info {
+	struct cdx_cid cid; /* of the manifest */
+	struct cdx_cid tree;
+	uint64_t dsid; /* leaf records; a segment's area id */
+	uint64_t area; /* segment area, 0 for loose blocks */
+	uint64_t size; /* bytes of the file */
+	uint64_t blocks;
+	uint32_t refs;	 /* enum cdx_dataset_ref bits */
+	bool is_private; /* neither announced nor served */
+	bool dropping;	 /* being removed: not found, listed or read */
+	int64_t created; /* wall seconds */
+};
+
+/* -ENOENT; CDX_E_CORRUPT */
+CDX_MUST_CHECK int cdx_dataset_info(struct cdx_store *s,
+				    const struct cdx_cid *manifest_cid,
+				    struct cdx_dataset_info *out);
+/* The manifest's exact bytes, appended */
+CDX_MUST_CHECK int cdx_dataset_manifest(struct cdx_store *s,
+					const struct cdx_cid *manifest_cid,
+					struct cdx_buf *out);
+/*
+ * Puts a dataset record (new or changed); a new one counts.  Records are read,
+ * changed and written back: hold cdx_block_lock (block.h) from the read until
+ * the batch is applied.
+ *
+ * A volume that stops using a segment puts the record without CDX_REF_VOLUME
+ * in the batch that ends the segment's own record and charge, and calls
+ * cdx_dataset_drop after that batch when no reference is left.  It sets
+ * @dropping in that put, with cdx_dataset_mark_drop, so that a crash in
+ * between is made good at the next open.
+ */
+void cdx_dataset_put(struct cdx_batch *b, const struct cdx_dataset_info *info,
+		     const void *manifest, size_t manifest_len, bool is_new);
+/* Removes the record; leaf and block records are the caller's. */
+void cdx_dataset_del(struct cdx_batch *b, const struct cdx_dataset_info *info);
+/* Has a removal finished by the next open if it is interrupted; goes into the
+ * batch that puts @info with dropping set. */
+void cdx_dataset_mark_drop(struct cdx_batch *b,
+			   const struct cdx_dataset_info *info);
+
+/* Called for every dataset; negative stops. */
+typedef int cdx_dataset_fn(void *arg, const struct cdx_dataset_info *info,
+			   const struct cdx_manifest *m);
+CDX_MUST_CHECK int cdx_dataset_list(struct cdx_store *s, cdx_dataset_fn *fn,
+				    void *arg);
+
+/**
+ * cdx_dataset_read - verified bytes of a dataset
+ *
+ * @out: @len bytes; what lies beyond the end is not read
+ *
+ * Returns the bytes read (0 at the end).  Every block is hashed.  Errors:
+ * CDX_E_HASH, -ENODATA a block is not here.
+ */
+CDX_MUST_CHECK int cdx_dataset_read(struct cdx_store *s, uint8_t *out,
+				    const struct cdx_dataset_info *info,
+				    uint64_t off, size_t len);
+
+/* ---- ingest: `dataset add` ---- */
+struct cdx_ingest;
+CDX_MUST_CHECK int cdx_ingest_new(struct cdx_ingest **out, struct cdx_store *s,
+				  const char *filename, const char *mimetype,
+				  bool is_private);
+/* Any length; blocks go to a loose area, in batches.  CDX_E_QUOTA, -ENOSPC. */
+CDX_MUST_CHECK int cdx_ingest_feed(struct cdx_ingest *in, const void *p,
+				   size_t len);
+/* Writes the manifest, pins it and commits.  A dataset that is here already is
+ * pinned again.  -ENODATA: nothing was fed. */
+CDX_MUST_CHECK int cdx_ingest_end(struct cdx_ingest *in,
+				  struct cdx_cid *manifest_cid);
+/* Ends an ingest; without cdx_ingest_end its blocks are given back. */
+void cdx_ingest_free(struct cdx_ingest *in);
+
+/**
+ * cdx_dataset_unpin - drop the user's own pin
+ *
+ * A dataset that a volume still uses stays; else its blocks are given back in
+ * bounded batches.  Returns 1 when it is gone, 0 when something else keeps it;
+ * -ENOENT no such dataset or no pin.
+ */
+CDX_MUST_CHECK int cdx_dataset_unpin(struct cdx_store *s,
+				     const struct cdx_cid *manifest_cid);
+
+/**
+ * cdx_dataset_drop - remove a dataset whose references are gone
+ *
+ * In bounded batches; an interrupted removal is finished at the next open.  A
+ * segment's file goes too (its charge is the volume's affair); loose blocks
+ * and the manifest are uncharged.  Errors: -ENOENT; -EBUSY still referenced.
+ * Blocks.  Thread: safe; not from a hook.
+ */
+CDX_MUST_CHECK int cdx_dataset_drop(struct cdx_store *s,
+				    const struct cdx_cid *manifest_cid);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifndef CDX_STORE_RECORDS_H
+#define CDX_STORE_RECORDS_H
+
+#include "base/attr.h"
+#include "base/bytes.h"
+#include "store/area_internal.h"
+#include "store/block.h"
+#include "store/dataset_store.h"
+
+/* Encodings of the records of areas, blocks, leaves, datasets and free ranges
+ * (docs/FORMATS.md "Databases").  Every value begins with a version byte;
+ * integers are big endian.  Decoders take untrusted bytes, accept the
+ * canonical form alone and return CDX_E_CORRUPT for anything else
+ * (CDX_E_VERSION for a newer version byte).  Pure, safe on any thread. */
+
+#define CDX_REC_VERSION 1u
+#define CDX_AREA_VAL_LEN 19
+#define CDX_BLOCK_VAL_MAX (6 + 16 * CDX_BLOCK_LOCS_MAX)
+#define CDX_LEAF_KEY_LEN 12
+#define CDX_LEAF_VAL_MAX (3 + 32 + 128)
+
+/* Area record.  live <= size. */
+void cdx_area_info_encode(uint8_t out[CDX_AREA_VAL_LEN],
+			  const struct cdx_area_info *info);
+CDX_MUST_CHECK int cdx_area_info_decode(struct cdx_area_info *out,
+					const void *p, size_t len);
+
+/* Block record; returns the length */
+size_t cdx_block_info_encode(uint8_t out[CDX_BLOCK_VAL_MAX],
+			     const struct cdx_block_info *info);
+CDX_MUST_CHECK int cdx_block_info_decode(struct cdx_block_info *out,
+					 const void *p, size_t len);
+
+/* Leaf record's value; returns the length */
+size_t cdx_leaf_encode(uint8_t out[CDX_LEAF_VAL_MAX],
+		       const struct cdx_leaf *leaf);
+CDX_MUST_CHECK int cdx_leaf_decode_val(struct cdx_leaf *out, const void *p,
+				       size_t len);
+
+/* Dataset record: fields, then the manifest's bytes to the end.  Appended to
+ * @out; sticky failure. */
+void cdx_dataset_encode(struct cdx_buf *out,
+			const struct cdx_dataset_info *info,
+			const void *manifest, size_t manifest_len);
+/* @manifest: returns a pointer into @p */
+CDX_MUST_CHECK int cdx_dataset_decode(struct cdx_dataset_info *out,
+				      const uint8_t **manifest,
+				      size_t *manifest_len, const void *p,
+				      size_t len);
+
+/* Free record: key (group, area, offset), value length */
+void cdx_free_encode(uint8_t key[CDX_FREE_KEY_LEN], uint8_t val[8],
+		     const struct cdx_free *f);
+CDX_MUST_CHECK int cdx_free_decode(struct cdx_free *out,
+				   const struct cdx_kv_pair *pair);
+
+#endif
