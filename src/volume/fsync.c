@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "volume/data.h"
+
+#include <errno.h>
+
+#include "base/err.h"
+
+#define STATE_AT_ONCE 256u
+
+/* Late error, told once.  Caller holds the vnode exclusively. */
+static int take_error(struct cdx_vnode *n)
+{
+	int err = n->error;
+
+	n->error = 0;
+	return err;
+}
+
+/* Brings everything of the inode into batches */
+static int sync_locked(struct cdx_volume *v, struct cdx_vnode *n)
+{
+	int rc = 0;
+
+	if (cdx_data_pages(n) * CDX_PAGE_SIZE > CDX_FSYNC_LOG_MAX)
+		rc = cdx_out_all(v, n);
+	if (rc == 0 && (n->dirty != NULL || n->attr_dirty))
+		rc = cdx_data_log_apply(v, n, false);
+	return rc;
+}
+
+int cdx_vol_fsync(struct cdx_volume *v, uint64_t ino, bool datasync)
+{
+	CDX_CLEANUP(cdx_vnode_unpinp) struct cdx_vnode_pin pin = { .v = v };
+	int err;
+	int rc;
+
+	/* size and extents are one record with the times: no use in less */
+	(void)datasync;
+	if (v->opts.readonly)
+		return 0;
+	rc = cdx_vnode_get(v, &pin.n, ino);
+	if (rc < 0)
+		return rc;
+	pthread_rwlock_wrlock(&pin.n->lock);
+	err = take_error(pin.n);
+	rc = sync_locked(v, pin.n);
+	pthread_rwlock_unlock(&pin.n->lock);
+	if (rc == 0)
+		rc = cdx_store_log_sync(v->store);
+	return cdx_data_result(rc < 0 ? rc : err);
+}
+
+int cdx_vol_error(struct cdx_volume *v, uint64_t ino)
+{
+	CDX_CLEANUP(cdx_vnode_unpinp) struct cdx_vnode_pin pin = { .v = v };
+	int rc = cdx_vnode_get(v, &pin.n, ino);
+
+	if (rc < 0)
+		return rc;
+	pthread_rwlock_wrlock(&pin.n->lock);
+	rc = take_error(pin.n);
+	pthread_rwlock_unlock(&pin.n->lock);
+	return cdx_data_result(rc);
+}
+
+/* ---- state ---- */
+
+/* Locations of up to STATE_AT_ONCE extents behind *@off; returns how many */
+static int some_locs(struct cdx_volume *v, uint64_t ino, uint64_t *off,
+		     struct cdx_loc out[STATE_AT_ONCE])
+{
+	CDX_CLEANUP(cdx_kv_iter_closep) struct cdx_kv_iter *it = NULL;
+	struct cdx_extent x;
+	int n = 0;
+	int rc = cdx_extent_iter(v, &it, ino, *off);
+
+	while (rc >= 0 && n < (int)STATE_AT_ONCE) {
+		rc = cdx_extent_next(it, &x);
+		if (rc <= 0)
+			break;
+		out[n++] = x.loc;
+		*off = x.off + x.len;
+	}
+	return rc < 0 ? rc : n;
+}
+
+static bool is_sealed(struct cdx_volume *v, const struct cdx_loc *loc)
+{
+	enum cdx_seg_state st;
+
+	if (loc->kind == CDX_LOC_ZERO)
+		return true;
+	if (loc->kind == CDX_LOC_INLINE)
+		return false;
+	st = cdx_loc_state(v, loc);
+	return st == CDX_SEG_SEALED || st == CDX_SEG_DROPPING;
+}
+
+/* Caller holds the lock */
+static int state_of(struct cdx_volume *v, const struct cdx_vnode *n,
+		    enum cdx_file_state *out)
+{
+	struct cdx_loc loc[STATE_AT_ONCE];
+	uint64_t off = 0;
+	bool any = false;
+	int rc;
+
+	if (n->dirty != NULL) {
+		*out = CDX_STATE_DIRTY;
+		return 0;
+	}
+	*out = CDX_STATE_OPEN;
+	for (;;) {
+		rc = some_locs(v, n->ino, &off, loc);
+		if (rc <= 0)
+			break;
+		for (int i = 0; i < rc; i++) {
+			if (!is_sealed(v, &loc[i]))
+				return 0;
+			any |= loc[i].kind != CDX_LOC_ZERO;
+		}
+	}
+	if (rc == 0 && any)
+		*out = CDX_STATE_SEALED;
+	return rc;
+}
+
+int cdx_vol_state(struct cdx_volume *v, uint64_t ino, enum cdx_file_state *out)
+{
+	CDX_CLEANUP(cdx_vnode_unpinp) struct cdx_vnode_pin pin = { .v = v };
+	int rc = cdx_vnode_get(v, &pin.n, ino);
+
+	if (rc < 0)
+		return rc;
+	if (!S_ISREG(pin.n->attr.mode)) {
+		*out = CDX_STATE_OPEN;
+		return 0;
+	}
+	pthread_rwlock_rdlock(&pin.n->lock);
+	rc = state_of(v, pin.n, out);
+	pthread_rwlock_unlock(&pin.n->lock);
+	return rc;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "volume/segs.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "crypto/block.h"
+
+/*
+ * What can still be written: blocks of the open segment that have no content
+ * yet, and what the free part of the share (less the reserve, one whole
+ * segment) gives when it is cut into segments.  What is promised to dirty
+ * bytes and preallocated (CDX_CNT_ZERO_BYTES) comes off.  statfs and every hold use this one sum.
+ */
+
+/* an inode with a name takes about this much of the database */
+#define INODE_BYTES 512u
+#define HOLD_TRIES 4
+
+static uint64_t usable_blocks(uint32_t cap)
+{
+	uint32_t room = cdx_seg_footer_room(cap);
+
+	return cap > room ? cap - room : 0;
+}
+
+/* Bytes of data that @bytes of the share hold: full segments, then smaller
+ * ones */
+static uint64_t data_of(const struct cdx_segs *s, uint64_t bytes)
+{
+	uint64_t full = bytes / cdx_seg_charge(s, s->cap);
+	uint64_t blocks = full * usable_blocks(s->cap);
+	uint64_t rest = bytes - full * cdx_seg_charge(s, s->cap);
+
+	for (uint32_t cap = s->cap; cap % (2 * s->k) == 0;) {
+		cap /= 2;
+		if (cap < CDX_SEG_MIN_BLOCKS)
+			break;
+		if (rest < cdx_seg_charge(s, cap))
+			continue;
+		rest -= cdx_seg_charge(s, cap);
+		blocks += usable_blocks(cap);
+	}
+	return blocks * CDX_BLOCK_SIZE;
+}
+
+/* Caller holds mu */
+static uint64_t unwritten_locked(const struct cdx_segs *s)
+{
+	const struct cdx_oseg *o = s->open;
+
+	if (!o || o->full || o->next >= o->limit)
+		return 0;
+	return (uint64_t)(o->limit - o->next) * CDX_BLOCK_SIZE;
+}
+
+static uint64_t share_free(struct cdx_volume *v)
+{
+	struct cdx_space sp;
+
+	cdx_quota_space(v->store, CDX_SHARE_VOLUME, &sp);
+	return sp.free > v->segs->reserve ? sp.free - v->segs->reserve : 0;
+}
+
+static uint64_t sum_locked(struct cdx_volume *v, uint64_t free_bytes)
+{
+	struct cdx_segs *s = v->segs;
+	uint64_t sum = data_of(s, free_bytes) + unwritten_locked(s);
+	int64_t zero = cdx_kv_counter(v->store, CDX_CNT_ZERO_BYTES);
+	uint64_t promised = s->held + (zero > 0 ? (uint64_t)zero : 0);
+
+	return sum > promised ? sum - promised : 0;
+}
+
+uint64_t cdx_space_free(struct cdx_volume *v)
+{
+	struct cdx_segs *s = v->segs;
+	uint64_t free_bytes = share_free(v);
+	uint64_t sum;
+
+	pthread_mutex_lock(&s->mu);
+	sum = sum_locked(v, free_bytes);
+	pthread_mutex_unlock(&s->mu);
+	return sum;
+}
+
+static bool try_hold(struct cdx_volume *v, uint64_t bytes)
+{
+	struct cdx_segs *s = v->segs;
+	uint64_t free_bytes = share_free(v);
+	bool fits;
+
+	pthread_mutex_lock(&s->mu);
+	fits = sum_locked(v, free_bytes) >= bytes;
+	if (fits)
+		s->held += bytes;
+	pthread_mutex_unlock(&s->mu);
+	return fits;
+}
+
+int cdx_space_hold(struct cdx_volume *v, uint64_t bytes)
+{
+	if (try_hold(v, bytes))
+		return 0;
+	for (int i = 0; i < HOLD_TRIES; i++) {
+		bool gained = cdx_compact_now(v);
+
+		if (try_hold(v, bytes))
+			return 0;
+		if (!gained)
+			break;
+	}
+	cdx_background_kick(v);
+	return -ENOSPC;
+}
+
+void cdx_space_release(struct cdx_volume *v, uint64_t bytes)
+{
+	struct cdx_segs *s = v->segs;
+
+	pthread_mutex_lock(&s->mu);
+	s->held = s->held > bytes ? s->held - bytes : 0;
+	pthread_mutex_unlock(&s->mu);
+}
+
+void cdx_vol_statfs(struct cdx_volume *v, struct cdx_statfs *out)
+{
+	struct cdx_segs *s = v->segs;
+	struct cdx_space sp;
+	int64_t inodes = cdx_kv_counter(v->store, CDX_CNT_INODES);
+
+	memset(out, 0, sizeof(*out));
+	cdx_quota_space(v->store, CDX_SHARE_VOLUME, &sp);
+	out->bytes = data_of(s, sp.limit > s->reserve ? sp.limit - s->reserve :
+							0);
+	out->bytes_free = cdx_space_free(v);
+	if (out->bytes_free > out->bytes)
+		out->bytes_free = out->bytes;
+	out->inodes = inodes > 0 ? (uint64_t)inodes : 0;
+	out->inodes_free = sp.disk_free / INODE_BYTES;
+}
+
+static uint64_t counter(struct cdx_volume *v, enum cdx_counter c)
+{
+	int64_t n = cdx_kv_counter(v->store, c);
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
+void cdx_segs_status(struct cdx_volume *v, struct cdx_vol_status *out)
+{
+	out->record_bytes = counter(v, CDX_CNT_RECORD_LIVE);
+	out->inline_bytes = counter(v, CDX_CNT_INLINE_LIVE);
+	out->seg_open = counter(v, CDX_CNT_SEG_OPEN);
+	out->seg_sealed = counter(v, CDX_CNT_SEG_SEALED);
+	out->seg_bytes = counter(v, CDX_CNT_SEG_BYTES);
+	out->seg_live_bytes = counter(v, CDX_CNT_SEG_LIVE);
+	out->seals = atomic_load(&v->segs->seals);
+	out->compactions = atomic_load(&v->segs->compactions);
+}

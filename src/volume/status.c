@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "volume/internal.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+
+static uint64_t counter(struct cdx_volume *v, enum cdx_counter c)
+{
+	int64_t n = cdx_kv_counter(v->store, c);
+
+	return n < 0 ? 0 : (uint64_t)n;
+}
+
+void cdx_vol_status(struct cdx_volume *v, struct cdx_vol_status *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->inodes = counter(v, CDX_CNT_INODES);
+	out->file_bytes = counter(v, CDX_CNT_FILE_BYTES);
+	pthread_mutex_lock(&v->dirty_mu);
+	out->dirty_bytes = v->dirty_bytes;
+	pthread_mutex_unlock(&v->dirty_mu);
+	pthread_mutex_lock(&v->cache_mu);
+	out->cached_inodes = v->vnodes.len;
+	pthread_mutex_unlock(&v->cache_mu);
+	out->read_errors = atomic_load(&v->read_errors);
+	cdx_segs_status(v, out);
+}
+
+int cdx_vol_sync(struct cdx_volume *v, enum cdx_sync_until until,
+		 cdx_progress_fn *progress, void *arg)
+{
+	int rc;
+
+	if (v->opts.readonly)
+		return 0;
+	if (progress != NULL)
+		progress(arg, "commit", 0, 1);
+	rc = cdx_store_commit(v->store);
+	if (rc == 0 && progress != NULL)
+		progress(arg, "commit", 1, 1);
+	if (rc < 0 || until == CDX_SYNC_COMMITTED)
+		return rc;
+	rc = cdx_pack(v, cdx_clock_mono_ns(), progress, arg);
+	if (rc == 0)
+		rc = cdx_seal_open(v, progress, arg);
+	return rc < 0 ? rc : cdx_store_commit(v->store);
+}
+
+int cdx_vol_fsck(struct cdx_volume *v, struct cdx_fsck *f)
+{
+	int rc = cdx_store_commit(v->store);
+
+	if (rc == 0)
+		rc = cdx_fsck_namespace(v, f);
+	if (rc == 0)
+		rc = cdx_fsck_extents(v, f);
+	return rc == 0 ? cdx_fsck_segments(v, f) : rc;
+}
+
+const char *cdx_file_state_name(enum cdx_file_state st)
+{
+	switch (st) {
+	case CDX_STATE_DIRTY:
+		return "dirty";
+	case CDX_STATE_OPEN:
+		return "open";
+	case CDX_STATE_SEALED:
+		return "sealed";
+	}
+	return "unknown";
+}

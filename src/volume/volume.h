@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifndef CDX_VOLUME_VOLUME_H
+#define CDX_VOLUME_VOLUME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <time.h>
+
+#include "base/attr.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "codec/cid.h"
+#include "crypto/keys.h"
+#include "store/fsck.h"
+#include "store/store.h"
+
+/*
+ * A volume: a directory tree whose contents are extents in segments.  All file
+ * semantics are here; no FUSE.  Every function is thread-safe and returns 0 or
+ * a count, or a negative result; paths do not occur, only inode numbers and
+ * names.  Inode numbers are never used twice.  docs/DESIGN.md "Volume".
+ */
+struct cdx_volume;
+
+#define CDX_ROOT_INO 1u
+#define CDX_NAME_MAX 255u
+#define CDX_XATTR_SIZE_MAX 65536u
+#define CDX_SYMLINK_MAX 4095u
+#define CDX_LINK_MAX 0x7fffffffu
+/* largest file: 2^63 - 1 bytes less one block */
+#define CDX_FILE_MAX ((int64_t)0x7fffffffffff0000)
+
+struct cdx_volume_opts {
+	struct cdx_store *store;	/* opened, not started; kept */
+	const struct cdx_keyfile *keys; /* borrowed */
+	const struct cdx_log *log;	/* kept */
+	struct cdx_pool *pool;		/* kept; NULL: work on the caller */
+	bool readonly;
+	bool noatime;
+	bool sync_write;	 /* every write is fsynced before it returns */
+	size_t dirty_bytes;	 /* limit of dirty file data, 0 = 96 MiB */
+	unsigned cache_inodes;	 /* idle inodes kept in memory, 0 = 65536 */
+	unsigned seal_age_s;	 /* seal an open segment after, 0 = 3600 */
+	unsigned pack_age_s;	 /* records older than this are cold, 0 = 30 */
+	bool no_background;	 /* no packer, sealer, compactor thread */
+};
+
+/**
+ * cdx_volume_open - start the store, replay, clean orphans, start a key epoch
+ *
+ * @out: returns new
+ *
+ * A store without a root directory gets one (first open after init).  Errors:
+ * CDX_E_AUTH the keys are not this store's; those of cdx_store_start.
+ */
+CDX_MUST_CHECK int cdx_volume_open(struct cdx_volume **out,
+				   const struct cdx_volume_opts *opts);
+/* Writes everything out, commits, stops the background thread.  The store is
+ * left to the caller to close.  Returns the result of the last commit. */
+int cdx_volume_close(struct cdx_volume *v);
+
+/* Who asks.  Permission checks are the kernel's (default_permissions); this is
+ * for ownership of new inodes and for clearing set-id bits. */
+struct cdx_cred {
+	uid_t uid;
+	gid_t gid;
+	mode_t umask;
+	bool fsetid; /* may keep setgid when not in the group */
+};
+
+struct cdx_attr {
+	uint64_t ino;
+	mode_t mode; /* type and permissions */
+	uint32_t nlink;
+	uid_t uid;
+	gid_t gid;
+	dev_t rdev;
+	uint64_t size;
+	uint64_t blocks; /* of 512 bytes: what is really held */
+	struct timespec atime;
+	struct timespec mtime;
+	struct timespec ctime;
+	struct timespec btime;
+};
+
+/* ---- names ---- */
+
+/* lookup, create, mkdir, mknod, symlink, link each add one kernel reference to
+ * the inode they return; cdx_vol_forget takes them back.  An unlinked inode
+ * lives until its last reference goes.  Names are @len bytes, no '/' or NUL. */
+CDX_MUST_CHECK int cdx_vol_lookup(struct cdx_volume *v, uint64_t parent,
+				  const char *name, struct cdx_attr *out);
+void cdx_vol_forget(struct cdx_volume *v, uint64_t ino, uint64_t n);
+/* @mode has the type: regular, fifo, socket, char, block.  Default ACLs of the
+ * parent are inherited, else the umask applies. */
+CDX_MUST_CHECK int cdx_vol_mknod(struct cdx_volume *v, uint64_t parent,
+				 const char *name, mode_t mode, dev_t rdev,
+				 const struct cdx_cred *cred,
+				 struct cdx_attr *out);
+CDX_MUST_CHECK int cdx_vol_mkdir(struct cdx_volume *v, uint64_t parent,
+				 const char *name, mode_t mode,
+				 const struct cdx_cred *cred,
+				 struct cdx_attr *out);
+CDX_MUST_CHECK int cdx_vol_symlink(struct cdx_volume *v, uint64_t parent,
+				   const char *name, const char *target,
+				   const struct cdx_cred *cred,
+				   struct cdx_attr *out);
+/* An unnamed regular file (O_TMPFILE); an orphan until it is linked. */
+CDX_MUST_CHECK int cdx_vol_tmpfile(struct cdx_volume *v, uint64_t parent,
+				   mode_t mode, const struct cdx_cred *cred,
+				   struct cdx_attr *out);
+CDX_MUST_CHECK int cdx_vol_link(struct cdx_volume *v, uint64_t ino,
+				uint64_t parent, const char *name,
+				struct cdx_attr *out);
+CDX_MUST_CHECK int cdx_vol_unlink(struct cdx_volume *v, uint64_t parent,
+				  const char *name);
+CDX_MUST_CHECK int cdx_vol_rmdir(struct cdx_volume *v, uint64_t parent,
+				 const char *name);
+/* @flags: 0, RENAME_NOREPLACE or RENAME_EXCHANGE */
+CDX_MUST_CHECK int cdx_vol_rename(struct cdx_volume *v, uint64_t parent,
+				  const char *name, uint64_t newparent,
+				  const char *newname, unsigned flags);
+/* Target, not NUL-terminated; returns its length, -ENOBUFS */
+CDX_MUST_CHECK int cdx_vol_readlink(struct cdx_volume *v, uint64_t ino,
+				    char *out, size_t cap);
+
+struct cdx_dirent {
+	uint64_t ino;
+	uint64_t cookie; /* give it to the next readdir to go on behind it */
+	mode_t type;	 /* S_IFMT bits */
+	const char *name; /* NUL-terminated, borrowed */
+	size_t name_len;
+};
+/* Return 1 to go on, 0 to stop before this entry, negative to fail.  Called
+ * with no lock of the namespace held. */
+typedef int cdx_dirent_fn(void *arg, const struct cdx_dirent *e);
+/**
+ * cdx_vol_readdir - entries after @cookie in stable order
+ *
+ * @cookie: 0 for the start; "." and ".." come first, as cookies 1 and 2
+ */
+CDX_MUST_CHECK int cdx_vol_readdir(struct cdx_volume *v, uint64_t ino,
+				   uint64_t cookie, cdx_dirent_fn *fn,
+				   void *arg);
+/* Attributes of an entry for readdirplus; adds a kernel reference like lookup */
+CDX_MUST_CHECK int cdx_vol_ref(struct cdx_volume *v, uint64_t ino,
+			       struct cdx_attr *out);
+
+/* ---- attributes ---- */
+
+enum cdx_setattr {
+	CDX_SET_MODE = 1,
+	CDX_SET_UID = 2,
+	CDX_SET_GID = 4,
+	CDX_SET_SIZE = 8,
+	CDX_SET_ATIME = 16,
+	CDX_SET_MTIME = 32,
+	CDX_SET_ATIME_NOW = 64,
+	CDX_SET_MTIME_NOW = 128,
+	CDX_SET_CTIME = 256,	/* the kernel's own, with write-back cache */
+	CDX_SET_KILL_PRIV = 512, /* clear setuid, setgid, capabilities */
+};
+/* -ESTALE no such inode */
+CDX_MUST_CHECK int cdx_vol_getattr(struct cdx_volume *v, uint64_t ino,
+				   struct cdx_attr *out);
+/* @in: the members that @which names; @out: all of them afterwards */
+CDX_MUST_CHECK int cdx_vol_setattr(struct cdx_volume *v, uint64_t ino,
+				   const struct cdx_attr *in, unsigned which,
+				   const struct cdx_cred *cred,
+				   struct cdx_attr *out);
+/* user., trusted., security. and system.posix_acl_*; others -EOPNOTSUPP.
+ * @flags: XATTR_CREATE, XATTR_REPLACE.  An access ACL also sets the mode. */
+CDX_MUST_CHECK int cdx_vol_setxattr(struct cdx_volume *v, uint64_t ino,
+				    const char *name, const void *val,
+				    size_t len, int flags,
+				    const struct cdx_cred *cred);
+/* Length; @cap 0 asks for it only; -ERANGE, -ENODATA */
+CDX_MUST_CHECK int cdx_vol_getxattr(struct cdx_volume *v, uint64_t ino,
+				    const char *name, void *out, size_t cap);
+/* Names with their NULs, in a row */
+CDX_MUST_CHECK int cdx_vol_listxattr(struct cdx_volume *v, uint64_t ino,
+				     char *out, size_t cap);
+CDX_MUST_CHECK int cdx_vol_removexattr(struct cdx_volume *v, uint64_t ino,
+				       const char *name,
+				       const struct cdx_cred *cred);
+
+/* ---- contents ---- */
+
+/* @result: bytes read (0 at the end) or negative; @buf is borrowed for the
+ * call.  Runs once, on the caller's thread or another, with no lock held. */
+typedef void cdx_read_fn(void *arg, const uint8_t *buf, ssize_t result);
+/**
+ * cdx_vol_read - verified, decrypted bytes of a file
+ *
+ * @len: at most 16 MiB
+ *
+ * Whatever happens is told through @fn.  CDX_E_HASH becomes -EIO there, logged
+ * with the block's CID and counted.
+ */
+void cdx_vol_read(struct cdx_volume *v, uint64_t ino, uint64_t off, size_t len,
+		  cdx_read_fn *fn, void *arg);
+/* Whole write or an error (-ENOSPC, -EFBIG, -EIO, -ESTALE); bytes are in
+ * memory, space for them is held.  @append: at the end, whatever @off says. */
+CDX_MUST_CHECK int cdx_vol_write(struct cdx_volume *v, uint64_t ino,
+				 uint64_t off, const void *p, size_t len,
+				 bool append);
+/* @mode: 0 or FALLOC_FL_ bits: KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE */
+CDX_MUST_CHECK int cdx_vol_fallocate(struct cdx_volume *v, uint64_t ino,
+				     int mode, uint64_t off, uint64_t len);
+/* Shares extents; returns the bytes copied (short at the end of the source) */
+CDX_MUST_CHECK int64_t cdx_vol_copy_range(struct cdx_volume *v, uint64_t src,
+					  uint64_t src_off, uint64_t dst,
+					  uint64_t dst_off, uint64_t len);
+/* @whence: SEEK_DATA or SEEK_HOLE; the offset or -ENXIO */
+CDX_MUST_CHECK int64_t cdx_vol_lseek(struct cdx_volume *v, uint64_t ino,
+				     uint64_t off, int whence);
+/* Durable when it returns.  Also for directories. */
+CDX_MUST_CHECK int cdx_vol_fsync(struct cdx_volume *v, uint64_t ino,
+				 bool datasync);
+/* A write error that happened after write(2) had succeeded, once per inode;
+ * 0 when there is none.  For flush. */
+CDX_MUST_CHECK int cdx_vol_error(struct cdx_volume *v, uint64_t ino);
+
+/* ---- the whole ---- */
+
+struct cdx_statfs {
+	uint64_t bytes;	     /* share of the volume as data */
+	uint64_t bytes_free; /* data that can still be written */
+	uint64_t inodes;     /* used */
+	uint64_t inodes_free;
+};
+/* From counters, never a walk.  Thread: safe. */
+void cdx_vol_statfs(struct cdx_volume *v, struct cdx_statfs *out);
+
+enum cdx_sync_until {
+	CDX_SYNC_COMMITTED, /* flushed and committed; seals nothing */
+	CDX_SYNC_SEALED,    /* packs every record older than the call, seals */
+};
+/* @progress may be NULL */
+typedef void cdx_progress_fn(void *arg, const char *phase, uint64_t done,
+			     uint64_t total);
+CDX_MUST_CHECK int cdx_vol_sync(struct cdx_volume *v, enum cdx_sync_until until,
+				cdx_progress_fn *progress, void *arg);
+
+/* What compaction did to one segment */
+struct cdx_compact_report {
+	uint64_t area;
+	struct cdx_cid manifest;
+	uint64_t live_before; /* bytes */
+	uint64_t moved;	      /* bytes copied to the open segment */
+	bool dropped;	      /* its space comes back with the next groups */
+};
+typedef void cdx_compact_fn(void *arg, const struct cdx_compact_report *r);
+/* @below: segments whose live share is less than this many percent */
+CDX_MUST_CHECK int cdx_vol_compact(struct cdx_volume *v, unsigned below,
+				   cdx_compact_fn *fn, void *arg);
+
+enum cdx_file_state {
+	CDX_STATE_DIRTY,  /* in memory or in the log only */
+	CDX_STATE_OPEN,	  /* in records or an open segment, on this disk */
+	CDX_STATE_SEALED, /* in sealed segments */
+};
+/* Its name as users see it; a static string */
+const char *cdx_file_state_name(enum cdx_file_state st);
+/* State of the least advanced extent; an empty or inline file follows the
+ * namespace: CDX_STATE_OPEN once committed */
+CDX_MUST_CHECK int cdx_vol_state(struct cdx_volume *v, uint64_t ino,
+				 enum cdx_file_state *out);
+
+struct cdx_vol_status {
+	uint64_t inodes;
+	uint64_t file_bytes;
+	uint64_t dirty_bytes;
+	uint64_t record_bytes;
+	uint64_t inline_bytes;
+	uint64_t seg_open;
+	uint64_t seg_sealed;
+	uint64_t seg_bytes;	 /* capacity of all segments, data part */
+	uint64_t seg_live_bytes; /* of them live */
+	uint64_t cached_inodes;
+	uint64_t read_errors;
+	uint64_t compactions;
+	uint64_t seals;
+};
+void cdx_vol_status(struct cdx_volume *v, struct cdx_vol_status *out);
+
+/* One segment, for `.codex/segments` and status */
+struct cdx_segment_info {
+	uint64_t area;
+	unsigned state; /* enum cdx_seg_state of volume/internal.h */
+	const char *state_name;
+	uint32_t capacity; /* blocks */
+	uint32_t used;	   /* indexes taken */
+	uint64_t live;	   /* bytes */
+	struct cdx_cid manifest; /* sealed only; version 0 otherwise */
+};
+typedef int cdx_segment_fn(void *arg, const struct cdx_segment_info *info);
+CDX_MUST_CHECK int cdx_vol_segments(struct cdx_volume *v, cdx_segment_fn *fn,
+				    void *arg);
+
+/* Invariants of the namespace, extents, segments, records and footers; run on
+ * an open, quiet volume (no_background), after cdx_store_fsck. */
+CDX_MUST_CHECK int cdx_vol_fsck(struct cdx_volume *v, struct cdx_fsck *f);
+
+#endif
