@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifndef CDX_FS_INTERNAL_H
+#define CDX_FS_INTERNAL_H
+
+#ifndef FUSE_USE_VERSION
+#error "config.h must come first: it chooses FUSE_USE_VERSION"
+#endif
+
+#include <fuse_lowlevel.h>
+#include <pthread.h>
+
+#include "base/map.h"
+#include "fs/fs.h"
+
+/* Only we change the tree, so the kernel may keep what it knows. */
+#define CDX_FS_TIMEOUT_S 86400.0
+
+/* Virtual inodes have the top bit set, which the volume never reaches. */
+#define CDX_FS_VIRTUAL (UINT64_C(1) << 63)
+#define CDX_FS_CODEX_NAME ".codex"
+
+struct cdx_fs {
+	struct cdx_fs_opts opts;
+	struct fuse_session *session;
+	char *mountpoint;
+	bool mounted;
+	bool signals;
+	pthread_mutex_t codex_mu;   /* guards the two members below */
+	struct cdx_map codex_nodes; /* virtual ino -> struct codex_node */
+	uint64_t codex_next;
+};
+
+/* The volume's attributes as the kernel wants them (uid=, gid= applied) */
+void cdx_fs_stat(const struct cdx_fs *fs, struct stat *st,
+		 const struct cdx_attr *a);
+/* Answers a request with a result of ours: 0 or negative */
+void cdx_fs_reply_err(fuse_req_t req, int result);
+
+/* Is it a number of the virtual tree?  Pure. */
+static inline bool cdx_fs_is_virtual(fuse_ino_t ino)
+{
+	return (ino & CDX_FS_VIRTUAL) != 0;
+}
+
+/* Fills in all operations (ops.c, ops_io.c) */
+void cdx_fs_ops(struct fuse_lowlevel_ops *ops);
+void cdx_fs_ops_io(struct fuse_lowlevel_ops *ops);
+void cdx_fs_ops_dir(struct fuse_lowlevel_ops *ops);
+void cdx_fs_ops_xattr(struct fuse_lowlevel_ops *ops);
+
+/* The virtual tree (codexdir.c).  Each answers the request.  @parent of lookup
+ * may be the root for ".codex" itself. */
+void cdx_codex_lookup(struct cdx_fs *fs, fuse_req_t req, fuse_ino_t parent,
+		      const char *name);
+void cdx_codex_getattr(struct cdx_fs *fs, fuse_req_t req, fuse_ino_t ino);
+void cdx_codex_open(struct cdx_fs *fs, fuse_req_t req, fuse_ino_t ino,
+		    struct fuse_file_info *fi);
+void cdx_codex_read(struct cdx_fs *fs, fuse_req_t req, fuse_ino_t ino,
+		    size_t size, off_t off, struct fuse_file_info *fi);
+void cdx_codex_release(struct fuse_file_info *fi);
+void cdx_codex_opendir(struct cdx_fs *fs, fuse_req_t req, fuse_ino_t ino,
+		       struct fuse_file_info *fi);
+void cdx_codex_readdir(fuse_req_t req, size_t size, off_t off,
+		       struct fuse_file_info *fi, bool plus);
+void cdx_codex_releasedir(struct fuse_file_info *fi);
+void cdx_codex_forget(struct cdx_fs *fs, fuse_ino_t ino, uint64_t n);
+void cdx_codex_getxattr(struct cdx_fs *fs, fuse_req_t req, fuse_ino_t ino,
+			const char *name, size_t size);
+void cdx_codex_free(struct cdx_fs *fs);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "store/quota.h"
+
+static json_t *share_json(struct cdx_store *s, enum cdx_share share)
+{
+	struct cdx_space sp;
+
+	cdx_quota_space(s, share, &sp);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "limit",
+			 (json_int_t)sp.limit, "used", (json_int_t)sp.used,
+			 "reserved", (json_int_t)sp.reserved, "held",
+			 (json_int_t)sp.held, "free", (json_int_t)sp.free);
+}
+
+static json_t *quota_json(struct cdx_store *s)
+{
+	struct cdx_space sp;
+
+	cdx_quota_space(s, CDX_SHARE_VOLUME, &sp);
+	return json_pack("{s:o, s:o, s:o, s:I}", "volume",
+			 share_json(s, CDX_SHARE_VOLUME), "provider",
+			 share_json(s, CDX_SHARE_PROVIDER), "cache",
+			 share_json(s, CDX_SHARE_CACHE), "diskFree",
+			 (json_int_t)sp.disk_free);
+}
+
+static json_t *volume_json(struct cdx_volume *v)
+{
+	struct cdx_vol_status st;
+	struct cdx_statfs fs;
+
+	cdx_vol_status(v, &st);
+	cdx_vol_statfs(v, &fs);
+	return json_pack(
+		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}",
+		"inodes", (json_int_t)st.inodes, "fileBytes",
+		(json_int_t)st.file_bytes, "dirtyBytes",
+		(json_int_t)st.dirty_bytes, "recordBytes",
+		(json_int_t)st.record_bytes, "inlineBytes",
+		(json_int_t)st.inline_bytes, "capacity", (json_int_t)fs.bytes,
+		"free", (json_int_t)fs.bytes_free, "cachedInodes",
+		(json_int_t)st.cached_inodes, "readErrors",
+		(json_int_t)st.read_errors, "compactions",
+		(json_int_t)st.compactions, "seals", (json_int_t)st.seals,
+		/* until snapshots exist */
+		"namespace", "on this disk only");
+}
+
+static json_t *segments_json(struct cdx_volume *v)
+{
+	struct cdx_vol_status st;
+
+	cdx_vol_status(v, &st);
+	return json_pack("{s:I, s:I, s:I, s:I}", "open",
+			 (json_int_t)st.seg_open, "sealed",
+			 (json_int_t)st.seg_sealed, "bytes",
+			 (json_int_t)st.seg_bytes, "liveBytes",
+			 (json_int_t)st.seg_live_bytes);
+}
+
+static json_t *store_json(struct cdx_store *s)
+{
+	const struct cdx_store_config *c = cdx_store_config(s);
+	struct cdx_store_stats st;
+	char id[2 * CDX_STORE_ID_LEN + 1];
+	int failed = cdx_store_failed(s);
+
+	cdx_store_stats(s, &st);
+	cdx_hex(id, c->id, sizeof(c->id));
+	return json_pack(
+		"{s:s, s:s, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}",
+		"path", cdx_store_path(s), "id", id, "k", (int)c->k, "m",
+		(int)c->m, "group", (json_int_t)st.group, "commits",
+		(json_int_t)st.commits, "lastCommitMicroseconds",
+		(json_int_t)st.last_commit_us, "logRecords",
+		(json_int_t)st.log_records, "logReplayed",
+		(json_int_t)st.log_replayed, "memtableBytes",
+		(json_int_t)st.memtable_bytes, "badBlocks",
+		(json_int_t)st.bad_blocks, "state",
+		failed < 0 ? cdx_strerror(failed) : "ok");
+}
+
+json_t *cdx_api_status(const struct cdx_api *api)
+{
+	struct cdx_node *n = api->node;
+	json_t *j = json_pack(
+		"{s:s, s:i, s:I, s:o, s:o, s:o, s:o}", "version",
+		PACKAGE_VERSION, "pid", (int)getpid(), "uptime",
+		(json_int_t)(cdx_clock_wall_s() - api->started), "store",
+		store_json(n->store), "quota", quota_json(n->store), "volume",
+		volume_json(n->volume), "segments", segments_json(n->volume));
+
+	if (j != NULL && api->mountpoint != NULL)
+		json_object_set_new(j, "mountpoint",
+				    json_string(api->mountpoint));
+	return j;
+}
+
+char *cdx_api_status_text(void *arg)
+{
+	json_t *j = cdx_api_status(arg);
+	char *text = j == NULL ? NULL : json_dumps(j, JSON_INDENT(2));
+	size_t len;
+	char *line;
+
+	json_decref(j);
+	if (text == NULL)
+		return NULL;
+	len = strlen(text);
+	line = realloc(text, len + 2);
+	if (line == NULL) {
+		free(text);
+		return NULL;
+	}
+	line[len] = '\n';
+	line[len + 1] = '\0';
+	return line;
+}

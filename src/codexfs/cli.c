@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "config.h"
+
+#include "codexfs/cli.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+
+void cli_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("codexfs: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+void cli_common_init(struct cli_common *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->store = getenv("CODEXFS_STORE");
+	if (c->store != NULL && c->store[0] == '\0')
+		c->store = NULL;
+	cdx_log_init(&c->log, CDX_LOG_TO_STDERR, CDX_LOG_WARN);
+	c->node.log = &c->log;
+}
+
+int cli_common_option(struct cli_common *c, int opt, const char *help)
+{
+	int level;
+
+	switch (opt) {
+	case 'h':
+		fputs(help, stdout);
+		exit(0);
+	case '?':
+		fputs("Try --help.\n", stderr);
+		exit(CLI_USAGE);
+	case CLI_OPT_STORE:
+		c->store = optarg;
+		return 1;
+	case CLI_OPT_KEY:
+		c->node.key_file = optarg;
+		return 1;
+	case CLI_OPT_PASSWORD_FILE:
+		c->node.password_file = optarg;
+		return 1;
+	case CLI_OPT_LOG_LEVEL:
+		level = cdx_log_level_parse(optarg);
+		if (level < 0) {
+			cli_error("unknown log level: %s", optarg);
+			exit(CLI_USAGE);
+		}
+		c->log.level = (enum cdx_log_level)level;
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+int cli_client(struct cdx_client *out, struct cli_common *c, const char *where)
+{
+	char error[CDX_NODE_ERROR_MAX];
+	int rc;
+
+	if (where == NULL)
+		where = c->store;
+	if (where == NULL) {
+		cli_error("which store?  Name it, or give --store DIR or "
+			  "CODEXFS_STORE");
+		return CLI_USAGE;
+	}
+	rc = cdx_client_open(out, where, &c->node, error);
+	if (rc < 0) {
+		cli_error("%s", error[0] != '\0' ? error : cdx_strerror(rc));
+		return cdx_err_exit(rc);
+	}
+	return 0;
+}
+
+int cli_client_close(struct cdx_client *c, int status)
+{
+	int rc = cdx_client_close(c);
+
+	if (rc < 0) {
+		cli_error("the last changes could not be written: %s",
+			  cdx_strerror(rc));
+		if (status == 0)
+			status = cdx_err_exit(rc);
+	}
+	return status;
+}
+
+int cli_size(uint64_t *out, const char *text)
+{
+	static const char units[] = "KMGTPE";
+	char *end = NULL;
+	const char *unit;
+	double v;
+	int shift = 0;
+
+	errno = 0;
+	v = strtod(text, &end);
+	/* strtod also takes nan, inf, hex and signs */
+	if (end == text || errno != 0 || strspn(text, "0123456789.") !=
+						 (size_t)(end - text))
+		return -EINVAL;
+	unit = *end == '\0' ? NULL : strchr(units, *end & ~0x20);
+	if (unit != NULL) {
+		shift = 10 * (int)(unit - units + 1);
+		end++;
+		if (*end == 'i')
+			end++;
+	}
+	if (*end == 'B')
+		end++;
+	if (*end != '\0')
+		return -EINVAL;
+	v *= (double)(UINT64_C(1) << shift);
+	if (!(v >= 0 && v < 9.2e18))
+		return -ERANGE;
+	*out = (uint64_t)v;
+	return 0;
+}
+
+int cli_number(uint64_t *out, const char *text, uint64_t min, uint64_t max)
+{
+	char *end = NULL;
+	unsigned long long v;
+
+	if (text[0] < '0' || text[0] > '9')
+		return -EINVAL;
+	errno = 0;
+	v = strtoull(text, &end, 10);
+	if (*end != '\0')
+		return -EINVAL;
+	if (errno != 0 || v < min || v > max)
+		return -ERANGE;
+	*out = v;
+	return 0;
+}
+
+void cli_bytes(char out[32], uint64_t bytes)
+{
+	static const char *const units[] = {"B",   "KiB", "MiB", "GiB",
+					    "TiB", "PiB", "EiB"};
+	double v = (double)bytes;
+	unsigned i = 0;
+
+	while (v >= 1024.0 && i + 1 < CDX_ARRAY_LEN(units)) {
+		v /= 1024.0;
+		i++;
+	}
+	snprintf(out, 32, i == 0 ? "%.0f %s" : "%.1f %s", v, units[i]);
+}
+
+static bool progress_shown;
+
+void cli_progress(const char *phase, uint64_t done, uint64_t total,
+		  bool unit_bytes)
+{
+	char a[32];
+	char b[32];
+
+	if (!isatty(STDERR_FILENO))
+		return;
+	progress_shown = true;
+	if (unit_bytes) {
+		cli_bytes(a, done);
+		cli_bytes(b, total);
+	} else {
+		snprintf(a, sizeof(a), "%llu", (unsigned long long)done);
+		snprintf(b, sizeof(b), "%llu", (unsigned long long)total);
+	}
+	if (total > 0)
+		fprintf(stderr, "\r\033[K%s: %s of %s (%u %%)", phase, a, b,
+			(unsigned)((double)done * 100.0 / (double)total));
+	else
+		fprintf(stderr, "\r\033[K%s: %s", phase, a);
+}
+
+void cli_progress_end(void)
+{
+	if (progress_shown)
+		fputs("\r\033[K", stderr);
+	progress_shown = false;
+}
+
+void cli_print_json(json_t *json)
+{
+	if (json_dumpf(json, stdout, JSON_INDENT(2)) == 0)
+		putchar('\n');
+	json_decref(json);
+}
+
+int cli_fail(const char *what, int rc, const json_t *answer)
+{
+	const char *why =
+		json_string_value(json_object_get(answer, "error"));
+
+	if (why == NULL)
+		why = cdx_strerror(rc);
+	if (rc == -ECONNREFUSED || (rc == -ENOENT && answer == NULL))
+		cli_error("cannot %s: the process that has the store does not "
+			  "answer on its control socket; is it still starting, "
+			  "or ending?",
+			  what);
+	else if (rc == CDX_E_QUOTA)
+		cli_error("cannot %s: %s; delete something or raise the quota",
+			  what, why);
+	else
+		cli_error("cannot %s: %s", what, why);
+	return cdx_err_exit(rc);
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifndef CDX_CODEXFS_CLI_H
+#define CDX_CODEXFS_CLI_H
+
+#include <getopt.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "api/client.h"
+#include "base/attr.h"
+#include "base/log.h"
+
+/* What the verbs share.  The program is single-threaded but for mount. */
+
+/* One verb.  @main gets argv with the verb's name at [0]. */
+struct cli_verb {
+	const char *name;
+	const char *summary;
+	int (*main)(int argc, char **argv);
+};
+
+int verb_init(int argc, char **argv);
+int verb_mount(int argc, char **argv);
+int verb_umount(int argc, char **argv);
+int verb_status(int argc, char **argv);
+int verb_sync(int argc, char **argv);
+int verb_compact(int argc, char **argv);
+int verb_fsck(int argc, char **argv);
+int verb_dataset(int argc, char **argv);
+int verb_key(int argc, char **argv);
+
+/* fstab: called as mount.codexfs or mount.fuse.codexfs SPEC DIR [-sfnv]
+ * [-N NS] [-o OPTS] [-t TYPE], or as codexfs STORE MNT -o OPTS */
+int mount_helper(int argc, char **argv);
+
+/* Exit status for wrong usage */
+#define CLI_USAGE 2
+
+/* "codexfs: text" to stderr */
+void cli_error(const char *fmt, ...) CDX_PRINTF(1, 2);
+
+/* Options that every verb understands; where they lead is in struct
+ * cli_common.  Long options' values start above the letters. */
+enum {
+	CLI_OPT_STORE = 256,
+	CLI_OPT_KEY,
+	CLI_OPT_PASSWORD_FILE,
+	CLI_OPT_LOG_LEVEL,
+	CLI_OPT_OWN, /* first value for a verb's own options */
+};
+#define CLI_COMMON_OPTIONS                                                     \
+	{"help", no_argument, NULL, 'h'},                                      \
+	{"store", required_argument, NULL, CLI_OPT_STORE},                     \
+	{"key", required_argument, NULL, CLI_OPT_KEY},                         \
+	{"password-file", required_argument, NULL, CLI_OPT_PASSWORD_FILE},     \
+	{"log-level", required_argument, NULL, CLI_OPT_LOG_LEVEL}
+#define CLI_COMMON_HELP                                                        \
+	"  --store DIR           the store, or a mount point "                 \
+	"(default: $CODEXFS_STORE)\n"                                          \
+	"  --key FILE            key file (default: STORE/key)\n"              \
+	"  --password-file FILE  first line is the key file's password\n"      \
+	"  --log-level LEVEL     error, warn, info, debug or trace\n"          \
+	"  -h, --help            this text\n"
+
+struct cli_common {
+	const char *store;
+	struct cdx_node_opts node; /* key_file, password_file, log */
+	struct cdx_log log;
+};
+
+void cli_common_init(struct cli_common *c);
+/**
+ * cli_common_option - one result of getopt_long
+ *
+ * @help: the verb's text
+ *
+ * Returns 1 when it was a common option, 0 when it is the verb's own; exits
+ * for --help and for unknown ones.
+ */
+int cli_common_option(struct cli_common *c, int opt, const char *help);
+
+/* Opens the store named by --store, CODEXFS_STORE or @where (may be NULL);
+ * tells the user on failure.  0 or the exit status. */
+CDX_MUST_CHECK int cli_client(struct cdx_client *out, struct cli_common *c,
+			      const char *where);
+/* Closes; a failed last commit makes @status a failure. */
+int cli_client_close(struct cdx_client *c, int status);
+
+/* "1.5G", "512M", "4096": bytes, binary units.  -EINVAL, -ERANGE. */
+CDX_MUST_CHECK int cli_size(uint64_t *out, const char *text);
+/* A whole number within bounds.  -EINVAL, -ERANGE. */
+CDX_MUST_CHECK int cli_number(uint64_t *out, const char *text, uint64_t min,
+			      uint64_t max);
+/* Bytes for people: "12.3 GiB"; @out 32 bytes */
+void cli_bytes(char out[32], uint64_t bytes);
+
+/* A progress line on stderr when that is a terminal; @unit_bytes: the numbers
+ * are bytes.  cli_progress_end clears it. */
+void cli_progress(const char *phase, uint64_t done, uint64_t total,
+		  bool unit_bytes);
+void cli_progress_end(void);
+
+/* Prints JSON on stdout, indented, with a newline; drops the reference */
+void cli_print_json(json_t *json);
+
+/* "cannot WHAT: reason", with what to do where we know it; exit status */
+int cli_fail(const char *what, int rc, const json_t *answer);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "config.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codexfs/cli.h"
+
+static const struct cli_verb verbs[] = {
+	{"init", "make a store", verb_init},
+#ifdef ENABLE_FS
+	{"mount", "mount a store's volume", verb_mount},
+#endif
+	{"umount", "unmount and wait until everything is on disk", verb_umount},
+	{"status", "show a store or a mount", verb_status},
+	{"sync", "make what was written durable, or seal it", verb_sync},
+	{"fsck", "check a store", verb_fsck},
+	{"compact", "copy live data out of segments that are mostly dead",
+	 verb_compact},
+	{"dataset", "add, get, show, cid, ls or rm datasets", verb_dataset},
+	{"key", "restore a key file from its words, set its password",
+	 verb_key},
+};
+
+static void usage(FILE *to)
+{
+	fputs("Usage: codexfs VERB [options] [arguments]\n\nVerbs:\n", to);
+	for (size_t i = 0; i < CDX_ARRAY_LEN(verbs); i++)
+		fprintf(to, "  %-8s  %s\n", verbs[i].name, verbs[i].summary);
+	fputs("\n`codexfs VERB --help` tells more; so does codexfs(1).\n"
+	      "For fstab: codexfs STORE MNT -o OPTIONS\n",
+	      to);
+}
+
+#ifdef ENABLE_FS
+static const char *program_name(const char *argv0)
+{
+	const char *slash = strrchr(argv0, '/');
+
+	return slash == NULL ? argv0 : slash + 1;
+}
+#endif
+
+int main(int argc, char **argv)
+{
+	/* a client that goes away is an error of write, not our end */
+	signal(SIGPIPE, SIG_IGN);
+#ifdef ENABLE_FS
+	if (argc > 0 && strncmp(program_name(argv[0]), "mount.", 6) == 0)
+		return mount_helper(argc, argv);
+#endif
+	if (argc < 2) {
+		usage(stderr);
+		return CLI_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
+		usage(stdout);
+		return 0;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("codexfs " PACKAGE_VERSION);
+		return 0;
+	}
+	for (size_t i = 0; i < CDX_ARRAY_LEN(verbs); i++)
+		if (strcmp(argv[1], verbs[i].name) == 0)
+			return verbs[i].main(argc - 1, argv + 1);
+#ifdef ENABLE_FS
+	/* fuse3's mount.fuse runs `codexfs SRC MNT -o ...` */
+	if (argc >= 3 && argv[1][0] != '-' && argv[2][0] != '-')
+		return mount_helper(argc, argv);
+#endif
+	cli_error("unknown verb: %s", argv[1]);
+	usage(stderr);
+	return CLI_USAGE;
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/io.h"
+#include "codexfs/cli.h"
+#include "codexfs/mount_options.h"
+#include "codexfs/mounted.h"
+#include "codexfs/umount.h"
+#include "crypto/hash.h"
+
+/* Exit status of a mount helper that failed (mount(8)) */
+#define MOUNT_FAILED 32
+
+static const char help[] =
+	"Usage: codexfs mount [options] STORE MNT\n\n"
+	"Mounts a store's volume and returns when it answers.\n\n"
+	"  -f, --foreground      stay in the foreground, log to stderr\n"
+	"  -o OPT[,OPT...]       ro, noatime, allow_other (default for root),\n"
+	"                        noallow_other, uid=N, gid=N (show all files\n"
+	"                        as these), no_auto_unmount, no_writeback,\n"
+	"                        sync_write, commit=SECONDS (5),\n"
+	"                        seal_age=SECONDS (3600), threads=N, clone_fd,\n"
+	"                        key=FILE, password_file=FILE, and what fstab\n"
+	"                        and mount(8) know: dev, suid, exec, nofail,\n"
+	"                        user, x-* ...\n" CLI_COMMON_HELP
+	"\nEnd it with `codexfs umount MNT`, umount, fusermount3 -u, or\n"
+	"SIGTERM: each ends in a clean commit.\n";
+
+static const struct option options[] = {
+	CLI_COMMON_OPTIONS,
+	{"foreground", no_argument, NULL, 'f'},
+	{"options", required_argument, NULL, 'o'},
+	{0},
+};
+
+struct mount_args {
+	struct cli_common common;
+	struct mount_options opts;
+	bool foreground;
+	char *store;	  /* absolute */
+	char *mountpoint; /* absolute */
+};
+
+/* A mount whose process was killed answers ENOTCONN until it is unmounted. */
+static int clear_dead_mount(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 || errno != ENOTCONN)
+		return 0;
+	cli_error("%s is a dead mount; unmounting it first", path);
+	return umount_path(path, true);
+}
+
+/* A path that cannot be resolved because it is a dead mount: its directory
+ * can. */
+static char *absolute(const char *path)
+{
+	char *full = realpath(path, NULL);
+	char *cwd;
+
+	if (full != NULL || errno != ENOTCONN)
+		return full;
+	if (path[0] == '/')
+		return strdup(path);
+	cwd = getcwd(NULL, 0);
+	if (cwd != NULL && asprintf(&full, "%s/%s", cwd, path) < 0)
+		full = NULL;
+	free(cwd);
+	return full;
+}
+
+static int check_mountpoint(struct mount_args *a, const char *path)
+{
+	struct stat st;
+	char *source;
+	int rc;
+
+	a->mountpoint = absolute(path);
+	if (a->mountpoint == NULL || clear_dead_mount(a->mountpoint) < 0) {
+		rc = -errno;
+		cli_error("cannot use the mount point %s: %s", path,
+			  strerror(errno));
+		return rc < 0 ? rc : -EIO;
+	}
+	if (stat(a->mountpoint, &st) < 0) {
+		rc = -errno;
+		cli_error("cannot use the mount point %s: %s", path,
+			  strerror(-rc));
+		return rc;
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		cli_error("the mount point %s is not a directory", path);
+		return -ENOTDIR;
+	}
+	source = cdx_client_source(a->mountpoint);
+	if (source != NULL) {
+		cli_error("%s is mounted already (store %s); end that first "
+			  "with: codexfs umount %s",
+			  path, source, path);
+		free(source);
+		return -EBUSY;
+	}
+	return 0;
+}
+
+static int prepare(struct mount_args *a, const char *store, const char *mnt)
+{
+	int rc;
+
+	a->store = realpath(store, NULL);
+	if (a->store == NULL) {
+		rc = -errno;
+		cli_error("%s is not a codexfs store: %s; make one with: "
+			  "codexfs init %s",
+			  store, strerror(-rc), store);
+		return rc;
+	}
+	rc = check_mountpoint(a, mnt);
+	if (rc == 0 && strncmp(a->store, a->mountpoint,
+			       strlen(a->mountpoint)) == 0 &&
+	    (a->store[strlen(a->mountpoint)] == '/' ||
+	     a->store[strlen(a->mountpoint)] == '\0')) {
+		cli_error("the store lies below the mount point; use another "
+			  "mount point");
+		rc = -EINVAL;
+	}
+	return rc;
+}
+
+/* ---- daemon: the child works, the parent waits for its word ---- */
+
+static int wait_for_child(pid_t pid, int fd)
+{
+	char text[CDX_NODE_ERROR_MAX] = "";
+	size_t len = 0;
+	ssize_t n;
+	int status = 0;
+
+	while (len < sizeof(text) - 1 &&
+	       (n = read(fd, text + len, sizeof(text) - 1 - len)) != 0) {
+		if (n < 0 && errno != EINTR)
+			break;
+		len += n > 0 ? (size_t)n : 0;
+	}
+	text[len] = '\0';
+	/* "+": ready.  "-text": failed.  Nothing: it died. */
+	if (text[0] == '+')
+		return 0;
+	if (waitpid(pid, &status, 0) == pid && WIFSIGNALED(status))
+		cli_error("the mount process died of signal %d",
+			  WTERMSIG(status));
+	else
+		cli_error("%s", text[0] == '-' ? text + 1
+					       : "the mount process ended");
+	return WIFEXITED(status) && WEXITSTATUS(status) != 0
+		       ? WEXITSTATUS(status)
+		       : 1;
+}
+
+static int run_child(struct mount_args *a, const struct cdx_keyfile *keys,
+		     int ready_fd)
+{
+	struct mounted_args m = {
+		.store = a->store,
+		.mountpoint = a->mountpoint,
+		.options = &a->opts,
+		.keys = keys,
+		.log = &a->common.log,
+		.ready_fd = ready_fd,
+	};
+
+	return mounted_run(&m);
+}
+
+static int daemonize(struct mount_args *a, const struct cdx_keyfile *keys)
+{
+	int fds[2];
+	pid_t pid;
+	int rc;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return cdx_err_exit(-errno);
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0) {
+		cli_error("cannot fork: %s", strerror(errno));
+		return 1;
+	}
+	if (pid > 0) {
+		close(fds[1]);
+		rc = wait_for_child(pid, fds[0]);
+		close(fds[0]);
+		return rc;
+	}
+	close(fds[0]);
+	setsid();
+	if (chdir("/") < 0)
+		_exit(1);
+	cdx_log_init(&a->common.log, CDX_LOG_TO_JOURNAL, a->common.log.level);
+	rc = run_child(a, keys, fds[1]);
+	exit(rc);
+}
+
+static int mount_volume(struct mount_args *a, const char *store,
+			const char *mnt)
+{
+	char error[CDX_NODE_ERROR_MAX];
+	struct cdx_keyfile keys;
+	int rc = prepare(a, store, mnt);
+
+	if (rc < 0)
+		return cdx_err_exit(rc);
+	if (a->opts.key_file != NULL)
+		a->common.node.key_file = a->opts.key_file;
+	if (a->opts.password_file != NULL)
+		a->common.node.password_file = a->opts.password_file;
+	/* keys first: the terminal is ours now, and a daemon has none */
+	rc = cdx_node_keys(&keys, a->store, a->common.node.key_file,
+			   a->common.node.password_file, error);
+	if (rc < 0) {
+		cli_error("%s", error);
+		return cdx_err_exit(rc);
+	}
+	rc = a->foreground ? run_child(a, &keys, -1) : daemonize(a, &keys);
+	cdx_wipe(&keys, sizeof(keys));
+	return rc;
+}
+
+static void args_init(struct mount_args *a)
+{
+	memset(a, 0, sizeof(*a));
+	cli_common_init(&a->common);
+	a->common.log.level = CDX_LOG_INFO;
+	mount_options_init(&a->opts);
+}
+
+static void args_free(struct mount_args *a)
+{
+	mount_options_free(&a->opts);
+	free(a->store);
+	free(a->mountpoint);
+}
+
+int verb_mount(int argc, char **argv)
+{
+	struct mount_args a;
+	const char *store;
+	int opt;
+	int left;
+	int rc;
+
+	args_init(&a);
+	while ((opt = getopt_long(argc, argv, "hfo:", options, NULL)) != -1) {
+		if (opt == 'f')
+			a.foreground = true;
+		else if (opt == 'o' && mount_options_parse(&a.opts, optarg) < 0)
+			return CLI_USAGE;
+		else if (opt != 'o')
+			(void)cli_common_option(&a.common, opt, help);
+	}
+	left = argc - optind;
+	store = left == 2 ? argv[optind] : a.common.store;
+	if (left < 1 || left > 2 || store == NULL) {
+		fputs(help, stderr);
+		return CLI_USAGE;
+	}
+	rc = mount_volume(&a, store, argv[argc - 1]);
+	args_free(&a);
+	return rc;
+}
+
+int mount_helper(int argc, char **argv)
+{
+	struct mount_args a;
+	const char *place[2] = {NULL, NULL};
+	unsigned n = 0;
+	int opt;
+	int rc;
+
+	args_init(&a);
+	/* mount(8) puts SPEC and DIR first; -s sloppy, -f fake, -n no mtab,
+	 * -v verbose */
+	while ((opt = getopt(argc, argv, "-sfnvN:o:t:")) != -1) {
+		if (opt == 1 && n < 2)
+			place[n++] = optarg;
+		else if (opt == 'f')
+			return 0;
+		else if (opt == 'o' && mount_options_parse(&a.opts, optarg) < 0)
+			return 1;
+		else if (opt == '?' || opt == 1)
+			return 1;
+	}
+	if (n != 2) {
+		cli_error("usage: %s STORE MNT [-sfnv] [-o OPTIONS]", argv[0]);
+		return 1;
+	}
+	rc = mount_volume(&a, place[0], place[1]);
+	args_free(&a);
+	return rc == 0 ? 0 : MOUNT_FAILED;
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "config.h"
+
+#include "codexfs/mounted.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#ifdef HAVE_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
+
+#include "api/api.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/io.h"
+#include "codexfs/cli.h"
+#include "fs/fs.h"
+#include "net/server.h"
+#include "node/node.h"
+
+/* Pages the kernel reads ahead of a sequential reader; libfuse cannot raise
+ * it above 128 KiB. */
+#define READ_AHEAD_KB 1024
+
+struct mounted {
+	const struct mounted_args *args;
+	struct cdx_node node;
+	struct cdx_api api;
+	struct cdx_server *server;
+	struct cdx_fs *fs;
+	int ready_fd;
+	pthread_t ready_thread;
+	bool ready_started;
+};
+
+static void tell(struct mounted *m, char sign, const char *text)
+{
+	if (m->ready_fd < 0) {
+		if (sign == '-')
+			cli_error("%s", text);
+		return;
+	}
+	if (cdx_write_full(m->ready_fd, &sign, 1) == 0)
+		(void)!cdx_write_full(m->ready_fd, text, strlen(text));
+	cdx_close(&m->ready_fd);
+}
+
+static void raise_read_ahead(dev_t dev)
+{
+	CDX_CLEANUP(cdx_closep) int fd = -1;
+	char path[96];
+	char value[16];
+
+	snprintf(path, sizeof(path), "/sys/class/bdi/%u:%u/read_ahead_kb",
+		 major(dev), minor(dev));
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return; /* not root: the default stays */
+	snprintf(value, sizeof(value), "%d", READ_AHEAD_KB);
+	(void)!cdx_write_full(fd, value, strlen(value));
+}
+
+static void drop_terminal(void)
+{
+	CDX_CLEANUP(cdx_closep) int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	for (int i = 0; i <= 2; i++)
+		dup2(fd, i);
+}
+
+/* Waits until the mount answers, then says so.  A thread of its own: the
+ * question is answered by this very process. */
+static void *ready_main(void *arg)
+{
+	struct mounted *m = arg;
+	struct statfs sf;
+	struct stat st;
+
+	if (stat(m->args->mountpoint, &st) < 0 ||
+	    statfs(m->args->mountpoint, &sf) < 0) {
+		char text[128];
+
+		snprintf(text, sizeof(text), "the mount does not answer: %s",
+			 strerror(errno));
+		tell(m, '-', text);
+		return NULL;
+	}
+	/* libfuse may give up after INIT: then this is the bare directory,
+	 * and mounted_run says so when the loop ends */
+	if (sf.f_type != FUSE_SUPER_MAGIC || st.st_ino != CDX_ROOT_INO)
+		return NULL;
+	raise_read_ahead(st.st_dev);
+	cdx_log(m->args->log, INFO, "mount", "%s is mounted on %s",
+		m->args->store, m->args->mountpoint);
+	if (m->ready_fd >= 0) {
+		drop_terminal();
+		tell(m, '+', "");
+	}
+#ifdef HAVE_SYSTEMD
+	sd_notify(0, "READY=1\nSTATUS=mounted");
+#endif
+	return NULL;
+}
+
+static void on_init(void *arg)
+{
+	struct mounted *m = arg;
+
+	if (pthread_create(&m->ready_thread, NULL, ready_main, m) == 0)
+		m->ready_started = true;
+}
+
+static int open_node(struct mounted *m)
+{
+	const struct mounted_args *a = m->args;
+	char error[CDX_NODE_ERROR_MAX];
+	struct cdx_node_opts o = {
+		.path = a->store,
+		.keys = a->keys,
+		.log = a->log,
+		.readonly = a->options->readonly,
+		.noatime = a->options->noatime,
+		.sync_write = a->options->sync_write,
+		.commit_ms = a->options->commit_s * 1000,
+		.seal_age_s = a->options->seal_age_s,
+	};
+	int rc = cdx_node_open(&m->node, &o, error);
+
+	if (rc < 0) {
+		tell(m, '-', error);
+		return rc;
+	}
+	m->api.node = &m->node;
+	m->api.mountpoint = a->mountpoint;
+	m->api.started = cdx_clock_wall_s();
+	rc = cdx_server_unix(&m->server, cdx_store_dirfd(m->node.store),
+			     "control.sock", cdx_api_call, &m->api, a->log);
+	if (rc < 0)
+		tell(m, '-', "cannot make the control socket in the store");
+	return rc;
+}
+
+static int do_mount(struct mounted *m)
+{
+	const struct mounted_args *a = m->args;
+	const struct mount_options *mo = a->options;
+	CDX_CLEANUP(cdx_freep) char *kernel = NULL;
+	struct cdx_fs_opts o = {
+		.volume = m->node.volume,
+		.store = m->node.store,
+		.log = a->log,
+		.source = a->store,
+		.mountpoint = a->mountpoint,
+		.readonly = mo->readonly,
+		.allow_other = mo->allow_other,
+		.auto_unmount = mo->auto_unmount,
+		.writeback = mo->writeback && !mo->sync_write,
+		.clone_fd = mo->clone_fd,
+		.force_uid = mo->force_uid,
+		.force_gid = mo->force_gid,
+		.uid = mo->uid,
+		.gid = mo->gid,
+		.threads = mo->threads,
+		.status = cdx_api_status_text,
+		.status_arg = &m->api,
+		.ready = on_init,
+		.ready_arg = m,
+	};
+	int rc;
+
+	if (mo->kernel.len > 0) {
+		kernel = strndup((const char *)mo->kernel.p, mo->kernel.len);
+		if (kernel == NULL)
+			return -ENOMEM;
+		o.kernel_options = kernel;
+	}
+	rc = cdx_fs_mount(&m->fs, &o);
+	if (rc < 0)
+		tell(m, '-',
+		     "the mount was refused (is /dev/fuse there, and are you "
+		     "allowed to mount here?)");
+	return rc;
+}
+
+int mounted_run(const struct mounted_args *args)
+{
+	struct mounted m = {.args = args, .ready_fd = args->ready_fd};
+	int rc = open_node(&m);
+	int rc2;
+
+	if (rc == 0)
+		rc = do_mount(&m);
+	if (rc == 0) {
+		rc = cdx_fs_run(m.fs);
+		if (rc < 0)
+			cdx_log(args->log, ERROR, "mount", "serving failed: %s",
+				cdx_strerror(rc));
+	}
+#ifdef HAVE_SYSTEMD
+	sd_notify(0, "STOPPING=1");
+#endif
+	cdx_fs_free(m.fs);
+	if (m.ready_started)
+		pthread_join(m.ready_thread, NULL);
+	cdx_server_free(m.server);
+	rc2 = cdx_node_close(&m.node);
+	if (rc2 < 0)
+		cdx_log(args->log, ERROR, "mount",
+			"the last changes could not be written: %s",
+			cdx_strerror(rc2));
+	else if (rc == 0)
+		cdx_log(args->log, INFO, "mount", "%s is unmounted, clean",
+			args->store);
+	/* died before it was mounted: whoever waits must hear of it */
+	if (m.ready_fd >= 0)
+		tell(&m, '-', "the mount ended before it answered");
+	return cdx_err_exit(rc < 0 ? rc : rc2);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "config.h"
+
+#include <stdio.h>
+
+#include "base/err.h"
+#include "codexfs/cli.h"
+
+static const char help[] =
+	"Usage: codexfs status [options] [STORE|MNT]\n\n"
+	"Shows a store or a mount: space, files, segments, errors.\n\n"
+	"  --json                the whole status as JSON\n" CLI_COMMON_HELP;
+
+enum {
+	OPT_JSON = CLI_OPT_OWN,
+};
+
+static const struct option options[] = {
+	CLI_COMMON_OPTIONS,
+	{"json", no_argument, NULL, OPT_JSON},
+	{0},
+};
+
+static uint64_t number(const json_t *status, const char *part, const char *name)
+{
+	return (uint64_t)json_integer_value(
+		json_object_get(json_object_get(status, part), name));
+}
+
+static const char *text(const json_t *status, const char *part,
+			const char *name)
+{
+	const char *s = json_string_value(
+		json_object_get(json_object_get(status, part), name));
+
+	return s == NULL ? "?" : s;
+}
+
+static void line_bytes(const char *label, uint64_t bytes)
+{
+	char b[32];
+
+	cli_bytes(b, bytes);
+	printf("%-18s%s\n", label, b);
+}
+
+static void print(const json_t *st, const struct cdx_client *c)
+{
+	const char *mnt =
+		json_string_value(json_object_get(st, "mountpoint"));
+	char used[32];
+	char cap[32];
+	uint64_t capacity = number(st, "volume", "capacity");
+
+	printf("%-18s%s\n", "store", text(st, "store", "path"));
+	if (mnt != NULL)
+		printf("%-18s%s (process %lld)\n", "mounted on", mnt,
+		       (long long)json_integer_value(
+			       json_object_get(st, "pid")));
+	else
+		printf("%-18s%s\n", "mounted on",
+		       c->socket == NULL ? "not mounted" : "a node only");
+	printf("%-18s%s\n", "state", text(st, "store", "state"));
+	cli_bytes(used, capacity - number(st, "volume", "free"));
+	cli_bytes(cap, capacity);
+	printf("%-18s%s of %s\n", "space", used, cap);
+	printf("%-18s%llu\n", "inodes",
+	       (unsigned long long)number(st, "volume", "inodes"));
+	line_bytes("file data", number(st, "volume", "fileBytes"));
+	line_bytes("in memory only", number(st, "volume", "dirtyBytes"));
+	line_bytes("small records", number(st, "volume", "recordBytes"));
+	line_bytes("inline", number(st, "volume", "inlineBytes"));
+	printf("%-18s%llu open, %llu sealed\n", "segments",
+	       (unsigned long long)number(st, "segments", "open"),
+	       (unsigned long long)number(st, "segments", "sealed"));
+	printf("%-18s%s\n", "namespace", text(st, "volume", "namespace"));
+	printf("%-18s%llu bad blocks, %llu failed reads\n", "errors",
+	       (unsigned long long)number(st, "store", "badBlocks"),
+	       (unsigned long long)number(st, "volume", "readErrors"));
+}
+
+int verb_status(int argc, char **argv)
+{
+	struct cli_common common;
+	struct cdx_client c;
+	bool as_json = false;
+	json_t *j = NULL;
+	int opt;
+	int rc;
+
+	cli_common_init(&common);
+	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (opt == OPT_JSON)
+			as_json = true;
+		else
+			(void)cli_common_option(&common, opt, help);
+	}
+	if (optind + 1 < argc) {
+		fputs(help, stderr);
+		return CLI_USAGE;
+	}
+	rc = cli_client(&c, &common, argv[optind]);
+	if (rc != 0)
+		return rc;
+	rc = cdx_client_json(&c, &j, "GET", "/control/v1/status");
+	if (rc < 0) {
+		rc = cli_fail("get the status", rc, j);
+	} else if (as_json) {
+		cli_print_json(json_incref(j));
+	} else {
+		print(j, &c);
+	}
+	json_decref(j);
+	return cli_client_close(&c, rc);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "codexfs/cli.h"
+
+static const char help[] =
+	"Usage: codexfs sync [options] MNT\n\n"
+	"Returns when everything that was written before is\n\n"
+	"  committed   on this disk (the default); or\n"
+	"  sealed      in sealed segments too: small records are packed first.\n"
+	"\n"
+	"The namespace (names, attributes, tiny files) is on this disk only, in\n"
+	"either case; codexfs says so.\n\n"
+	"  --until=STATE         committed or sealed\n"
+	"  --json                the result as JSON\n" CLI_COMMON_HELP;
+
+enum {
+	OPT_UNTIL = CLI_OPT_OWN,
+	OPT_JSON,
+};
+
+static const struct option options[] = {
+	CLI_COMMON_OPTIONS,
+	{"until", required_argument, NULL, OPT_UNTIL},
+	{"json", no_argument, NULL, OPT_JSON},
+	{0},
+};
+
+static void on_line(void *arg CDX_UNUSED, json_t *line)
+{
+	const char *phase = json_string_value(json_object_get(line, "phase"));
+
+	if (phase != NULL)
+		cli_progress(phase,
+			     (uint64_t)json_integer_value(
+				     json_object_get(line, "done")),
+			     (uint64_t)json_integer_value(
+				     json_object_get(line, "total")),
+			     true);
+}
+
+static int run(struct cdx_client *c, const char *until, bool as_json)
+{
+	char path[64];
+	json_t *j = NULL;
+	int rc;
+
+	snprintf(path, sizeof(path), "/control/v1/sync?until=%s", until);
+	rc = cdx_client_lines(c, &j, "POST", path, on_line, NULL);
+	cli_progress_end();
+	if (rc < 0)
+		rc = cli_fail("sync", rc, j);
+	else if (as_json)
+		cli_print_json(json_incref(j));
+	else
+		printf("%s: everything written before is %s; names, "
+		       "attributes and tiny files (the namespace) are on this "
+		       "disk only\n",
+		       until,
+		       strcmp(until, "sealed") == 0 ? "in sealed segments"
+						    : "on this disk");
+	json_decref(j);
+	return rc;
+}
+
+int verb_sync(int argc, char **argv)
+{
+	struct cli_common common;
+	struct cdx_client c;
+	const char *until = "committed";
+	bool as_json = false;
+	int opt;
+	int rc;
+
+	cli_common_init(&common);
+	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (opt == OPT_UNTIL)
+			until = optarg;
+		else if (opt == OPT_JSON)
+			as_json = true;
+		else
+			(void)cli_common_option(&common, opt, help);
+	}
+	if (strcmp(until, "committed") != 0 && strcmp(until, "sealed") != 0) {
+		cli_error("--until is committed or sealed, not %s", until);
+		return CLI_USAGE;
+	}
+	if (optind + 1 < argc) {
+		fputs(help, stderr);
+		return CLI_USAGE;
+	}
+	rc = cli_client(&c, &common, argv[optind]);
+	if (rc != 0)
+		return rc;
+	rc = run(&c, until, as_json);
+	return cli_client_close(&c, rc);
+}

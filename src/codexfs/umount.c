@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "config.h"
+
+#include "codexfs/umount.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/io.h"
+#include "codexfs/cli.h"
+
+static const char help[] =
+	"Usage: codexfs umount [options] MNT\n\n"
+	"Unmounts and waits until everything is on disk and the store is free.\n"
+	"\n"
+	"  -l, --lazy            detach now even when files are open; the\n"
+	"                        process ends with the last of them\n" CLI_COMMON_HELP;
+
+static const struct option options[] = {
+	CLI_COMMON_OPTIONS,
+	{"lazy", no_argument, NULL, 'l'},
+	{0},
+};
+
+static int run_fusermount(const char *path, bool lazy)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		execlp("fusermount3", "fusermount3", lazy ? "-uz" : "-u", "--",
+		       path, (char *)NULL);
+		_exit(127);
+	}
+	if (waitpid(pid, &status, 0) != pid)
+		return -ECHILD;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EBUSY;
+}
+
+int umount_path(const char *path, bool lazy)
+{
+	if (umount2(path, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0)
+		return 0;
+	if (errno != EPERM)
+		return -errno;
+	return run_fusermount(path, lazy);
+}
+
+/* Waits for the end of the process that has the store. */
+static int wait_free(const char *store)
+{
+	CDX_CLEANUP(cdx_freep) char *path = NULL;
+	CDX_CLEANUP(cdx_closep) int fd = -1;
+	uint64_t start = cdx_clock_mono_ns();
+	struct timespec pause = {.tv_nsec = 20000000};
+
+	if (asprintf(&path, "%s/lock", store) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0; /* not ours to read: nothing to wait on */
+	while (flock(fd, LOCK_SH | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK)
+			return -errno;
+		cli_progress("writing what is left, seconds",
+			     (cdx_clock_mono_ns() - start) / 1000000000, 0,
+			     false);
+		nanosleep(&pause, NULL);
+	}
+	cli_progress_end();
+	return 0;
+}
+
+static int run(const char *mnt, bool lazy)
+{
+	CDX_CLEANUP(cdx_freep) char *full = realpath(mnt, NULL);
+	CDX_CLEANUP(cdx_freep) char *source = NULL;
+	const char *path = full != NULL ? full : mnt;
+	int rc;
+
+	source = cdx_client_source(path);
+	if (source == NULL) {
+		cli_error("%s is not a codexfs mount", mnt);
+		return cdx_err_exit(-ENOENT);
+	}
+	rc = umount_path(path, lazy);
+	if (rc == -EBUSY) {
+		cli_error("%s is busy: a program has a file or its working "
+			  "directory there (see: fuser -vm %s)",
+			  mnt, mnt);
+		return cdx_err_exit(rc);
+	}
+	if (rc == 0 && !lazy)
+		rc = wait_free(source);
+	if (rc < 0)
+		cli_error("cannot unmount %s: %s", mnt, cdx_strerror(rc));
+	return cdx_err_exit(rc);
+}
+
+int verb_umount(int argc, char **argv)
+{
+	struct cli_common common;
+	bool lazy = false;
+	int opt;
+
+	cli_common_init(&common);
+	while ((opt = getopt_long(argc, argv, "hl", options, NULL)) != -1) {
+		if (opt == 'l')
+			lazy = true;
+		else
+			(void)cli_common_option(&common, opt, help);
+	}
+	if (optind + 1 != argc) {
+		fputs(help, stderr);
+		return CLI_USAGE;
+	}
+	return run(argv[optind], lazy);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifndef CDX_NET_CALL_H
+#define CDX_NET_CALL_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/attr.h"
+
+/*
+ * One request being answered.  The same handler serves a socket (net/server.h)
+ * and a verb that has opened the store itself (api/client.h): it reads the
+ * body and writes the answer through these members.  A call belongs to the one
+ * thread that answers it, which may block.
+ */
+struct cdx_call {
+	const char *method; /* "GET", "POST", "DELETE" */
+	const char *path;   /* decoded, begins with '/' */
+	/* Value of a query parameter, or NULL; borrowed. */
+	const char *(*param)(struct cdx_call *call, const char *name);
+	/* Next bytes of the body: count, 0 at the end, -errno */
+	ssize_t (*read)(struct cdx_call *call, void *out, size_t cap);
+	/* Status and content type; once, before the first write */
+	int (*begin)(struct cdx_call *call, int status, const char *type);
+	/* Bytes of the answer; -EPIPE when nobody listens any more */
+	int (*write)(struct cdx_call *call, const void *p, size_t len);
+};
+
+/* Answers one call. */
+typedef void cdx_call_fn(void *arg, struct cdx_call *call);
+
+#endif

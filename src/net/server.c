@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "config.h"
+
+#include "net/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/io.h"
+
+#define MAX_CONNECTIONS 32
+#define IDLE_TIMEOUT_S 3600
+
+struct cdx_server {
+	struct MHD_Daemon *daemon;
+	cdx_call_fn *fn;
+	void *arg;
+	const struct cdx_log *log;
+	int dirfd;
+	char name[64];
+};
+
+/*
+ * A call under way.  libmicrohttpd pushes the body and pulls the answer; the
+ * handler pulls the body and pushes the answer.  Two pipes join them.
+ */
+struct http_call {
+	struct cdx_call call; /* first: the handler sees this */
+	struct cdx_server *server;
+	struct MHD_Connection *conn;
+	pthread_t thread;
+	int body_w;  /* ours */
+	int body_r;  /* the handler's */
+	int reply_r; /* libmicrohttpd's */
+	int reply_w; /* the handler's */
+	pthread_mutex_t mu;
+	pthread_cond_t cv;
+	bool begun; /* guarded by mu: status is known */
+	int status;
+	char type[64];
+};
+
+static struct http_call *http_of(struct cdx_call *call)
+{
+	return CDX_CONTAINER(call, struct http_call, call);
+}
+
+static const char *call_param(struct cdx_call *call, const char *name)
+{
+	return MHD_lookup_connection_value(http_of(call)->conn,
+					   MHD_GET_ARGUMENT_KIND, name);
+}
+
+static ssize_t call_read(struct cdx_call *call, void *out, size_t cap)
+{
+	ssize_t n;
+
+	do {
+		n = read(http_of(call)->body_r, out, cap);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+static int call_begin(struct cdx_call *call, int status, const char *type)
+{
+	struct http_call *h = http_of(call);
+
+	pthread_mutex_lock(&h->mu);
+	if (!h->begun) {
+		h->status = status;
+		snprintf(h->type, sizeof(h->type), "%s", type);
+		h->begun = true;
+		pthread_cond_broadcast(&h->cv);
+	}
+	pthread_mutex_unlock(&h->mu);
+	return 0;
+}
+
+static int call_write(struct cdx_call *call, const void *p, size_t len)
+{
+	return cdx_write_full(http_of(call)->reply_w, p, len);
+}
+
+static void *call_main(void *arg)
+{
+	struct http_call *h = arg;
+
+	h->server->fn(h->server->arg, &h->call);
+	/* a handler that said nothing at all has failed */
+	call_begin(&h->call, MHD_HTTP_INTERNAL_SERVER_ERROR, "text/plain");
+	cdx_close(&h->body_r);
+	cdx_close(&h->reply_w);
+	return NULL;
+}
+
+static void call_free(struct http_call *h)
+{
+	cdx_close(&h->body_w);
+	cdx_close(&h->body_r);
+	cdx_close(&h->reply_r);
+	cdx_close(&h->reply_w);
+	pthread_mutex_destroy(&h->mu);
+	pthread_cond_destroy(&h->cv);
+	free(h);
+}
+
+static struct http_call *call_new(struct cdx_server *s,
+				  struct MHD_Connection *conn, const char *url,
+				  const char *method)
+{
+	struct http_call *h = calloc(1, sizeof(*h));
+	int body[2] = {-1, -1};
+	int reply[2] = {-1, -1};
+
+	if (h == NULL)
+		return NULL;
+	h->server = s;
+	h->conn = conn;
+	h->call.method = method;
+	h->call.path = url;
+	h->call.param = call_param;
+	h->call.read = call_read;
+	h->call.begin = call_begin;
+	h->call.write = call_write;
+	pthread_mutex_init(&h->mu, NULL);
+	pthread_cond_init(&h->cv, NULL);
+	if (pipe2(body, O_CLOEXEC) == 0 && pipe2(reply, O_CLOEXEC) == 0) {
+		h->body_r = body[0];
+		h->body_w = body[1];
+		h->reply_r = reply[0];
+		h->reply_w = reply[1];
+		if (pthread_create(&h->thread, NULL, call_main, h) == 0)
+			return h;
+	} else {
+		cdx_close(&body[0]);
+		cdx_close(&body[1]);
+		h->body_r = -1;
+		h->body_w = -1;
+		h->reply_r = -1;
+		h->reply_w = -1;
+	}
+	call_free(h);
+	return NULL;
+}
+
+static enum MHD_Result send_answer(struct http_call *h)
+{
+	struct MHD_Response *r;
+	enum MHD_Result ok;
+
+	pthread_mutex_lock(&h->mu);
+	while (!h->begun)
+		pthread_cond_wait(&h->cv, &h->mu);
+	pthread_mutex_unlock(&h->mu);
+	r = MHD_create_response_from_pipe(h->reply_r);
+	if (r == NULL)
+		return MHD_NO;
+	h->reply_r = -1; /* the response closes it */
+	if (h->type[0] != '\0')
+		MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE,
+					h->type);
+	ok = MHD_queue_response(h->conn, (unsigned)h->status, r);
+	MHD_destroy_response(r);
+	return ok;
+}
+
+static enum MHD_Result on_access(void *arg, struct MHD_Connection *conn,
+				 const char *url, const char *method,
+				 const char *version CDX_UNUSED,
+				 const char *upload, size_t *upload_len,
+				 void **state)
+{
+	struct http_call *h = *state;
+
+	if (h == NULL) {
+		*state = call_new(arg, conn, url, method);
+		return *state == NULL ? MHD_NO : MHD_YES;
+	}
+	if (*upload_len > 0) {
+		/* a handler that does not want the body has closed its end:
+		 * the rest is read and dropped */
+		if (h->body_w >= 0 &&
+		    cdx_write_full(h->body_w, upload, *upload_len) < 0)
+			cdx_close(&h->body_w);
+		*upload_len = 0;
+		return MHD_YES;
+	}
+	cdx_close(&h->body_w);
+	return send_answer(h);
+}
+
+static void on_completed(void *arg CDX_UNUSED,
+			 struct MHD_Connection *conn CDX_UNUSED, void **state,
+			 enum MHD_RequestTerminationCode why CDX_UNUSED)
+{
+	struct http_call *h = *state;
+
+	if (h == NULL)
+		return;
+	/* the client may have gone in the middle: the handler sees the end of
+	 * the body and EPIPE, and ends */
+	cdx_close(&h->body_w);
+	cdx_close(&h->reply_r);
+	pthread_join(h->thread, NULL);
+	call_free(h);
+	*state = NULL;
+}
+
+/* Binds without a moment at which others could connect: umask is the
+ * process's, so the socket is made under another name, then renamed. */
+static int listen_unix(int dirfd, const char *name)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char tmp[80];
+	int rc = 0;
+
+	if (fd < 0)
+		return -errno;
+	snprintf(tmp, sizeof(tmp), "%s.new", name);
+	/* through /proc, so that a long path of the store does not matter */
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d/%s", dirfd,
+		 tmp);
+	unlinkat(dirfd, tmp, 0);
+	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ||
+	    fchmodat(dirfd, tmp, 0600, 0) < 0 || listen(fd, 16) < 0 ||
+	    renameat(dirfd, tmp, dirfd, name) < 0)
+		rc = -errno;
+	if (rc < 0) {
+		unlinkat(dirfd, tmp, 0);
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+int cdx_server_unix(struct cdx_server **out, int dirfd, const char *name,
+		    cdx_call_fn *fn, void *arg, const struct cdx_log *log)
+{
+	struct cdx_server *s;
+	int fd;
+
+	*out = NULL;
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return -ENOMEM;
+	s->fn = fn;
+	s->arg = arg;
+	s->log = log;
+	s->dirfd = dirfd;
+	snprintf(s->name, sizeof(s->name), "%s", name);
+	fd = listen_unix(dirfd, name);
+	if (fd < 0) {
+		free(s);
+		return fd;
+	}
+	s->daemon = MHD_start_daemon(
+		MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD,
+		0, NULL, NULL, on_access, s, MHD_OPTION_LISTEN_SOCKET, fd,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+		MHD_OPTION_CONNECTION_LIMIT, MAX_CONNECTIONS,
+		MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S, MHD_OPTION_END);
+	if (s->daemon == NULL) {
+		close(fd);
+		unlinkat(dirfd, name, 0);
+		free(s);
+		return -EIO;
+	}
+	*out = s;
+	return 0;
+}
+
+void cdx_server_free(struct cdx_server *s)
+{
+	if (s == NULL)
+		return;
+	unlinkat(s->dirfd, s->name, 0);
+	MHD_stop_daemon(s->daemon);
+	free(s);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "config.h"
+
+#include "node/node.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "crypto/hash.h"
+
+static unsigned pool_size(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n < 1 ? 1 : n > 16 ? 16 : (unsigned)n;
+}
+
+static int store_error(char error[CDX_NODE_ERROR_MAX], int rc,
+		       const char *path, const char *holder)
+{
+	if (rc == CDX_E_LOCKED)
+		snprintf(error, CDX_NODE_ERROR_MAX,
+			 "%s is in use by %s; end that first (codexfs umount)",
+			 path, holder);
+	else if (rc == CDX_E_VERSION)
+		snprintf(error, CDX_NODE_ERROR_MAX,
+			 "%s was made by a newer codexfs; update this one",
+			 path);
+	else if (rc == -ENOENT || rc == -ENOTDIR || rc == CDX_E_FORMAT)
+		snprintf(error, CDX_NODE_ERROR_MAX,
+			 "%s is not a codexfs store; make one with: codexfs "
+			 "init %s",
+			 path, path);
+	else
+		snprintf(error, CDX_NODE_ERROR_MAX, "cannot open store %s: %s",
+			 path, cdx_strerror(rc));
+	return rc;
+}
+
+static int volume_error(char error[CDX_NODE_ERROR_MAX], int rc,
+			const char *path)
+{
+	if (rc == CDX_E_AUTH)
+		snprintf(error, CDX_NODE_ERROR_MAX,
+			 "the key file is not the one of store %s; give the "
+			 "right one with --key",
+			 path);
+	else
+		snprintf(error, CDX_NODE_ERROR_MAX,
+			 "cannot open the volume in %s: %s; codexfs fsck %s "
+			 "may tell more",
+			 path, cdx_strerror(rc), path);
+	return rc;
+}
+
+static int open_parts(struct cdx_node *n, const struct cdx_node_opts *o,
+		      const struct cdx_keyfile *keys,
+		      char error[CDX_NODE_ERROR_MAX])
+{
+	struct cdx_store_opts so = {
+		.path = n->path,
+		.log = o->log,
+		.readonly = o->readonly,
+		.commit_ms = o->commit_ms,
+	};
+	struct cdx_volume_opts vo = {
+		.keys = keys,
+		.log = o->log,
+		.readonly = o->readonly,
+		.noatime = o->noatime,
+		.sync_write = o->sync_write,
+		.dirty_bytes = o->dirty_bytes,
+		.cache_inodes = o->cache_inodes,
+		.seal_age_s = o->seal_age_s,
+		.no_background = o->no_background || o->readonly,
+	};
+	char holder[512] = "another process";
+	int rc = cdx_store_open(&n->store, &so, holder, sizeof(holder));
+
+	if (rc < 0)
+		return store_error(error, rc, n->path, holder);
+	rc = cdx_pool_new(&n->pool, pool_size());
+	if (rc < 0)
+		return volume_error(error, rc, n->path);
+	vo.store = n->store;
+	vo.pool = n->pool;
+	rc = cdx_volume_open(&n->volume, &vo);
+	if (rc < 0)
+		return volume_error(error, rc, n->path);
+	return 0;
+}
+
+int cdx_node_open(struct cdx_node *out, const struct cdx_node_opts *opts,
+		  char error[CDX_NODE_ERROR_MAX])
+{
+	struct cdx_keyfile keys;
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	error[0] = '\0';
+	out->log = opts->log;
+	out->path = realpath(opts->path, NULL);
+	if (out->path == NULL)
+		return store_error(error, -errno, opts->path, "");
+	rc = 0;
+	if (opts->keys != NULL)
+		keys = *opts->keys;
+	else
+		rc = cdx_node_keys(&keys, out->path, opts->key_file,
+				   opts->password_file, error);
+	if (rc == 0) {
+		rc = open_parts(out, opts, &keys, error);
+		cdx_wipe(&keys, sizeof(keys));
+	}
+	if (rc < 0)
+		(void)!cdx_node_close(out);
+	return rc;
+}
+
+int cdx_node_close(struct cdx_node *n)
+{
+	int rc = 0;
+	int rc2 = 0;
+
+	if (n->volume != NULL)
+		rc = cdx_volume_close(n->volume);
+	if (n->store != NULL)
+		rc2 = cdx_store_close(n->store);
+	cdx_pool_free(n->pool);
+	free(n->path);
+	memset(n, 0, sizeof(*n));
+	return rc < 0 ? rc : rc2;
+}
