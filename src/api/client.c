@@ -87,8 +87,7 @@ char *cdx_client_source(const char *path)
 	return found;
 }
 
-/* Does a process hold the store's lock? */
-static bool is_locked(const char *store)
+bool cdx_client_locked(const char *store)
 {
 	CDX_CLEANUP(cdx_closep) int fd = -1;
 	CDX_CLEANUP(cdx_freep) char *path = NULL;
@@ -137,7 +136,7 @@ int cdx_client_open(struct cdx_client *out, const char *where,
 
 	memset(out, 0, sizeof(*out));
 	rc = find_store(out, where, error);
-	if (rc == 0 && is_locked(out->store)) {
+	if (rc == 0 && cdx_client_locked(out->store)) {
 		if (asprintf(&out->socket, "%s/control.sock", out->store) < 0) {
 			out->socket = NULL;
 			rc = -ENOMEM;

@@ -66,6 +66,9 @@ CDX_MUST_CHECK int cdx_client_lines(struct cdx_client *c, json_t **out,
  */
 char *cdx_client_source(const char *path);
 
+/* Does a process hold the lock of this store directory? */
+bool cdx_client_locked(const char *store);
+
 /* Percent-encodes text for a query; returns new, NULL without memory */
 char *cdx_client_escape(const char *text);
 

@@ -52,12 +52,14 @@ struct mount_args {
 	char *mountpoint; /* absolute */
 };
 
-/* A mount whose process was killed answers ENOTCONN until it is unmounted. */
+/* A mount whose process was killed stays until it is unmounted.  It answers
+ * ENOTCONN, or from the kernel's cache: what tells is that nobody holds its
+ * store. */
 static int clear_dead_mount(const char *path)
 {
-	struct stat st;
+	CDX_CLEANUP(cdx_freep) char *source = cdx_client_source(path);
 
-	if (stat(path, &st) == 0 || errno != ENOTCONN)
+	if (source == NULL || cdx_client_locked(source))
 		return 0;
 	cli_error("%s is a dead mount; unmounting it first", path);
 	return umount_path(path, true);
@@ -88,11 +90,11 @@ static int check_mountpoint(struct mount_args *a, const char *path)
 	int rc;
 
 	a->mountpoint = absolute(path);
-	if (a->mountpoint == NULL || clear_dead_mount(a->mountpoint) < 0) {
-		rc = -errno;
+	rc = a->mountpoint == NULL ? -errno : clear_dead_mount(a->mountpoint);
+	if (rc < 0) {
 		cli_error("cannot use the mount point %s: %s", path,
-			  strerror(errno));
-		return rc < 0 ? rc : -EIO;
+			  cdx_strerror(rc));
+		return rc;
 	}
 	if (stat(a->mountpoint, &st) < 0) {
 		rc = -errno;

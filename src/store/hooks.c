@@ -41,12 +41,13 @@ int cdx_hooks_prepare(struct cdx_store *s)
 int cdx_hooks_prelog(struct cdx_store *s)
 {
 	struct cdx_store_hooks h = enter(s);
+	bool was;
 	int r = 0;
 
 	if (h.prelog) {
-		cdx_store_set_in_hook(true);
+		was = cdx_store_set_in_hook(true);
 		r = h.prelog(s->hooks_arg);
-		cdx_store_set_in_hook(false);
+		(void)cdx_store_set_in_hook(was);
 	}
 	leave(s);
 	return r;

@@ -166,6 +166,10 @@ size_t cdx_batch_size(const struct cdx_batch *b);
 /**
  * cdx_batch_apply - make the changes visible; frees the batch in any case
  *
+ * Durable as one, always.  Who reads without a lock against the writer while
+ * this call runs may see the first changes of the batch and not yet the last;
+ * after it returns everybody sees all of them.
+ *
  * Blocks while the memtables are over their limit, unless called from a hook;
  * it waits only for the commit that is being written, never for a prepare
  * hook: callers hold vnode locks that the hook takes.

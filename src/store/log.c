@@ -52,6 +52,12 @@ static int begin_locked(struct cdx_store *s, struct flush *f)
 	cdx_list_init(&f->batches);
 	cdx_fifo_take(&s->fifo, &f->batches);
 	s->log_busy = true;
+	/* A group in good time: nobody is to wait because the log is full. */
+	if (s->ilog.head - s->ilog.tail > s->ilog.cap / 2 && !s->asked &&
+	    !s->commit_err) {
+		s->asked = true;
+		pthread_cond_signal(&s->work_cv);
+	}
 	return 0;
 }
 

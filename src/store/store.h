@@ -69,8 +69,12 @@ CDX_MUST_CHECK int cdx_store_init(const char *path,
  */
 struct cdx_store_hooks {
 	/* Committer thread, before a group is frozen: write out dirty data and
-	 * apply the batches that name it.  Negative: the commit is retried
-	 * later and whoever waits for this group gets the error. */
+	 * apply the batches that name it.  Everything that a cdx_batch_data
+	 * applied before this call speaks of must be written out (and cleaned)
+	 * when it returns: the log forgets it with this group.  What is applied
+	 * while it runs is kept for replay (docs/DESIGN.md "Carry").
+	 * Negative: the commit is retried later and whoever waits for this
+	 * group gets the error. */
 	int (*prepare)(void *arg);
 	/* Thread that wants a log flush: log data that a renamed file still
 	 * has in memory only. */
@@ -122,8 +126,11 @@ struct cdx_store_replay {
  * @replay:  borrowed; NULL when there can be no data
  *
  * Call once, before any batch.  Replayed batches are in the first group; the
- * caller then writes the replayed data out and commits.  Errors: CDX_E_CORRUPT,
- * -ENOMEM, -EIO.
+ * caller then writes the replayed data out and commits.  Errors: CDX_E_AUTH
+ * not the key that sealed the log; -ENOKEY no key, but something in the log
+ * that only the key can read (a read-only open goes on without it);
+ * CDX_E_SEQUENCE there is data, and no @replay to take it; CDX_E_CORRUPT,
+ * -ENOMEM, -EIO.  After an error close the store; nothing was changed.
  */
 CDX_MUST_CHECK int cdx_store_start(struct cdx_store *s,
 				   const struct cdx_key *log_key,

@@ -153,7 +153,7 @@ void cdx_data_settle(struct cdx_volume *v, struct cdx_vnode *n,
 	v->dirty_bytes += come;
 	v->dirty_bytes -= gone * CDX_PAGE_SIZE;
 	if (now > 0 && cdx_list_empty(&n->dirty_link)) {
-		cdx_vnode_pin(v, n);
+		cdx_vnode_keep(v, n);
 		cdx_list_add_tail(&v->dirty, &n->dirty_link);
 	} else if (now == 0 && !cdx_list_empty(&n->dirty_link)) {
 		cdx_list_del(&n->dirty_link);
@@ -181,7 +181,7 @@ void cdx_data_settle(struct cdx_volume *v, struct cdx_vnode *n,
 	}
 	/* the caller has a pin of its own: this is not the last */
 	if (unpin)
-		cdx_vnode_put(v, n);
+		cdx_vnode_unkeep(v, n);
 }
 
 void cdx_data_cut(struct cdx_volume *v, struct cdx_vnode *n, uint64_t off,

@@ -34,6 +34,7 @@
 struct cdx_vnode {
 	uint64_t ino;
 	uint32_t pins;	     /* guarded by v->cache_mu */
+	uint32_t keeps;	     /* pins of the lists; guarded by v->cache_mu */
 	struct cdx_list lru; /* guarded by v->cache_mu */
 	pthread_rwlock_t lock;
 	/* guarded by lock: */
@@ -78,6 +79,10 @@ void cdx_vnode_kill(struct cdx_volume *v, struct cdx_vnode *n);
 void cdx_vnode_free(struct cdx_vnode *n);
 /* One more pin on a vnode that is pinned already */
 void cdx_vnode_pin(struct cdx_volume *v, struct cdx_vnode *n);
+/* A pin that only keeps the inode in memory (dirty data, dirty attributes): an
+ * unlinked inode with no other pin is purged all the same. */
+void cdx_vnode_keep(struct cdx_volume *v, struct cdx_vnode *n);
+void cdx_vnode_unkeep(struct cdx_volume *v, struct cdx_vnode *n);
 /* Attributes as users see them, with ->blocks.  Caller holds the lock. */
 void cdx_vnode_attr(const struct cdx_vnode *n, struct cdx_attr *out);
 /* Sets attr_dirty and queues the inode for the next commit (it stays in memory

@@ -49,7 +49,7 @@ static bool in_use(struct cdx_volume *v, uint64_t ino)
 {
 	const struct cdx_vnode *n = cdx_map_get(&v->vnodes, ino);
 
-	return (n != NULL && n->pins != 0) ||
+	return (n != NULL && n->pins > n->keeps) ||
 	       cdx_map_get(&v->lookups, ino) != NULL;
 }
 

@@ -305,6 +305,13 @@ static int load_live(struct cdx_volume *v, struct cdx_oseg *o)
 	return r;
 }
 
+/* No room for this open's epoch: it can only be sealed */
+static bool epochs_full(const struct cdx_seg_rec *rec)
+{
+	return rec->epochs == CDX_SEG_EPOCHS_MAX &&
+	       rec->epoch[rec->epochs - 1].first != rec->next;
+}
+
 static int load_active(struct cdx_volume *v, uint64_t area,
 		       const struct cdx_seg_rec *rec)
 {
@@ -318,7 +325,7 @@ static int load_active(struct cdx_volume *v, uint64_t area,
 	r = load_leaves(v, o);
 	if (r == 0)
 		r = load_live(v, o);
-	if (r == 0 && !o->full && !s->open)
+	if (r == 0 && !o->full && !s->open && !epochs_full(rec))
 		s->open = o;
 	else
 		o->full = true;

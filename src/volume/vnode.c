@@ -70,8 +70,11 @@ static void evict_locked(struct cdx_volume *v)
 
 static void unpin_locked(struct cdx_volume *v, struct cdx_vnode *n)
 {
-	if (--n->pins != 0)
+	if (--n->pins != 0) {
+		if (n->pins == n->keeps)
+			cdx_orphan_check_locked(v, n->ino);
 		return;
+	}
 	if (n->state == CDX_VNODE_FAILED) {
 		cdx_vnode_free(n);
 		return;
@@ -205,6 +208,22 @@ void cdx_vnode_pin(struct cdx_volume *v, struct cdx_vnode *n)
 	pthread_mutex_unlock(&v->cache_mu);
 }
 
+void cdx_vnode_keep(struct cdx_volume *v, struct cdx_vnode *n)
+{
+	pthread_mutex_lock(&v->cache_mu);
+	pin_locked(v, n);
+	n->keeps++;
+	pthread_mutex_unlock(&v->cache_mu);
+}
+
+void cdx_vnode_unkeep(struct cdx_volume *v, struct cdx_vnode *n)
+{
+	pthread_mutex_lock(&v->cache_mu);
+	n->keeps--;
+	unpin_locked(v, n);
+	pthread_mutex_unlock(&v->cache_mu);
+}
+
 void cdx_vnode_put(struct cdx_volume *v, struct cdx_vnode *n)
 {
 	if (n == NULL)
@@ -264,6 +283,7 @@ void cdx_vnode_mark(struct cdx_volume *v, struct cdx_vnode *n)
 	if (cdx_list_empty(&n->attr_link)) {
 		cdx_list_add_tail(&v->attrs, &n->attr_link);
 		pin_locked(v, n);
+		n->keeps++;
 		v->attrs_len++;
 	}
 	pthread_mutex_unlock(&v->cache_mu);
@@ -277,7 +297,7 @@ static int by_ino(const void *a, const void *b)
 	return (x->ino > y->ino) - (x->ino < y->ino);
 }
 
-/* Takes up to @max from the list, with their pins */
+/* Takes up to @max from the list; their keeps become pins */
 static unsigned attrs_take(struct cdx_volume *v, struct cdx_vnode **out,
 			   unsigned max)
 {
@@ -287,7 +307,8 @@ static unsigned attrs_take(struct cdx_volume *v, struct cdx_vnode **out,
 	while (n < max && !cdx_list_empty(&v->attrs)) {
 		struct cdx_list *l = v->attrs.next;
 
-		out[n++] = cdx_list_entry(l, struct cdx_vnode, attr_link);
+		out[n] = cdx_list_entry(l, struct cdx_vnode, attr_link);
+		out[n++]->keeps--;
 		cdx_list_del(l);
 		v->attrs_len--;
 	}

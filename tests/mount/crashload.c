@@ -12,7 +12,8 @@
  * doubt after a crash, and what each may have left is known:
  *
  *   replace  new file, fsync, rename over, fsync of the folder: old or new
- *   swap     new file, rename over, nothing synced: old or new, never torn
+ *   swap     new file, rename over, fsync of the folder alone: old or new,
+ *            never torn
  *   block    4 KiB overwritten, fsync: that block is old or new
  *   append   fsync: old, or old and a prefix of the new bytes
  *   unlink   fsync of the folder: old or gone
@@ -48,6 +49,9 @@ enum op {
 	OP_APPEND,
 	OP_UNLINK,
 };
+
+static const char *const op_name[] = {"nothing", "replace", "swap",
+				      "block",	 "append",  "unlink"};
 
 /* What a file holds: versions of its blocks, and its length in bytes */
 struct content {
@@ -93,6 +97,7 @@ struct worker {
 	const char *dir;
 	int ledger;
 	struct content slot[SLOTS];
+	enum op last[SLOTS]; /* verify: what made it durable */
 };
 
 static uint32_t next_random(struct worker *w, uint32_t n)
@@ -210,8 +215,9 @@ static enum op choose(struct worker *w, const struct content *c)
 {
 	uint32_t r = next_random(w, 100);
 
+	/* only a rename onto an existing file promises its data */
 	if (!c->exists)
-		return r < 60 ? OP_REPLACE : OP_SWAP;
+		return OP_REPLACE;
 	if (r < 35)
 		return OP_BLOCK;
 	if (r < 60)
@@ -314,21 +320,25 @@ static int read_file(const char *path, uint8_t *out, size_t cap, ssize_t *len)
 	return 0;
 }
 
+/* Is the block at @off, of which @len bytes are there, as @c says? */
+static bool block_is(const struct worker *w, unsigned slot,
+		     const uint8_t *have, uint32_t len, uint32_t off,
+		     const struct content *c)
+{
+	uint8_t b[BLOCK];
+
+	fill_block(b, w->thread, slot, off / BLOCK, c->version[off / BLOCK]);
+	return memcmp(b, have, len < BLOCK ? len : BLOCK) == 0;
+}
+
 /* Do the first @len bytes of @have equal @c up to there? */
 static bool prefix_is(const struct worker *w, unsigned slot,
 		      const uint8_t *have, uint32_t len,
 		      const struct content *c)
 {
-	uint8_t b[BLOCK];
-
-	for (uint32_t off = 0; off < len; off += BLOCK) {
-		uint32_t n = len - off < BLOCK ? len - off : BLOCK;
-
-		fill_block(b, w->thread, slot, off / BLOCK,
-			   c->version[off / BLOCK]);
-		if (memcmp(b, have + off, n) != 0)
+	for (uint32_t off = 0; off < len; off += BLOCK)
+		if (!block_is(w, slot, have + off, len - off, off, c))
 			return false;
-	}
 	return true;
 }
 
@@ -375,10 +385,15 @@ static unsigned verify_slot(const struct worker *w, unsigned slot, enum op op,
 	}
 	if (acceptable(w, slot, have, rc < 0 ? -1 : len, old, op, want))
 		return 0;
-	printf("%s: wrong after the crash: %zd bytes, last durable %s %u, in "
-	       "doubt %d (%u)\n",
+	printf("%s: wrong after the crash: %zd bytes, last durable %s %u by "
+	       "%s, in doubt %s (%u)\n",
 	       path, rc < 0 ? -1 : len, old->exists ? "size" : "gone",
-	       old->size, (int)op, want->size);
+	       old->size, op_name[w->last[slot]], op_name[op], want->size);
+	for (uint32_t off = 0; rc == 0 && off < (uint32_t)len; off += BLOCK)
+		if (!block_is(w, slot, have + off, (uint32_t)len - off, off,
+			      old))
+			printf("  block %u is not the durable one\n",
+			       off / BLOCK);
 	return 1;
 }
 
@@ -402,6 +417,7 @@ static unsigned verify_thread(struct worker *w, const char *ledger)
 			break;
 		if (r.done) {
 			w->slot[r.slot] = r.after;
+			w->last[r.slot] = (enum op)r.op;
 			op[r.slot] = OP_NONE;
 			durable++;
 		} else {

@@ -408,50 +408,80 @@ static void test_carry(void **state)
 	kit_free(&k);
 }
 
-/* Writers wait while a group is being committed and theirs is too large;
- * none of them waits for ever. */
-static void *writer(void *arg)
-{
-	struct kit *k = arg;
-	struct cdx_batch *b;
-	uint8_t val[4000] = {1};
-	char key[32];
-	int r = 0;
+/* ---- pressure ---- */
 
-	for (int i = 0; i < 300 && r == 0; i++) {
-		if (cdx_batch_new(&b, k->s) < 0)
-			return k;
+struct filler {
+	struct kit *k;
+	atomic_bool done;
+	int r;
+};
+
+static void *fill(void *arg)
+{
+	struct filler *f = arg;
+	uint8_t val[4000] = {1};
+	struct cdx_batch *b;
+	char key[32];
+
+	for (int i = 0; i < 300 && f->r == 0; i++) {
+		f->r = cdx_batch_new(&b, f->k->s);
+		if (f->r < 0)
+			break;
 		cdx_batch_put(b, CDX_DB_INODE, key,
-			      (size_t)snprintf(key, sizeof(key), "%lx-%d",
-					       (unsigned long)pthread_self(),
-					       i),
-			      val, sizeof(val));
+			      (size_t)snprintf(key, sizeof(key), "%d", i), val,
+			      sizeof(val));
 		cdx_batch_add(b, CDX_CNT_INODES, 1);
-		r = cdx_batch_apply(b);
+		f->r = cdx_batch_apply(b);
 	}
-	return r ? k : NULL;
+	atomic_store(&f->done, true);
+	return NULL;
 }
 
+/* A writer waits while a group is being committed and the next one is over
+ * its size twice, and goes on when it is durable. */
 static void test_pressure(void **state)
 {
-	pthread_t t[4];
+	struct filler f = {0};
 	struct kit k;
-	void *res;
+	MDB_txn *txn;
+	pthread_t t;
 
 	(void)state;
 	kit_defaults(&k);
 	k.group_bytes = 32 << 10;
 	kit_init(&k);
 	kit_open(&k);
-	for (int i = 0; i < 4; i++)
-		assert_int_equal(pthread_create(&t[i], NULL, writer, &k), 0);
-	for (int i = 0; i < 4; i++) {
-		assert_int_equal(pthread_join(t[i], &res), 0);
-		assert_null(res);
+	f.k = &k;
+	/* the committer cannot get at LMDB */
+	assert_int_equal(mdb_txn_begin(k.s->env.mdb, NULL, 0, &txn), 0);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(kit_put(&k, CDX_DB_XATTR, "a", "1"), 0);
+	assert_int_equal(
+		cdx_store_commit_async(k.s, on_ticket, &(atomic_int){0}), 0);
+	for (int i = 0; i < 10000 && !stats(&k).commits; i++) {
+		bool frozen;
+
+		pthread_mutex_lock(&k.s->mu);
+		frozen = k.s->is_frozen;
+		pthread_mutex_unlock(&k.s->mu);
+		if (frozen)
+			break;
+		usleep(1000);
 	}
-	assert_true(stats(&k).commits > 2);
+	assert_int_equal(pthread_create(&t, NULL, fill, &f), 0);
+	for (int i = 0; i < 10000 && stats(&k).memtable_bytes <= 2 * (32 << 10);
+	     i++)
+		usleep(1000);
+	usleep(50000);
+	assert_false(atomic_load(&f.done));
+	assert_in_range(stats(&k).memtable_bytes, 2 * (32 << 10),
+			3 * (32 << 10));
+	assert_int_equal(cdx_kv_counter(k.s, CDX_CNT_INODES), 17);
+	mdb_txn_abort(txn);
+	assert_int_equal(pthread_join(t, NULL), 0);
+	assert_int_equal(f.r, 0);
 	kit_reopen(&k);
-	assert_int_equal(cdx_kv_counter(k.s, CDX_CNT_INODES), 1200);
+	assert_int_equal(cdx_kv_counter(k.s, CDX_CNT_INODES), 300);
 	kit_free(&k);
 }
 
