@@ -6,8 +6,10 @@ set -eu
 
 . "$CDX_SRCDIR/tests/subbuild.sh"
 subbuild build-dist
+rounds=${CDX_COUNT:-1}
+unset CDX_COUNT CDX_SUITE
 i=0
-while [ $i -lt "${CDX_COUNT:-1}" ]; do
+while [ $i -lt "$rounds" ]; do
 	make -s -j"$(nproc)" distcheck
 	i=$((i + 1))
 done

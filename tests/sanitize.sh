@@ -21,8 +21,11 @@ make -s -j"$(nproc)"
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
 export UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1:suppressions=$CDX_SRCDIR/tests/tsan.supp
+# the tests in there run as often as in make check
+rounds=${CDX_COUNT:-1}
+unset CDX_COUNT CDX_SUITE
 i=0
-while [ $i -lt "${CDX_COUNT:-1}" ]; do
+while [ $i -lt "$rounds" ]; do
 	make check-binaries
 	i=$((i + 1))
 done

@@ -30,6 +30,9 @@ struct copy {
 	uint64_t src_off;
 	uint64_t dst_off;
 	uint64_t len; /* of this step */
+	/* the source's end at the start: a copy within one file does not chase
+	 * the end that it moves */
+	uint64_t src_end;
 	struct item *item;
 	size_t n;
 };
@@ -89,8 +92,8 @@ static int collect(struct copy *c)
 			continue;
 		if (c->n == COPY_EXTENTS) {
 			/* an earlier extent ended behind src_off: not 0 */
-			c->len = c->item[c->n - 1].off +
-				 c->item[c->n - 1].len - c->dst_off;
+			c->len = c->item[c->n - 1].off + c->item[c->n - 1].len -
+				 c->dst_off;
 			break;
 		}
 		rc = add_item(c, &x);
@@ -106,9 +109,8 @@ static int place(struct copy *c, struct cdx_extent_edit *e)
 
 	for (size_t i = 0; i < c->n && rc == 0; i++) {
 		const struct item *it = &c->item[i];
-		struct cdx_sealed s = { it->sealed,
-					(uint32_t)(it->len +
-						   CDX_SEAL_OVERHEAD) };
+		struct cdx_sealed s = {it->sealed,
+				       (uint32_t)(it->len + CDX_SEAL_OVERHEAD)};
 
 		if (it->off > pos)
 			rc = cdx_extent_put(e, pos, it->off - pos, NULL, NULL);
@@ -165,24 +167,30 @@ static int apply(struct copy *c)
 static int step(struct copy *c)
 {
 	struct cdx_vnode *s = c->src;
+	uint64_t size;
 	int rc;
 
+	if (c->src_end > s->attr.size)
+		c->src_end = s->attr.size;
+	size = c->src_end;
 	if (s->dead || c->dst->dead)
 		return -ESTALE;
-	if (c->src_off >= s->attr.size) {
+	if (c->src_off >= size) {
 		c->len = 0;
 		return 0;
 	}
-	if (c->len > s->attr.size - c->src_off)
-		c->len = s->attr.size - c->src_off;
+	if (c->len > size - c->src_off)
+		c->len = size - c->src_off;
 	if (c->len > CDX_EDIT_BYTES)
 		c->len = CDX_EDIT_BYTES;
 	if (c->len > (uint64_t)CDX_FILE_MAX - c->dst_off)
 		return -EFBIG;
 	rc = cdx_out_range(c->v, s, c->src_off, c->src_off + c->len, UINT64_MAX,
 			   NULL);
+	/* a dirty page of the destination cannot have a hole in its middle */
 	if (rc == 0)
-		rc = cdx_out_below(c->v, c->dst, c->dst_off);
+		rc = cdx_out_range(c->v, c->dst, c->dst_off,
+				   c->dst_off + c->len, UINT64_MAX, NULL);
 	if (rc == 0)
 		rc = collect(c);
 	if (rc == 0)
@@ -221,14 +229,18 @@ static bool overlaps(uint64_t a, uint64_t b, uint64_t len)
 int64_t cdx_vol_copy_range(struct cdx_volume *v, uint64_t src, uint64_t src_off,
 			   uint64_t dst, uint64_t dst_off, uint64_t len)
 {
-	CDX_CLEANUP(cdx_vnode_unpinp) struct cdx_vnode_pin from = { .v = v };
-	CDX_CLEANUP(cdx_vnode_unpinp) struct cdx_vnode_pin to = { .v = v };
-	struct copy c = { .v = v, .src_off = src_off, .dst_off = dst_off };
+	CDX_CLEANUP(cdx_vnode_unpinp) struct cdx_vnode_pin from = {.v = v};
+	CDX_CLEANUP(cdx_vnode_unpinp) struct cdx_vnode_pin to = {.v = v};
+	struct copy c = {.v = v,
+			 .src_off = src_off,
+			 .dst_off = dst_off,
+			 .src_end = UINT64_MAX};
 	int64_t rc;
 
 	if (v->opts.readonly)
 		return -EROFS;
-	if (src_off > (uint64_t)CDX_FILE_MAX || dst_off > (uint64_t)CDX_FILE_MAX)
+	if (src_off > (uint64_t)CDX_FILE_MAX ||
+	    dst_off > (uint64_t)CDX_FILE_MAX)
 		return -EFBIG;
 	if (len > (uint64_t)CDX_FILE_MAX)
 		len = (uint64_t)CDX_FILE_MAX;
@@ -239,7 +251,7 @@ int64_t cdx_vol_copy_range(struct cdx_volume *v, uint64_t src, uint64_t src_off,
 		rc = cdx_data_file(v, &from.n, src);
 	if (rc == 0)
 		rc = cdx_data_file(v, &to.n, dst);
-	if (rc < 0)
+	if (rc != 0)
 		return cdx_data_result((int)rc);
 	c.src = from.n;
 	c.dst = to.n;

@@ -25,8 +25,8 @@ int cdx_data_open(struct cdx_volume *v)
 		free(d);
 		return -ENOMEM;
 	}
-	d->limit = v->opts.dirty_bytes ? v->opts.dirty_bytes
-				       : CDX_DIRTY_DEFAULT;
+	d->limit =
+		v->opts.dirty_bytes ? v->opts.dirty_bytes : CDX_DIRTY_DEFAULT;
 	v->data = d;
 	return 0;
 }
@@ -139,8 +139,8 @@ static void gate_off_locked(struct cdx_volume *v, struct cdx_vnode *n)
 	atomic_fetch_sub(&v->data->gates, 1);
 }
 
-void cdx_data_settle(struct cdx_volume *v, struct cdx_vnode *n,
-		     uint64_t before, uint64_t held)
+void cdx_data_settle(struct cdx_volume *v, struct cdx_vnode *n, uint64_t before,
+		     uint64_t held)
 {
 	struct cdx_dirty *d = n->dirty;
 	uint64_t now = d ? d->pages : 0;
@@ -209,8 +209,7 @@ static struct cdx_vnode *oldest(struct cdx_volume *v)
 
 	pthread_mutex_lock(&v->dirty_mu);
 	if (!cdx_list_empty(&v->dirty)) {
-		n = cdx_list_entry(v->dirty.next, struct cdx_vnode,
-				   dirty_link);
+		n = cdx_list_entry(v->dirty.next, struct cdx_vnode, dirty_link);
 		cdx_vnode_pin(v, n);
 		/* the next writer takes another one */
 		cdx_list_del(&n->dirty_link);

@@ -48,9 +48,9 @@ struct cdx_dirty {
 	size_t n;
 	size_t cap;
 	uint64_t pages;
-	uint64_t unheld;   /* pages that no space is held for (replay) */
-	uint64_t cursor;   /* where the last partial write-out ended */
-	bool has_logged;   /* the log may have bytes of this file */
+	uint64_t unheld; /* pages that no space is held for (replay) */
+	uint64_t cursor; /* where the last partial write-out ended */
+	bool has_logged; /* the log may have bytes of this file */
 };
 
 /* Bytes that a page misses between its run and a new one, from the extents.
@@ -98,8 +98,8 @@ struct cdx_data {
 /* Adapts list, counters and hold after pages came (+) or went (-) since
  * @before; caller holds the vnode exclusively and has a pin.  @held: bytes of
  * hold the caller took for new pages; what is left over is released. */
-void cdx_data_settle(struct cdx_volume *v, struct cdx_vnode *n,
-		     uint64_t before, uint64_t held);
+void cdx_data_settle(struct cdx_volume *v, struct cdx_vnode *n, uint64_t before,
+		     uint64_t held);
 /* Dirty pages of a file */
 static inline uint64_t cdx_data_pages(const struct cdx_vnode *n)
 {
@@ -131,8 +131,8 @@ CDX_MUST_CHECK int cdx_data_balance(struct cdx_volume *v, struct cdx_vnode *n);
 void cdx_data_log(struct cdx_batch *b, struct cdx_vnode *n, bool all);
 /* The same with the inode's record, applied.  Caller holds the vnode
  * exclusively. */
-CDX_MUST_CHECK int cdx_data_log_apply(struct cdx_volume *v,
-				      struct cdx_vnode *n, bool all);
+CDX_MUST_CHECK int cdx_data_log_apply(struct cdx_volume *v, struct cdx_vnode *n,
+				      bool all);
 /* Remembers a late error; the caller holds the vnode exclusively */
 void cdx_data_late(struct cdx_volume *v, struct cdx_vnode *n, int err);
 /* Pins a regular file.  -ESTALE, -EISDIR, -EINVAL. */

@@ -39,7 +39,7 @@ static struct cdx_chunk *chunk_get(struct cdx_dirty *d, uint64_t no)
 		return d->v[i];
 	if (d->n == d->cap) {
 		size_t cap = d->cap ? d->cap * 2 : 4;
-		struct cdx_chunk **v = reallocarray(d->v, cap, sizeof(*v));
+		struct cdx_chunk **v = reallocarray(d->v, cap, sizeof(void *));
 
 		if (v == NULL)
 			return NULL;
@@ -50,7 +50,7 @@ static struct cdx_chunk *chunk_get(struct cdx_dirty *d, uint64_t no)
 	if (c == NULL)
 		return NULL;
 	c->no = no;
-	memmove(d->v + i + 1, d->v + i, (d->n - i) * sizeof(struct cdx_chunk *));
+	memmove(d->v + i + 1, d->v + i, (d->n - i) * sizeof(void *));
 	d->v[i] = c;
 	d->n++;
 	return c;
@@ -69,8 +69,7 @@ static void chunks_sweep(struct cdx_dirty *d, size_t from, size_t to)
 	}
 	if (keep == to)
 		return;
-	memmove(d->v + keep, d->v + to,
-		(d->n - to) * sizeof(struct cdx_chunk *));
+	memmove(d->v + keep, d->v + to, (d->n - to) * sizeof(void *));
 	d->n -= to - keep;
 }
 
@@ -98,8 +97,7 @@ static void page_free(struct cdx_dirty *d, struct cdx_chunk *c,
 
 /* Bytes [lo, hi) of the page at file offset @at */
 static int page_put(struct cdx_page *pg, uint64_t at, const uint8_t *p,
-		    unsigned lo, unsigned hi, cdx_below_fn *fn,
-		    void *arg)
+		    unsigned lo, unsigned hi, cdx_below_fn *fn, void *arg)
 {
 	int rc = 0;
 

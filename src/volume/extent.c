@@ -52,8 +52,7 @@ size_t cdx_extent_encode(uint8_t out[CDX_EXTENT_VAL_MAX],
 
 static bool inline_ok(struct cdx_extent *x, struct cdx_cursor *c)
 {
-	if (x->len > CDX_INLINE_MAX ||
-	    c->left != x->len + CDX_SEAL_OVERHEAD)
+	if (x->len > CDX_INLINE_MAX || c->left != x->len + CDX_SEAL_OVERHEAD)
 		return false;
 	x->sealed_len = (uint32_t)c->left;
 	x->sealed = cdx_cursor_take(c, c->left);
@@ -82,7 +81,7 @@ int cdx_extent_decode(struct cdx_extent *out, uint64_t *ino,
 {
 	struct cdx_cursor k = cdx_cursor_init(pair->key, pair->key_len);
 	struct cdx_cursor c = cdx_cursor_init(pair->val, pair->val_len);
-	struct cdx_extent x = { 0 };
+	struct cdx_extent x = {0};
 	uint64_t owner = cdx_cursor_be64(&k);
 	uint64_t end = cdx_cursor_be64(&k);
 	uint8_t version = cdx_cursor_u8(&c);
@@ -151,8 +150,9 @@ int cdx_extent_find(struct cdx_volume *v, uint64_t ino, uint64_t off,
 	struct cdx_extent x;
 	int rc = cdx_extent_iter(v, &it, ino, off);
 
-	if (rc == 0)
-		rc = cdx_extent_next(it, &x);
+	if (rc < 0)
+		return rc;
+	rc = cdx_extent_next(it, &x);
 	if (rc <= 0)
 		return rc == 0 ? -ENOENT : rc;
 	if (x.sealed_len > 0) {

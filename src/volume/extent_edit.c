@@ -188,8 +188,8 @@ static int before(struct cdx_extent_edit *e, uint64_t off,
 {
 	uint8_t key[CDX_EXTENT_KEY];
 	uint8_t val[CDX_EXTENT_VAL_MAX];
-	struct cdx_kv_pair pair = { .key = key, .key_len = sizeof(key),
-				    .val = val };
+	struct cdx_kv_pair pair = {
+		.key = key, .key_len = sizeof(key), .val = val};
 	struct seen s;
 	uint64_t ino;
 	int rc;
@@ -217,7 +217,7 @@ static int before(struct cdx_extent_edit *e, uint64_t off,
 
 static int place(struct cdx_extent_edit *e, struct cdx_extent *x)
 {
-	struct cdx_extent prev;
+	struct cdx_extent prev = {0};
 	int rc = before(e, x->off, &prev);
 
 	if (rc < 0)
@@ -236,7 +236,7 @@ static int place(struct cdx_extent_edit *e, struct cdx_extent *x)
 int cdx_extent_put(struct cdx_extent_edit *e, uint64_t off, uint64_t len,
 		   const struct cdx_loc *loc, const struct cdx_sealed *sealed)
 {
-	struct cdx_extent x = { .off = off, .len = len };
+	struct cdx_extent x = {.off = off, .len = len};
 	uint64_t end;
 	int rc;
 

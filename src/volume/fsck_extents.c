@@ -116,7 +116,7 @@ static void check_backref(struct check *c, const struct held *h)
 	const struct cdx_loc *loc = &h->x.loc;
 	uint8_t key[CDX_BACKREF_KEY];
 	uint8_t val[CDX_BACKREF_VAL];
-	struct cdx_kv_pair pair = { key, sizeof(key), val, 0 };
+	struct cdx_kv_pair pair = {key, sizeof(key), val, 0};
 	struct cdx_backref ref;
 	int rc;
 
@@ -188,8 +188,8 @@ static void check_extent(struct check *c, const struct held *h)
 	if (h->ino != c->ino)
 		enter_inode(c, h->ino);
 	if (h->x.off < c->end)
-		bad(c, "extents-overlap",
-		    "inode %" PRIu64 " offset %" PRIu64, h->ino, h->x.off);
+		bad(c, "extents-overlap", "inode %" PRIu64 " offset %" PRIu64,
+		    h->ino, h->x.off);
 	if (c->known && end > c->size && h->x.loc.kind != CDX_LOC_ZERO)
 		bad(c, "extent-behind-end",
 		    "inode %" PRIu64 " offset %" PRIu64 " size %" PRIu64,
@@ -276,8 +276,7 @@ static void check_owner(struct check *c, const struct cdx_kv_pair *pair)
 		rc = cdx_extent_find(c->v, ref.ino, ref.file_off, &x, buf);
 	if (rc == 0 && (x.off != ref.file_off || x.len != ref.len ||
 			x.loc.kind != ref.loc.kind ||
-			x.loc.area != ref.loc.area ||
-			x.loc.off != ref.loc.off))
+			x.loc.area != ref.loc.area || x.loc.off != ref.loc.off))
 		rc = -ENOENT;
 	if (rc < 0)
 		bad(c, "backref-without-extent",
@@ -317,8 +316,8 @@ static int walk_inodes(struct check *c)
 {
 	CDX_CLEANUP(cdx_kv_iter_closep) struct cdx_kv_iter *it = NULL;
 	struct cdx_kv_pair pair;
-	int rc = cdx_kv_iter_open(c->v->store, &it, CDX_DB_INODE, NULL, 0,
-				  NULL, 0);
+	int rc = cdx_kv_iter_open(c->v->store, &it, CDX_DB_INODE, NULL, 0, NULL,
+				  0);
 
 	while (rc >= 0) {
 		struct cdx_vnode n;
@@ -352,7 +351,7 @@ static void check_counter(struct check *c, enum cdx_counter which,
 
 int cdx_fsck_extents(struct cdx_volume *v, struct cdx_fsck *f)
 {
-	struct check c = { .v = v, .f = f };
+	struct check c = {.v = v, .f = f};
 	int rc = -ENOMEM;
 
 	c.some = reallocarray(NULL, BATCH, sizeof(*c.some));

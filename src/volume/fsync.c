@@ -34,7 +34,7 @@ static int sync_locked(struct cdx_volume *v, struct cdx_vnode *n)
 
 int cdx_vol_fsync(struct cdx_volume *v, uint64_t ino, bool datasync)
 {
-	CDX_CLEANUP(cdx_vnode_unpinp) struct cdx_vnode_pin pin = { .v = v };
+	CDX_CLEANUP(cdx_vnode_unpinp) struct cdx_vnode_pin pin = {.v = v};
 	int err;
 	int rc;
 
@@ -56,7 +56,7 @@ int cdx_vol_fsync(struct cdx_volume *v, uint64_t ino, bool datasync)
 
 int cdx_vol_error(struct cdx_volume *v, uint64_t ino)
 {
-	CDX_CLEANUP(cdx_vnode_unpinp) struct cdx_vnode_pin pin = { .v = v };
+	CDX_CLEANUP(cdx_vnode_unpinp) struct cdx_vnode_pin pin = {.v = v};
 	int rc = cdx_vnode_get(v, &pin.n, ino);
 
 	if (rc < 0)
@@ -131,7 +131,7 @@ static int state_of(struct cdx_volume *v, const struct cdx_vnode *n,
 
 int cdx_vol_state(struct cdx_volume *v, uint64_t ino, enum cdx_file_state *out)
 {
-	CDX_CLEANUP(cdx_vnode_unpinp) struct cdx_vnode_pin pin = { .v = v };
+	CDX_CLEANUP(cdx_vnode_unpinp) struct cdx_vnode_pin pin = {.v = v};
 	int rc = cdx_vnode_get(v, &pin.n, ino);
 
 	if (rc < 0)

@@ -161,6 +161,9 @@ int cdx_pack_files(struct cdx_volume *v, uint64_t older_than, bool partial,
 
 	close_cold(v, older_than);
 	r = cdx_move_new(&m, v);
+	/* somebody waits for it: then it may borrow */
+	if (r == 0)
+		m->reserve_too = partial;
 	for (int i = 0; r == 0 && i < PASSES && moved; i++) {
 		moved = 0;
 		r = find_cold(v->segs, older_than, &c);

@@ -225,7 +225,7 @@ static int cover(struct cdx_volume *v, struct cdx_vnode *n, uint64_t off,
 
 /* ---- zeros where there is nothing ---- */
 
-static const struct cdx_loc zero_loc = { .kind = CDX_LOC_ZERO };
+static const struct cdx_loc zero_loc = {.kind = CDX_LOC_ZERO};
 
 /* First hole behind *@lo before @end; 1, 0 when there is none */
 static int next_hole(struct cdx_kv_iter *it, struct cdx_extent *x, bool *has_x,
@@ -283,7 +283,7 @@ static int some_holes(struct cdx_volume *v, struct cdx_vnode *n, uint64_t *off,
 	int rc = cdx_extent_iter(v, &it, n->ino, *off);
 
 	while (rc >= 0 && k < (int)CDX_EDIT_EXTENTS) {
-		struct hole h = { *off, 0 };
+		struct hole h = {*off, 0};
 
 		rc = next_hole(it, &x, &has_x, &h.off, &h.end, end);
 		if (rc <= 0) {
@@ -420,7 +420,7 @@ static int zero_range(struct cdx_volume *v, struct cdx_vnode *n, uint64_t off,
 int cdx_vol_fallocate(struct cdx_volume *v, uint64_t ino, int mode,
 		      uint64_t off, uint64_t len)
 {
-	CDX_CLEANUP(cdx_vnode_unpinp) struct cdx_vnode_pin pin = { .v = v };
+	CDX_CLEANUP(cdx_vnode_unpinp) struct cdx_vnode_pin pin = {.v = v};
 	bool keep = (mode & FALLOC_FL_KEEP_SIZE) != 0;
 	uint64_t end;
 	int rc;
@@ -435,7 +435,7 @@ int cdx_vol_fallocate(struct cdx_volume *v, uint64_t ino, int mode,
 	rc = cdx_segs_ready(v);
 	if (rc == 0)
 		rc = cdx_data_file(v, &pin.n, ino);
-	if (rc < 0)
+	if (rc != 0)
 		return cdx_data_result(rc);
 	switch (mode) {
 	case 0:

@@ -64,8 +64,7 @@ static int plan_add(struct plan *p, const struct cdx_loc *loc, uint8_t *out,
 		    size_t len)
 {
 	if (p->n == p->cap) {
-		struct piece *v =
-			reallocarray(NULL, p->cap * 2, sizeof(*v));
+		struct piece *v = reallocarray(NULL, p->cap * 2, sizeof(*v));
 
 		if (v == NULL)
 			return -ENOMEM;
@@ -246,7 +245,7 @@ static ssize_t read_file(struct cdx_volume *v, struct cdx_vnode *n,
 void cdx_vol_read(struct cdx_volume *v, uint64_t ino, uint64_t off, size_t len,
 		  cdx_read_fn *fn, void *arg)
 {
-	CDX_CLEANUP(cdx_vnode_unpinp) struct cdx_vnode_pin pin = { .v = v };
+	CDX_CLEANUP(cdx_vnode_unpinp) struct cdx_vnode_pin pin = {.v = v};
 	uint8_t *buf;
 	ssize_t rc;
 

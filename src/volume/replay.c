@@ -70,7 +70,7 @@ static struct replayed *replayed_get(struct cdx_data *d, uint64_t ino)
 static int bit_add(struct replayed *r, size_t at, uint64_t off,
 		   const uint8_t *p, size_t len)
 {
-	struct bit b = { .off = off, .len = len };
+	struct bit b = {.off = off, .len = len};
 
 	if (r->n == r->cap) {
 		size_t cap = r->cap ? r->cap * 2 : 8;
@@ -203,8 +203,7 @@ static int put_bits(struct cdx_volume *v, struct cdx_vnode *n,
 
 	/* no hold: these bytes were accepted before, whatever is free now */
 	for (size_t i = 0; i < r->n && rc == 0; i++)
-		rc = cdx_data_put(v, n, r->v[i].off, r->v[i].p, r->v[i].len,
-				  0);
+		rc = cdx_data_put(v, n, r->v[i].off, r->v[i].p, r->v[i].len, 0);
 	if (n->dirty != NULL) {
 		n->dirty->has_logged = true;
 		cdx_vnode_mark(v, n);
@@ -215,7 +214,7 @@ static int put_bits(struct cdx_volume *v, struct cdx_vnode *n,
 /* The bytes change hands under d->mu: a commit sees them here or there. */
 static int replay_file(struct cdx_volume *v, uint64_t ino)
 {
-	CDX_CLEANUP(cdx_vnode_unpinp) struct cdx_vnode_pin pin = { .v = v };
+	CDX_CLEANUP(cdx_vnode_unpinp) struct cdx_vnode_pin pin = {.v = v};
 	struct cdx_data *d = v->data;
 	struct replayed *r;
 	int rc = cdx_data_file(v, &pin.n, ino);

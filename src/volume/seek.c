@@ -84,7 +84,7 @@ static int seek(struct cdx_volume *v, const struct cdx_vnode *n, int whence,
 		uint64_t *pos)
 {
 	CDX_CLEANUP(cdx_kv_iter_closep) struct cdx_kv_iter *it = NULL;
-	struct walk w = { 0 };
+	struct walk w = {0};
 	int rc;
 
 	if (*pos >= n->attr.size)
@@ -100,7 +100,7 @@ static int seek(struct cdx_volume *v, const struct cdx_vnode *n, int whence,
 int64_t cdx_vol_lseek(struct cdx_volume *v, uint64_t ino, uint64_t off,
 		      int whence)
 {
-	CDX_CLEANUP(cdx_vnode_unpinp) struct cdx_vnode_pin pin = { .v = v };
+	CDX_CLEANUP(cdx_vnode_unpinp) struct cdx_vnode_pin pin = {.v = v};
 	int rc;
 
 	if (whence != SEEK_DATA && whence != SEEK_HOLE)

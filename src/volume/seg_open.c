@@ -191,14 +191,7 @@ static int open_within(struct cdx_volume *v, uint64_t keep)
 
 static int open_new(struct cdx_volume *v, bool reserve_too)
 {
-	uint64_t reserve = v->segs->reserve;
-	int r = open_within(v, reserve);
-
-	/* What was promised to dirty bytes is kept even where the sizes of
-	 * segments do not divide what was free. */
-	if (r == -ENOSPC || r == CDX_E_QUOTA)
-		r = open_within(v, reserve_too ? 0 : reserve / 2);
-	return r;
+	return open_within(v, reserve_too ? 0 : v->segs->reserve);
 }
 
 /* Caller holds open_mu */
@@ -415,6 +408,17 @@ static void init_locks(struct cdx_segs *s)
 	pthread_mutex_init(&s->cache_mu, NULL);
 }
 
+/* The share, or what the disk lets it become: on a disk smaller than the quota
+ * segments (and the reserve, which is one) must be small too. */
+static uint64_t real_share(struct cdx_volume *v)
+{
+	struct cdx_space sp;
+
+	cdx_quota_space(v->store, CDX_SHARE_VOLUME, &sp);
+	return sp.limit < sp.used + sp.disk_free ? sp.limit
+						 : sp.used + sp.disk_free;
+}
+
 int cdx_segs_open(struct cdx_volume *v)
 {
 	const struct cdx_store_config *c = cdx_store_config(v->store);
@@ -428,8 +432,9 @@ int cdx_segs_open(struct cdx_volume *v)
 	cdx_list_init(&s->recfiles);
 	s->k = c->k;
 	s->m = c->m;
-	s->cap = cdx_seg_geometry(c->k, c->m, c->share[CDX_SHARE_VOLUME]);
-	s->reserve = cdx_seg_charge(s, s->cap);
+	s->cap = cdx_seg_geometry(c->k, c->m, real_share(v));
+	s->slack = cdx_seg_slack(s);
+	s->reserve = cdx_seg_charge(s, s->cap) + s->slack;
 	v->segs = s;
 	r = cdx_background_new(v);
 	if (r == 0)

@@ -29,6 +29,15 @@ uint64_t cdx_seg_charge(const struct cdx_segs *s, uint32_t blocks)
 	       (uint64_t)blocks * CDX_SEG_META_BYTES;
 }
 
+uint64_t cdx_seg_slack(const struct cdx_segs *s)
+{
+	uint32_t lost = CDX_SEG_MIN_BLOCKS + s->k;
+
+	for (uint32_t cap = s->cap; cap >= CDX_SEG_MIN_BLOCKS; cap /= 2)
+		lost += cdx_seg_footer_room(cap);
+	return (uint64_t)(lost / s->k + 1) * cdx_seg_charge(s, s->k);
+}
+
 uint64_t cdx_small_charge(const struct cdx_segs *s, uint64_t bytes)
 {
 	return (bytes * (s->k + s->m) + s->k - 1) / s->k;

@@ -132,6 +132,7 @@ struct cdx_segs {
 	uint32_t k;
 	uint32_t m;
 	uint32_t cap;	  /* blocks of a full-size segment */
+	uint64_t slack;	  /* what cutting free space into segments may lose */
 	uint64_t reserve; /* bytes of the share kept for reclaim */
 
 	pthread_mutex_t job_mu;	 /* one pack, seal, compact or drop at a time */
@@ -171,6 +172,9 @@ struct cdx_segs {
 uint32_t cdx_seg_footer_room(uint32_t cap);
 /* Bytes charged for a segment of @blocks, parity and records included */
 uint64_t cdx_seg_charge(const struct cdx_segs *s, uint32_t blocks);
+/* Bytes of the share that are lost at most when data goes into smaller segments
+ * than it was promised for: their footers, and less than the smallest one */
+uint64_t cdx_seg_slack(const struct cdx_segs *s);
 /* Bytes charged for @bytes outside of segments */
 uint64_t cdx_small_charge(const struct cdx_segs *s, uint64_t bytes);
 /* Smallest k * 2^j that is at least @blocks */

@@ -13,14 +13,21 @@
 
 /*
  * What can still be written: blocks of the open segment that have no content
- * yet, and what the free part of the share (less the reserve, one whole
- * segment) gives when it is cut into segments.  What is promised to dirty
- * bytes and preallocated (CDX_CNT_ZERO_BYTES) comes off.  statfs and every hold use this one sum.
+ * yet, and what the free part of the share gives when it is cut into segments.
+ * The reserve (one whole segment and a little) is no part of it, and what of
+ * the reserve is in use, because a compaction opened a segment with it, comes
+ * off the blocks of the open segment.  So does what is promised to dirty bytes
+ * and preallocated (CDX_CNT_ZERO_BYTES).  statfs and every hold use this one
+ * sum.
+ *
+ * Dirty bytes may become records after all, and the rest of the space is then
+ * cut into other segments than was thought; the slack pays for that, so that
+ * every promise can be kept.
  */
 
 /* an inode with a name takes about this much of the database */
 #define INODE_BYTES 512u
-#define HOLD_TRIES 4
+#define HOLD_TRIES 16
 
 static uint64_t usable_blocks(uint32_t cap)
 {
@@ -59,22 +66,44 @@ static uint64_t unwritten_locked(const struct cdx_segs *s)
 	return (uint64_t)(o->limit - o->next) * CDX_BLOCK_SIZE;
 }
 
+static uint64_t counter(struct cdx_volume *v, enum cdx_counter c)
+{
+	int64_t n = cdx_kv_counter(v->store, c);
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
 static uint64_t share_free(struct cdx_volume *v)
 {
 	struct cdx_space sp;
 
 	cdx_quota_space(v->store, CDX_SHARE_VOLUME, &sp);
-	return sp.free > v->segs->reserve ? sp.free - v->segs->reserve : 0;
+	return sp.free;
+}
+
+static uint64_t sub0(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+/* Blocks that the missing part of the reserve would be */
+static uint64_t deficit(const struct cdx_segs *s, uint64_t free_bytes)
+{
+	uint64_t a_block = cdx_seg_charge(s, s->cap) / s->cap;
+
+	return (sub0(s->reserve, free_bytes) + a_block - 1) / a_block;
 }
 
 static uint64_t sum_locked(struct cdx_volume *v, uint64_t free_bytes)
 {
-	struct cdx_segs *s = v->segs;
-	uint64_t sum = data_of(s, free_bytes) + unwritten_locked(s);
-	int64_t zero = cdx_kv_counter(v->store, CDX_CNT_ZERO_BYTES);
-	uint64_t promised = s->held + (zero > 0 ? (uint64_t)zero : 0);
+	const struct cdx_segs *s = v->segs;
+	uint64_t zero = counter(v, CDX_CNT_ZERO_BYTES);
+	uint64_t left = sub0(free_bytes, s->reserve + s->slack);
+	uint64_t sum = data_of(s, left) +
+		       sub0(unwritten_locked(s),
+			    deficit(s, free_bytes) * CDX_BLOCK_SIZE);
 
-	return sum > promised ? sum - promised : 0;
+	return sub0(sub0(sum, s->held), zero);
 }
 
 uint64_t cdx_space_free(struct cdx_volume *v)
@@ -124,7 +153,7 @@ void cdx_space_release(struct cdx_volume *v, uint64_t bytes)
 	struct cdx_segs *s = v->segs;
 
 	pthread_mutex_lock(&s->mu);
-	s->held = s->held > bytes ? s->held - bytes : 0;
+	s->held = sub0(s->held, bytes);
 	pthread_mutex_unlock(&s->mu);
 }
 
@@ -132,24 +161,15 @@ void cdx_vol_statfs(struct cdx_volume *v, struct cdx_statfs *out)
 {
 	struct cdx_segs *s = v->segs;
 	struct cdx_space sp;
-	int64_t inodes = cdx_kv_counter(v->store, CDX_CNT_INODES);
 
 	memset(out, 0, sizeof(*out));
 	cdx_quota_space(v->store, CDX_SHARE_VOLUME, &sp);
-	out->bytes = data_of(s, sp.limit > s->reserve ? sp.limit - s->reserve :
-							0);
+	out->bytes = data_of(s, sub0(sp.limit, s->reserve + s->slack));
 	out->bytes_free = cdx_space_free(v);
 	if (out->bytes_free > out->bytes)
 		out->bytes_free = out->bytes;
-	out->inodes = inodes > 0 ? (uint64_t)inodes : 0;
+	out->inodes = counter(v, CDX_CNT_INODES);
 	out->inodes_free = sp.disk_free / INODE_BYTES;
-}
-
-static uint64_t counter(struct cdx_volume *v, enum cdx_counter c)
-{
-	int64_t n = cdx_kv_counter(v->store, c);
-
-	return n > 0 ? (uint64_t)n : 0;
 }
 
 void cdx_segs_status(struct cdx_volume *v, struct cdx_vol_status *out)

@@ -11,8 +11,8 @@
 
 #include "base/err.h"
 
-#define FAST_BLOCKS 256u	     /* blocks in one batch */
-#define FAST_RUNS 4u		     /* a segment may end in between */
+#define FAST_BLOCKS 256u	    /* blocks in one batch */
+#define FAST_RUNS 4u		    /* a segment may end in between */
 #define PUT_BYTES ((size_t)4 << 20) /* bytes held and copied at once */
 
 uint64_t cdx_data_hold_for(uint64_t off, uint64_t len)
@@ -26,7 +26,7 @@ uint64_t cdx_data_hold_for(uint64_t off, uint64_t len)
 int cdx_data_put(struct cdx_volume *v, struct cdx_vnode *n, uint64_t off,
 		 const uint8_t *p, size_t len, uint64_t held)
 {
-	struct cdx_below below = { v, n };
+	struct cdx_below below = {v, n};
 	uint64_t before = cdx_data_pages(n);
 	int rc;
 
@@ -287,13 +287,13 @@ static int fast_blocks(struct fast *f, const uint8_t *p, uint32_t blocks)
 {
 	f->len = 0;
 	while (blocks > 0 && f->runs < FAST_RUNS) {
-		struct iovec io = {
-			.iov_base = (void *)(uintptr_t)p,
-			.iov_len = (size_t)blocks * CDX_BLOCK_SIZE,
-		};
+		struct iovec io = {.iov_len = (size_t)blocks * CDX_BLOCK_SIZE};
 		struct cdx_seg_run *r = &f->run[f->runs];
-		int rc = cdx_seg_write(f->v, r, &io, 1, blocks);
+		int rc;
 
+		/* iovec is not const; it is only read */
+		memcpy(&io.iov_base, &p, sizeof(p));
+		rc = cdx_seg_write(f->v, r, &io, 1, blocks);
 		if (rc < 0)
 			return rc;
 		f->runs++;
@@ -322,7 +322,7 @@ static int fast_prepare(struct fast *f)
 static int write_fast(struct cdx_volume *v, struct cdx_vnode *n, uint64_t off,
 		      const uint8_t *p, size_t len)
 {
-	struct fast f = { .v = v, .n = n };
+	struct fast f = {.v = v, .n = n};
 	int rc = 0;
 
 	while (rc == 0 && len > 0) {
@@ -376,7 +376,7 @@ static int write_parts(struct cdx_volume *v, struct cdx_vnode *n, uint64_t off,
 int cdx_vol_write(struct cdx_volume *v, uint64_t ino, uint64_t off,
 		  const void *p, size_t len, bool append)
 {
-	CDX_CLEANUP(cdx_vnode_unpinp) struct cdx_vnode_pin pin = { .v = v };
+	CDX_CLEANUP(cdx_vnode_unpinp) struct cdx_vnode_pin pin = {.v = v};
 	int rc;
 
 	if (v->opts.readonly)
@@ -387,7 +387,7 @@ int cdx_vol_write(struct cdx_volume *v, uint64_t ino, uint64_t off,
 	rc = cdx_segs_ready(v);
 	if (rc == 0)
 		rc = cdx_data_file(v, &pin.n, ino);
-	if (rc < 0)
+	if (rc != 0)
 		return cdx_data_result(rc);
 	if (len == 0)
 		return 0;

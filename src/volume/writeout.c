@@ -49,7 +49,7 @@ static int out_full(struct out *o, size_t i)
 {
 	const struct cdx_dirty *d = o->n->dirty;
 	struct iovec iov[RUN_CHUNKS * CDX_PAGES_PER_BLOCK];
-	struct cdx_seg_run run = { 0 };
+	struct cdx_seg_run run = {0};
 	unsigned n = 0;
 	int rc;
 
@@ -75,7 +75,7 @@ static int out_full(struct out *o, size_t i)
 
 static int out_run(struct out *o, uint64_t lo, uint64_t hi)
 {
-	struct cdx_loc loc = { 0 };
+	struct cdx_loc loc = {0};
 	uint32_t len = (uint32_t)(hi - lo);
 	int rc;
 
@@ -119,9 +119,9 @@ static int out_inline(struct out *o)
 	uint8_t plain[CDX_INLINE_MAX];
 	uint8_t sealed[CDX_INLINE_MAX + CDX_SEAL_OVERHEAD];
 	struct cdx_vnode *n = o->n;
-	struct cdx_loc loc = { .kind = CDX_LOC_INLINE };
+	struct cdx_loc loc = {.kind = CDX_LOC_INLINE};
 	uint32_t size = (uint32_t)n->attr.size;
-	struct cdx_sealed s = { sealed, size + CDX_SEAL_OVERHEAD };
+	struct cdx_sealed s = {sealed, size + CDX_SEAL_OVERHEAD};
 	uint64_t pos = 0;
 	uint64_t lo;
 	uint64_t hi;
@@ -186,7 +186,7 @@ static uint64_t size_covered(const struct cdx_vnode *n, uint64_t next)
 static int out_batch(struct cdx_volume *v, struct cdx_vnode *n, uint64_t from,
 		     uint64_t to, uint64_t *next)
 {
-	struct out o = { .v = v, .n = n };
+	struct out o = {.v = v, .n = n};
 	uint64_t size = n->disk_size;
 	uint64_t end;
 	int rc = cdx_batch_new(&o.b, v->store);

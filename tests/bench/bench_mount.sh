@@ -9,6 +9,7 @@
 set -u
 
 : "${CODEXFS:?}"
+ulimit -n 65536 2>/dev/null # passthrough_hp keeps one for each inode
 B=$CDX_BUILDDIR/tests/bench/fsbench
 W=$(mktemp -d "${CDX_TMP:-/var/tmp}/codexfs-bench.XXXXXX")
 rounds=${CDX_COUNT:-1}

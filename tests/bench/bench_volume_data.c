@@ -4,6 +4,7 @@
 #endif
 
 #include <fcntl.h>
+#include <ftw.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,8 @@
 /*
  * File data without a mount, beside a plain file on the same disk in the same
  * run: only the ratios mean something.
- *   bench_volume_data [DIR [MIB]]   (a fresh directory below DIR, 512 MiB)
+ *   bench_volume_data [DIR [MIB]]
+ * makes a fresh directory in DIR (here) and removes it; MIB is CDX_COUNT or 512
  */
 
 #define CALL ((size_t)1 << 20)
@@ -51,6 +53,15 @@ static uint64_t next(struct bench *b)
 	return b->rnd;
 }
 
+static int remove_one(const char *path, const struct stat *st, int flag,
+		      struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return remove(path);
+}
+
 static double since(uint64_t t0)
 {
 	return (double)(cdx_clock_mono_ns() - t0) / 1e9;
@@ -65,11 +76,11 @@ static void row(const char *what, const char *unit, double ours, double raw)
 
 static void open_all(struct bench *b, const char *dir)
 {
-	struct cdx_store_config config = { .k = 10, .m = 5 };
-	struct cdx_store_opts so = { .log = &b->log };
-	struct cdx_keyfile keys = { .volume = 0 };
-	struct cdx_volume_opts vo = { .keys = &keys, .log = &b->log };
-	struct cdx_cred cred = { .umask = 022 };
+	struct cdx_store_config config = {.k = 10, .m = 5};
+	struct cdx_store_opts so = {.log = &b->log};
+	struct cdx_keyfile keys = {.volume = 0};
+	struct cdx_volume_opts vo = {.keys = &keys, .log = &b->log};
+	struct cdx_cred cred = {.umask = 022};
 	struct cdx_attr attr;
 	char path[600];
 	char holder[64];
@@ -222,11 +233,11 @@ static void run(struct bench *b)
 
 int main(int argc, char **argv)
 {
-	struct bench b = { .rnd = 88172645463325252u };
-	char cmd[600];
+	struct bench b = {.rnd = 88172645463325252u};
+	const char *mib = argc > 2 ? argv[2] : getenv("CDX_COUNT");
 	int rc;
 
-	b.bytes = (uint64_t)(argc > 2 ? strtoul(argv[2], NULL, 10) : 512) << 20;
+	b.bytes = (uint64_t)(mib ? strtoul(mib, NULL, 10) : 512) << 20;
 	b.buf = malloc(CALL);
 	if (!b.buf || b.bytes == 0)
 		return 2;
@@ -241,7 +252,5 @@ int main(int argc, char **argv)
 		die("close", rc);
 	close(b.fd);
 	free(b.buf);
-	snprintf(cmd, sizeof(cmd), "%s", b.dir);
-	printf("left in %s\n", cmd);
-	return 0;
+	return nftw(b.dir, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0 ? 0 : 1;
 }

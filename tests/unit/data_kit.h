@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "unit/seed.h"
+#include "seed.h"
 #include "volume/data.h"
 
 struct dk {
@@ -43,7 +43,7 @@ static inline int dk_rm(const char *path, const struct stat *st, int flag,
 /* @share: bytes of the volume, 0 = 512 MiB */
 static inline void dk_init(struct dk *k, uint64_t share)
 {
-	struct cdx_store_config c = { .k = 10, .m = 5 };
+	struct cdx_store_config c = {.k = 10, .m = 5};
 	const char *dir = getenv("TMPDIR");
 
 	memset(k, 0, sizeof(*k));
@@ -123,7 +123,7 @@ static inline void dk_report(void *arg, const char *what, const char *detail)
 /* Writes everything out; the volume's own tables must agree */
 static inline void dk_check(struct dk *k)
 {
-	struct cdx_fsck f = { .report = dk_report };
+	struct cdx_fsck f = {.report = dk_report};
 
 	assert_int_equal(cdx_store_commit(k->s), 0);
 	assert_int_equal(cdx_vol_fsck(k->v, &f), 0);
@@ -154,20 +154,20 @@ static inline void dk_crash(struct dk *k, void (*fn)(struct dk *k))
 }
 
 /* A claim in a child, where cmocka cannot help */
-#define DK_CHILD(cond)                                                         \
-	do {                                                                   \
-		if (!(cond)) {                                                 \
-			(void)fprintf(stderr, "line %d: %s\n", __LINE__,       \
-				      #cond);                                  \
-			_exit(97);                                             \
-		}                                                              \
+#define DK_CHILD(cond)                                                   \
+	do {                                                             \
+		if (!(cond)) {                                           \
+			(void)fprintf(stderr, "line %d: %s\n", __LINE__, \
+				      #cond);                            \
+			_exit(97);                                       \
+		}                                                        \
 	} while (0)
 
 /* ---- files ---- */
 
 static inline int dk_mk(struct dk *k, const char *name, uint64_t *ino)
 {
-	struct cdx_cred cred = { .umask = 022 };
+	struct cdx_cred cred = {.umask = 022};
 	struct cdx_attr a;
 	int rc = cdx_vol_mknod(k->v, CDX_ROOT_INO, name, S_IFREG | 0644, 0,
 			       &cred, &a);
@@ -205,7 +205,7 @@ static inline struct cdx_attr dk_attr(struct dk *k, uint64_t ino)
 
 static inline int dk_truncate(struct dk *k, uint64_t ino, uint64_t size)
 {
-	struct cdx_attr a = { .size = size };
+	struct cdx_attr a = {.size = size};
 	struct cdx_attr out;
 
 	return cdx_vol_setattr(k->v, ino, &a, CDX_SET_SIZE, NULL, &out);
@@ -231,7 +231,7 @@ static inline void dk_take(void *arg, const uint8_t *buf, ssize_t n)
 static inline ssize_t dk_read(struct dk *k, uint64_t ino, uint64_t off,
 			      void *out, size_t len)
 {
-	struct dk_got g = { .out = out, .cap = len };
+	struct dk_got g = {.out = out, .cap = len};
 
 	cdx_vol_read(k->v, ino, off, len, dk_take, &g);
 	if (g.calls != 1 || (g.n > 0 && (size_t)g.n > len))
@@ -249,8 +249,8 @@ static inline int dk_write(struct dk *k, uint64_t ino, uint64_t off,
 static inline void dk_fill(uint8_t *out, size_t len, uint64_t off, unsigned tag)
 {
 	for (size_t i = 0; i < len; i++)
-		out[i] = (uint8_t)(((off + i) * 2654435761u >> 7) ^
-				   (off + i) ^ tag * 37u);
+		out[i] = (uint8_t)(((off + i) * 2654435761u >> 7) ^ (off + i) ^
+				   tag * 37u);
 }
 
 /* A file in memory to compare with */

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "unit/data_kit.h"
+#include "data_kit.h"
 
 #define CAP ((size_t)4 << 20)
 
@@ -104,9 +104,9 @@ static void test_edges(void **state)
 	assert_memory_equal(buf, "xxx\0\0\0\0\0xxxxxxx", 15);
 	assert_int_equal(cdx_vol_lseek(k.v, b, 0, SEEK_DATA), 0);
 	dk_check(&k);
-	assert_int_equal(
-		cdx_vol_copy_range(k.v, a, 0, b, (uint64_t)CDX_FILE_MAX, 1),
-		-EFBIG);
+	assert_int_equal(cdx_vol_copy_range(k.v, a, 0, b,
+					    (uint64_t)CDX_FILE_MAX, 1),
+			 -EFBIG);
 	assert_int_equal(cdx_vol_copy_range(k.v, CDX_ROOT_INO, 0, b, 0, 1),
 			 -EISDIR);
 	assert_int_equal(cdx_vol_copy_range(k.v, a, 0, 12345, 0, 1), -ESTALE);
@@ -129,14 +129,12 @@ static void test_many(void **state)
 	a = dk_file(&k, "a");
 	b = dk_file(&k, "b");
 	for (unsigned i = 0; i < 1500; i++)
-		assert_int_equal(dk_write(&k, a, (uint64_t)i * 8192, &i, 4),
-				 0);
+		assert_int_equal(dk_write(&k, a, (uint64_t)i * 8192, &i, 4), 0);
 	assert_int_equal(cdx_vol_copy_range(k.v, a, 0, b, 77, 1 << 30),
 			 1499 * 8192 + 4);
 	for (unsigned i = 0; i < 1500; i++) {
-		assert_int_equal(dk_read(&k, b, 77 + (uint64_t)i * 8192, got,
-					 4),
-				 4);
+		assert_int_equal(
+			dk_read(&k, b, 77 + (uint64_t)i * 8192, got, 4), 4);
 		assert_memory_equal(got, &i, 4);
 	}
 	assert_int_equal(dk_extents(&k, b), 1500);

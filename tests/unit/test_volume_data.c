@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "unit/data_kit.h"
+#include "data_kit.h"
 
 #include <linux/falloc.h>
 #include <pthread.h>
@@ -146,7 +146,7 @@ static void test_stream(void **state)
 static void one_write(struct dk *k, struct dk_model *m, struct seed *sd,
 		      uint8_t *buf)
 {
-	static const size_t most[] = { 10, 3000, 5000, 70000, 400000 };
+	static const size_t most[] = {10, 3000, 5000, 70000, 400000};
 	size_t len = 1 + seed_below(sd, most[seed_below(sd, 5)]);
 	size_t off = seed_below(sd, FILE_CAP - len);
 	bool append = seed_below(sd, 8) == 0;
@@ -161,8 +161,8 @@ static void one_write(struct dk *k, struct dk_model *m, struct seed *sd,
 		return;
 	for (size_t i = 0; i < len; i++)
 		buf[i] = (uint8_t)seed_u64(sd);
-	assert_int_equal(cdx_vol_write(k->v, m->ino, append ? 0 : off, buf,
-				       len, append),
+	assert_int_equal(cdx_vol_write(k->v, m->ino, append ? 0 : off, buf, len,
+				       append),
 			 0);
 	dk_model_put(m, off, buf, len);
 }
@@ -330,11 +330,11 @@ static void test_limit(void **state)
 	ino = dk_file(&k, "f");
 	for (unsigned i = 0; i < 3000; i++) {
 		memset(page, (int)i, sizeof(page));
-		assert_int_equal(dk_write(&k, ino,
-					  (uint64_t)seed_below(&sd, 4096) *
-						  4096,
-					  page, sizeof(page)),
-				 0);
+		assert_int_equal(
+			dk_write(&k, ino,
+				 (uint64_t)seed_below(&sd, 4096) * 4096, page,
+				 sizeof(page)),
+			0);
 		assert_true(dirty_bytes(&k) <= (1 << 20) + 4096);
 	}
 	assert_true(dirty_bytes(&k) > 0);
@@ -452,8 +452,8 @@ static void *work(void *arg)
 		memcpy(w->m.p + off, buf, len);
 		if (w->m.size < off + len)
 			w->m.size = off + len;
-		w->bad += dk_read(w->k, w->m.ino, off, got, len) !=
-			  (ssize_t)len;
+		w->bad +=
+			dk_read(w->k, w->m.ino, off, got, len) != (ssize_t)len;
 		w->bad += memcmp(buf, got, len) != 0;
 		if (i % 10 == 3)
 			w->bad += cdx_vol_fsync(w->k->v, w->m.ino, true) != 0;

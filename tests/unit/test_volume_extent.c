@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "unit/data_kit.h"
+#include "data_kit.h"
 
 #include "base/bytes.h"
 
@@ -20,7 +20,7 @@ static void round_trip(const struct cdx_extent *x, uint64_t ino)
 {
 	uint8_t key[CDX_EXTENT_KEY];
 	uint8_t val[CDX_EXTENT_VAL_MAX + 1];
-	struct cdx_kv_pair pair = { key, sizeof(key), val, 0 };
+	struct cdx_kv_pair pair = {key, sizeof(key), val, 0};
 	struct cdx_extent y;
 	uint64_t owner;
 	size_t len = cdx_extent_encode(val, x);
@@ -49,8 +49,8 @@ static void round_trip(const struct cdx_extent *x, uint64_t ino)
 
 static void test_records(void **state)
 {
-	uint8_t sealed[CDX_INLINE_MAX + CDX_SEAL_OVERHEAD] = { 1 };
-	struct cdx_extent x = { .off = 4096, .len = 8192 };
+	uint8_t sealed[CDX_INLINE_MAX + CDX_SEAL_OVERHEAD] = {1};
+	struct cdx_extent x = {.off = 4096, .len = 8192};
 
 	(void)state;
 	x.loc.kind = CDX_LOC_ZERO;
@@ -63,8 +63,9 @@ static void test_records(void **state)
 	x.loc.plain = 9000;
 	x.loc.skip = 808;
 	round_trip(&x, 1);
-	x = (struct cdx_extent){ .len = CDX_INLINE_MAX, .sealed = sealed,
-				 .sealed_len = sizeof(sealed) };
+	x = (struct cdx_extent){.len = CDX_INLINE_MAX,
+				.sealed = sealed,
+				.sealed_len = sizeof(sealed)};
 	x.loc.kind = CDX_LOC_INLINE;
 	round_trip(&x, 2);
 }
@@ -73,8 +74,8 @@ static void test_bad_records(void **state)
 {
 	uint8_t key[CDX_EXTENT_KEY];
 	uint8_t val[CDX_EXTENT_VAL_MAX];
-	struct cdx_kv_pair pair = { key, sizeof(key), val, 0 };
-	struct cdx_extent x = { .off = 100, .len = 50 };
+	struct cdx_kv_pair pair = {key, sizeof(key), val, 0};
+	struct cdx_extent x = {.off = 100, .len = 50};
 	struct cdx_extent y;
 	uint64_t ino;
 
@@ -129,8 +130,8 @@ static void map_init(struct map *m)
 	assert_int_equal(cdx_segs_ready(m->k.v), 0);
 	assert_int_equal(cdx_vnode_get(m->k.v, &m->n, ino), 0);
 	for (unsigned i = 0; i < 3; i++) {
-		uint64_t keep = dk_file(&m->k, (char[]){ 'r', (char)('0' + i),
-							 0 });
+		uint64_t keep =
+			dk_file(&m->k, (char[]){'r', (char)('0' + i), 0});
 		struct cdx_vnode *n;
 
 		/* another file keeps the record alive */
@@ -157,8 +158,8 @@ static void put(struct map *m, struct cdx_extent_edit *e, unsigned off,
 {
 	uint8_t plain[BYTES];
 	uint8_t sealed[BYTES + CDX_SEAL_OVERHEAD];
-	struct cdx_sealed s = { sealed, len + CDX_SEAL_OVERHEAD };
-	struct cdx_loc loc = { .kind = CDX_LOC_ZERO };
+	struct cdx_sealed s = {sealed, len + CDX_SEAL_OVERHEAD};
+	struct cdx_loc loc = {.kind = CDX_LOC_ZERO};
 
 	for (unsigned i = 0; i < len; i++) {
 		m->kind[off + i] = (uint8_t)kind;
@@ -396,9 +397,9 @@ static void test_fsck(void **state)
 {
 	uint8_t key[CDX_EXTENT_KEY];
 	uint8_t val[CDX_EXTENT_VAL_MAX];
-	struct cdx_extent x = { .off = 5, .len = 10 };
-	struct found found = { 0 };
-	struct cdx_fsck f = { .report = finding, .arg = &found };
+	struct cdx_extent x = {.off = 5, .len = 10};
+	struct found found = {0};
+	struct cdx_fsck f = {.report = finding, .arg = &found};
 	struct cdx_batch *b;
 	struct dk k;
 	uint64_t ino;

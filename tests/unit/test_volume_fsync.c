@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "unit/data_kit.h"
+#include "data_kit.h"
 
 #include <linux/falloc.h>
 
@@ -213,7 +213,7 @@ static void test_later(void **state)
 
 static void with_times(struct dk *k)
 {
-	struct cdx_attr a = { .mtime = { 1000, 5 }, .atime = { 2000, 6 } };
+	struct cdx_attr a = {.mtime = {1000, 5}, .atime = {2000, 6}};
 	struct cdx_attr out;
 	uint64_t ino;
 
@@ -376,7 +376,7 @@ static void step(struct dk *k, uint64_t ino, struct seed *sd,
 
 static void run_script(struct dk *k)
 {
-	struct seed sd = { .state = script.seed };
+	struct seed sd = {.state = script.seed};
 	uint64_t ino = dk_find(k, "f");
 
 	if (ino == 0)

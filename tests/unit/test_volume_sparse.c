@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "unit/data_kit.h"
+#include "data_kit.h"
 
 #include <linux/falloc.h>
 
@@ -77,20 +77,21 @@ static void test_modes(void **state)
 	dk_open(&k);
 	ino = dk_file(&k, "f");
 	assert_int_equal(cdx_vol_fallocate(k.v, ino, 0, 0, 0), -EINVAL);
-	assert_int_equal(cdx_vol_fallocate(k.v, ino, FALLOC_FL_PUNCH_HOLE, 0, 1),
+	assert_int_equal(cdx_vol_fallocate(k.v, ino, FALLOC_FL_PUNCH_HOLE, 0,
+					   1),
 			 -EOPNOTSUPP);
-	assert_int_equal(
-		cdx_vol_fallocate(k.v, ino, FALLOC_FL_COLLAPSE_RANGE, 0, 4096),
-		-EOPNOTSUPP);
-	assert_int_equal(
-		cdx_vol_fallocate(k.v, ino, FALLOC_FL_INSERT_RANGE, 0, 4096),
-		-EOPNOTSUPP);
+	assert_int_equal(cdx_vol_fallocate(k.v, ino, FALLOC_FL_COLLAPSE_RANGE,
+					   0, 4096),
+			 -EOPNOTSUPP);
+	assert_int_equal(cdx_vol_fallocate(k.v, ino, FALLOC_FL_INSERT_RANGE, 0,
+					   4096),
+			 -EOPNOTSUPP);
 	assert_int_equal(cdx_vol_fallocate(k.v, ino, 0, UINT64_MAX, 2), -EFBIG);
 	assert_int_equal(cdx_vol_fallocate(k.v, CDX_ROOT_INO, 0, 0, 1),
 			 -EISDIR);
 	/* more than there is */
-	assert_int_equal(
-		cdx_vol_fallocate(k.v, ino, 0, 0, (uint64_t)1 << 40), -ENOSPC);
+	assert_int_equal(cdx_vol_fallocate(k.v, ino, 0, 0, (uint64_t)1 << 40),
+			 -ENOSPC);
 	assert_int_equal(dk_attr(&k, ino).size, 0);
 	assert_int_equal(dk_attr(&k, ino).blocks, 0);
 
@@ -110,9 +111,8 @@ static void test_modes(void **state)
 	assert_int_equal(dk_attr(&k, ino).blocks, (150000 + 511) / 512);
 	assert_int_equal(dk_read(&k, ino, 65536, b, 4), 4);
 	assert_memory_equal(b, "abcd", 4);
-	assert_int_equal(cdx_vol_fallocate(k.v, ino, FALLOC_FL_ZERO_RANGE,
-					   65537, 2),
-			 0);
+	assert_int_equal(
+		cdx_vol_fallocate(k.v, ino, FALLOC_FL_ZERO_RANGE, 65537, 2), 0);
 	assert_int_equal(dk_read(&k, ino, 65536, b, 4), 4);
 	assert_memory_equal(b, "a\0\0d", 4);
 	assert_int_equal(cdx_vol_fallocate(k.v, ino, PUNCH, 0, 1 << 20), 0);
@@ -173,9 +173,8 @@ static void test_many(void **state)
 	dk_open(&k);
 	ino = dk_file(&k, "f");
 	for (unsigned i = 0; i < n; i++)
-		assert_int_equal(dk_write(&k, ino, (uint64_t)i * 8192, "1234",
-					  4),
-				 0);
+		assert_int_equal(
+			dk_write(&k, ino, (uint64_t)i * 8192, "1234", 4), 0);
 	dk_check(&k);
 	assert_int_equal(dk_extents(&k, ino), n);
 	assert_int_equal(cdx_vol_fallocate(k.v, ino, 0, 0, (uint64_t)n * 8192),
@@ -186,16 +185,14 @@ static void test_many(void **state)
 	assert_int_equal(dk_extents(&k, ino), 6);
 	dk_check(&k);
 	for (unsigned i = 3; i < n; i++)
-		assert_int_equal(dk_write(&k, ino, (uint64_t)i * 8192, "1234",
-					  4),
-				 0);
+		assert_int_equal(
+			dk_write(&k, ino, (uint64_t)i * 8192, "1234", 4), 0);
 	assert_int_equal(cdx_vol_fallocate(k.v, ino, PUNCH, 2, 8192 * n), 0);
 	assert_int_equal(dk_extents(&k, ino), 1);
 	dk_check(&k);
 	for (unsigned i = 0; i < n; i++)
-		assert_int_equal(dk_write(&k, ino, (uint64_t)i * 8192, "1234",
-					  4),
-				 0);
+		assert_int_equal(
+			dk_write(&k, ino, (uint64_t)i * 8192, "1234", 4), 0);
 	dk_check(&k);
 	assert_int_equal(cdx_vol_unlink(k.v, CDX_ROOT_INO, "f"), 0);
 	cdx_vol_forget(k.v, ino, 1);
@@ -238,7 +235,7 @@ static void test_promise(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_seeks),	cmocka_unit_test(test_modes),
+		cmocka_unit_test(test_seeks),	 cmocka_unit_test(test_modes),
 		cmocka_unit_test(test_truncate), cmocka_unit_test(test_many),
 		cmocka_unit_test(test_promise),
 	};

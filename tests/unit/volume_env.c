@@ -156,9 +156,12 @@ static int copy_one(const char *path, const struct stat *st, int flag,
 		       path + strlen(copy_from));
 	if (flag == FTW_D)
 		return mkdir(to, 0700);
-	if (!S_ISREG(st->st_mode))
+	/* after a commit the store still unlinks what was freed before it */
+	if (flag != FTW_F || !S_ISREG(st->st_mode))
 		return 0;
 	in = open(path, O_RDONLY | O_CLOEXEC);
+	if (in < 0 && errno == ENOENT)
+		return 0;
 	out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (in >= 0 && out >= 0)
 		rc = copy_data(in, out, st->st_size);
