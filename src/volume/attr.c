@@ -168,15 +168,15 @@ static int set_all(struct cdx_nsop *c, struct cdx_vnode *n,
 
 /* Nothing but times: no batch now, it goes with the next commit.  This is what
  * the kernel's write-back cache sends after every run of writes. */
-#define ONLY_TIMES                                                             \
-	(CDX_SET_ATIME | CDX_SET_MTIME | CDX_SET_ATIME_NOW |                   \
+#define ONLY_TIMES                                           \
+	(CDX_SET_ATIME | CDX_SET_MTIME | CDX_SET_ATIME_NOW | \
 	 CDX_SET_MTIME_NOW | CDX_SET_CTIME)
 
 static int set_times_only(struct cdx_volume *v, uint64_t ino,
 			  const struct cdx_attr *in, unsigned which,
 			  struct cdx_attr *out)
 {
-	struct cdx_vnode *n;
+	struct cdx_vnode *n = NULL;
 	int rc;
 
 	if (v->opts.readonly)
@@ -184,7 +184,7 @@ static int set_times_only(struct cdx_volume *v, uint64_t ino,
 	rc = cdx_store_failed(v->store);
 	if (rc == 0)
 		rc = cdx_vnode_get(v, &n, ino);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	pthread_rwlock_wrlock(&n->lock);
 	rc = check(n, in, which);
@@ -203,7 +203,7 @@ int cdx_vol_setattr(struct cdx_volume *v, uint64_t ino,
 		    const struct cdx_cred *cred, struct cdx_attr *out)
 {
 	struct cdx_nsop c CDX_CLEANUP(cdx_nsop_endp) = {.v = v};
-	struct cdx_vnode *n;
+	struct cdx_vnode *n = NULL;
 	int rc;
 
 	if (which == 0)
@@ -213,7 +213,7 @@ int cdx_vol_setattr(struct cdx_volume *v, uint64_t ino,
 	rc = cdx_nsop_begin(&c, v, false);
 	if (rc == 0)
 		rc = cdx_nsop_add(&c, &n, ino);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	cdx_nsop_lock(&c);
 	rc = check(n, in, which);

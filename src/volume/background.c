@@ -26,7 +26,7 @@ struct cdx_background {
 	bool kicked;	   /* guarded by mu */
 	atomic_bool stop;
 	bool running; /* start, stop */
-	int last; /* thread only: what was logged last */
+	int last;     /* thread only: what was logged last */
 };
 
 void cdx_background_kick(struct cdx_volume *v)
@@ -48,8 +48,8 @@ bool cdx_background_stopping(const struct cdx_volume *v)
 
 static uint64_t pack_age_ns(const struct cdx_volume *v)
 {
-	return (uint64_t)(v->opts.pack_age_s ? v->opts.pack_age_s :
-					       PACK_AGE_S) *
+	return (uint64_t)(v->opts.pack_age_s ? v->opts.pack_age_s
+					     : PACK_AGE_S) *
 	       NS;
 }
 
@@ -77,7 +77,7 @@ static bool sleep_some(struct cdx_background *bg)
 static int compact_one(struct cdx_volume *v)
 {
 	struct cdx_compact_report report;
-	uint64_t area = cdx_compact_next(v, SPARSE_PERCENT);
+	uint64_t area = cdx_compact_next(v, SPARSE_PERCENT, true);
 	int r;
 
 	if (!area)

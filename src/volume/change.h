@@ -32,10 +32,10 @@ struct cdx_ref_rec {
 /* A segment that the batch changes */
 struct cdx_touch {
 	uint64_t area;
-	struct cdx_oseg *o; /* NULL: not in memory */
+	struct cdx_oseg *o;	/* NULL: not in memory */
 	struct cdx_seg_rec rec; /* as it will be */
-	bool gone; /* the batch deletes the record */
-	struct cdx_burn *burn; /* blocks that get a BURNT leaf */
+	bool gone;		/* the batch deletes the record */
+	struct cdx_burn *burn;	/* blocks that get a BURNT leaf */
 	uint32_t burns;
 	uint32_t burn_cap;
 	uint32_t pending; /* of o->burn, taken along; they come first */

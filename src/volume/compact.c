@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "base/io.h"
 #include "crypto/block.h"
 
 /*
@@ -20,8 +19,6 @@
  */
 
 #define PASSES 3
-/* a segment that is fuller is not worth moving, even when space is short */
-#define WORTH_PERCENT 90u
 
 static bool below_percent(uint64_t live, uint32_t blocks, unsigned percent)
 {
@@ -68,8 +65,8 @@ int cdx_compact_segment(struct cdx_volume *v, uint64_t area, bool wait,
 		return r;
 	report->live_before = rec.live;
 	if (rec.has_manifest)
-		report->manifest = cdx_cid_sha256(CDX_CODEC_MANIFEST,
-						  &rec.manifest);
+		report->manifest =
+			cdx_cid_sha256(CDX_CODEC_MANIFEST, &rec.manifest);
 	r = cdx_move_new(&m, v);
 	if (r < 0)
 		return r;
@@ -97,9 +94,21 @@ int cdx_compact_segment(struct cdx_volume *v, uint64_t area, bool wait,
 
 /* ---- which ones ---- */
 
+void cdx_compact_hint(struct cdx_segs *s, uint64_t area,
+		      const struct cdx_seg_rec *rec)
+{
+	if (rec->state != CDX_SEG_SEALED ||
+	    !below_percent(rec->live, rec->cap, CDX_SEG_WORTH_PERCENT))
+		return;
+	pthread_mutex_lock(&s->mu);
+	(void)!cdx_map_put(&s->sparse, area, s);
+	pthread_mutex_unlock(&s->mu);
+}
+
 struct choice {
 	struct cdx_volume *v;
 	unsigned below;
+	bool of_content;
 	uint64_t area;
 	uint64_t live;
 };
@@ -112,7 +121,8 @@ static int judge(struct choice *c, uint64_t area)
 	if (cdx_seg_rec_get(c->v, &rec, area) < 0 ||
 	    rec.state != CDX_SEG_SEALED)
 		return -1;
-	if (!below_percent(rec.live, rec.cap, c->below))
+	if (c->of_content ? rec.live >= rec.content / 100 * c->below
+			  : !below_percent(rec.live, rec.cap, c->below))
 		return 0;
 	if (c->area && rec.live >= c->live)
 		return 0;
@@ -137,10 +147,14 @@ static size_t copy_hint(struct cdx_segs *s, uint64_t **out)
 	return n;
 }
 
-uint64_t cdx_compact_next(struct cdx_volume *v, unsigned below)
+uint64_t cdx_compact_next(struct cdx_volume *v, unsigned below, bool of_content)
 {
-	struct choice c = { .v = v, .below = below };
-	CDX_CLEANUP(cdx_freep) uint64_t *hint = NULL;
+	struct choice c = {
+		.v = v,
+		.below = below,
+		.of_content = of_content,
+	};
+	uint64_t *hint;
 	size_t n = copy_hint(v->segs, &hint);
 
 	for (size_t i = 0; i < n; i++) {
@@ -150,27 +164,27 @@ uint64_t cdx_compact_next(struct cdx_volume *v, unsigned below)
 		(void)cdx_map_del(&v->segs->sparse, hint[i]);
 		pthread_mutex_unlock(&v->segs->mu);
 	}
+	free(hint);
 	return c.area;
 }
 
 bool cdx_compact_now(struct cdx_volume *v)
 {
-	struct cdx_compact_report report;
-	struct cdx_space before;
-	struct cdx_space after;
+	struct cdx_compact_report report = {0};
+	uint64_t before = cdx_space_free(v);
 	uint64_t area;
 
 	if (pthread_mutex_trylock(&v->segs->job_mu) != 0)
 		return false;
-	cdx_quota_space(v->store, CDX_SHARE_VOLUME, &before);
+	(void)!cdx_seal_dead(v);
 	(void)!cdx_drop_due(v);
 	(void)!cdx_rec_sweep(v);
-	area = cdx_compact_next(v, WORTH_PERCENT);
+	area = cdx_compact_next(v, CDX_SEG_WORTH_PERCENT, false);
 	if (area && cdx_compact_segment(v, area, false, &report) == 0)
 		(void)!cdx_drop_due(v);
-	cdx_quota_space(v->store, CDX_SHARE_VOLUME, &after);
 	pthread_mutex_unlock(&v->segs->job_mu);
-	return after.used < before.used;
+	/* a new segment that took the bytes may cost what the old one gave */
+	return report.dropped || cdx_space_free(v) > before;
 }
 
 /* ---- on demand ---- */
@@ -225,7 +239,7 @@ static int compact_list(struct cdx_volume *v, const struct wanted *w,
 int cdx_vol_compact(struct cdx_volume *v, unsigned below, cdx_compact_fn *fn,
 		    void *arg)
 {
-	struct wanted w = { .below = below > 100 ? 101 : below };
+	struct wanted w = {.below = below > 100 ? 101 : below};
 	int r;
 
 	if (v->opts.readonly)
@@ -234,7 +248,9 @@ int cdx_vol_compact(struct cdx_volume *v, unsigned below, cdx_compact_fn *fn,
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&v->segs->job_mu);
-	r = cdx_drop_due(v);
+	r = cdx_seal_dead(v);
+	if (r == 0)
+		r = cdx_drop_due(v);
 	if (r == 0)
 		r = cdx_rec_sweep(v);
 	if (r == 0)

@@ -61,8 +61,8 @@ int cdx_data_file(struct cdx_volume *v, struct cdx_vnode **out, uint64_t ino)
 	if (rc < 0)
 		return rc;
 	/* the type never changes */
-	if (!S_ISREG(n->attr.mode)) {
-		rc = S_ISDIR(n->attr.mode) ? -EISDIR : -EINVAL;
+	if (!S_ISREG(n->type)) {
+		rc = S_ISDIR(n->type) ? -EISDIR : -EINVAL;
 		cdx_vnode_put(v, n);
 		return rc;
 	}
@@ -279,36 +279,28 @@ int cdx_data_balance(struct cdx_volume *v, struct cdx_vnode *n)
 
 /* ---- the log ---- */
 
-void cdx_data_log(struct cdx_batch *b, struct cdx_vnode *n, bool all)
+struct log_to {
+	struct cdx_batch *b;
+	uint64_t ino;
+};
+
+static void log_page(void *arg, uint64_t off, const struct cdx_page *pg)
 {
-	struct cdx_dirty *d = n->dirty;
+	const struct log_to *to = arg;
 
-	for (size_t i = 0; d != NULL && i < d->n; i++) {
-		struct cdx_chunk *c = d->v[i];
-		uint64_t at = c->no * CDX_CHUNK;
-
-		for (unsigned k = 0; k < CDX_PAGES_PER_BLOCK;
-		     k++, at += CDX_PAGE_SIZE) {
-			struct cdx_page *pg = &c->page[k];
-
-			if (pg->p == NULL || (pg->logged && !all))
-				continue;
-			cdx_batch_data(b, n->ino, at + pg->lo, pg->p + pg->lo,
-				       (size_t)(pg->hi - pg->lo));
-			pg->logged = true;
-			d->has_logged = true;
-		}
-	}
+	cdx_batch_data(to->b, to->ino, off + pg->lo, pg->p + pg->lo,
+		       (size_t)(pg->hi - pg->lo));
 }
 
-static void unlog(struct cdx_vnode *n)
+void cdx_data_log(struct cdx_batch *b, struct cdx_vnode *n, bool all)
 {
-	struct cdx_dirty *d = n->dirty;
+	struct log_to to = {b, n->ino};
 
-	for (size_t i = 0; d != NULL && i < d->n; i++) {
-		for (unsigned k = 0; k < CDX_PAGES_PER_BLOCK; k++)
-			d->v[i]->page[k].logged = false;
-	}
+	if (n->dirty == NULL)
+		return;
+	if (all || n->dirty->unlogged > 0)
+		n->dirty->has_logged = true;
+	cdx_dirty_log(n->dirty, all, log_page, &to);
 }
 
 int cdx_data_log_apply(struct cdx_volume *v, struct cdx_vnode *n, bool all)
@@ -325,7 +317,8 @@ int cdx_data_log_apply(struct cdx_volume *v, struct cdx_vnode *n, bool all)
 	cdx_vnode_store(b, n);
 	rc = cdx_batch_apply(b);
 	if (rc < 0) {
-		unlog(n);
+		if (n->dirty != NULL)
+			cdx_dirty_unlog(n->dirty);
 		n->disk_size = size;
 		cdx_vnode_mark(v, n);
 	}
@@ -364,7 +357,7 @@ static int prelog_one(struct cdx_volume *v, struct cdx_vnode *n)
 	int rc = 0;
 
 	pthread_rwlock_wrlock(&n->lock);
-	if (cdx_data_pages(n) * CDX_PAGE_SIZE > CDX_FSYNC_LOG_MAX)
+	if (cdx_data_unlogged(n) * CDX_PAGE_SIZE > CDX_FSYNC_LOG_MAX)
 		rc = cdx_out_all(v, n);
 	if (n->dirty != NULL && cdx_store_failed(v->store) == 0)
 		rc = cdx_data_log_apply(v, n, false);

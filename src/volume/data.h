@@ -17,7 +17,7 @@
 #define CDX_CHUNK CDX_BLOCK_SIZE /* plain bytes that make one block */
 #define CDX_DIRTY_DEFAULT ((size_t)96 << 20)
 #define CDX_READ_MAX ((size_t)16 << 20)
-/* fsync logs up to so many dirty bytes of a file, writes out more */
+/* fsync logs up to so many bytes of a file, writes out more */
 #define CDX_FSYNC_LOG_MAX (256u << 10)
 /* a batch is closed when it has so many bytes of changes, or of data */
 #define CDX_OUT_BATCH (256u << 10)
@@ -40,6 +40,7 @@ struct cdx_page {
 struct cdx_chunk {
 	uint64_t no; /* offset / CDX_CHUNK */
 	unsigned pages;
+	bool fresh; /* in cdx_dirty.fresh */
 	struct cdx_page page[CDX_PAGES_PER_BLOCK];
 };
 
@@ -51,6 +52,13 @@ struct cdx_dirty {
 	uint64_t unheld; /* pages that no space is held for (replay) */
 	uint64_t cursor; /* where the last partial write-out ended */
 	bool has_logged; /* the log may have bytes of this file */
+	/* Chunks that may have pages which are not logged, so that an fsync
+	 * costs what changed since the last one; numbers may be stale. */
+	uint64_t *fresh;
+	size_t fresh_n;
+	size_t fresh_cap;
+	bool fresh_all;	   /* the list is not complete: look everywhere */
+	uint64_t unlogged; /* pages that are not logged */
 };
 
 /* Bytes that a page misses between its run and a new one, from the extents.
@@ -79,6 +87,14 @@ void cdx_dirty_get(const struct cdx_dirty *d, uint8_t *out, uint64_t off,
 		   size_t len);
 /* Index of the first chunk that is not below @no */
 size_t cdx_dirty_seek(const struct cdx_dirty *d, uint64_t no);
+/* Calls @fn for every page that is not logged (@all: for every page), which is
+ * logged then. @off: file offset of the page */
+typedef void cdx_dirty_log_fn(void *arg, uint64_t off,
+			      const struct cdx_page *pg);
+void cdx_dirty_log(struct cdx_dirty *d, bool all, cdx_dirty_log_fn *fn,
+		   void *arg);
+/* The log did not take them: no page is logged */
+void cdx_dirty_unlog(struct cdx_dirty *d);
 /* All sixteen pages are there and full */
 bool cdx_chunk_full(const struct cdx_chunk *c);
 void cdx_dirty_free(struct cdx_dirty *d);
@@ -104,6 +120,11 @@ void cdx_data_settle(struct cdx_volume *v, struct cdx_vnode *n, uint64_t before,
 static inline uint64_t cdx_data_pages(const struct cdx_vnode *n)
 {
 	return n->dirty ? n->dirty->pages : 0;
+}
+/* Those of them that the log does not have */
+static inline uint64_t cdx_data_unlogged(const struct cdx_vnode *n)
+{
+	return n->dirty ? n->dirty->unlogged : 0;
 }
 /* Forgets dirty bytes, with all accounts */
 void cdx_data_cut(struct cdx_volume *v, struct cdx_vnode *n, uint64_t off,

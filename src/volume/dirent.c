@@ -120,8 +120,8 @@ int cdx_dentry_find(struct cdx_volume *v, struct cdx_name *d)
 	uint8_t key[8 + CDX_NAME_MAX];
 	uint8_t val[32];
 	size_t len = dentry_key(key, d);
-	int rc = cdx_kv_get(v->store, CDX_DB_DENTRY, key, len, val,
-			    sizeof(val));
+	int rc =
+		cdx_kv_get(v->store, CDX_DB_DENTRY, key, len, val, sizeof(val));
 
 	if (rc >= 0)
 		rc = cdx_dentry_decode(d, val, (size_t)rc);

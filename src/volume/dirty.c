@@ -86,9 +86,41 @@ bool cdx_chunk_full(const struct cdx_chunk *c)
 
 /* ---- pages ---- */
 
+static void note_fresh(struct cdx_dirty *d, struct cdx_chunk *c)
+{
+	if (c->fresh || d->fresh_all)
+		return;
+	if (d->fresh_n == d->fresh_cap) {
+		size_t cap = d->fresh_cap ? d->fresh_cap * 2 : 8;
+		uint64_t *p = reallocarray(d->fresh, cap, sizeof(*p));
+
+		if (p == NULL) {
+			d->fresh_all = true;
+			return;
+		}
+		d->fresh = p;
+		d->fresh_cap = cap;
+	}
+	d->fresh[d->fresh_n++] = c->no;
+	c->fresh = true;
+}
+
+/* The page's bytes are not those in the log any more */
+static void page_changed(struct cdx_dirty *d, struct cdx_chunk *c,
+			 struct cdx_page *pg)
+{
+	if (!pg->logged)
+		return;
+	pg->logged = false;
+	d->unlogged++;
+	note_fresh(d, c);
+}
+
 static void page_free(struct cdx_dirty *d, struct cdx_chunk *c,
 		      struct cdx_page *pg)
 {
+	if (!pg->logged)
+		d->unlogged--;
 	free(pg->p);
 	memset(pg, 0, sizeof(*pg));
 	c->pages--;
@@ -116,7 +148,6 @@ static int page_put(struct cdx_page *pg, uint64_t at, const uint8_t *p,
 		pg->lo = (uint16_t)lo;
 	if (hi > pg->hi)
 		pg->hi = (uint16_t)hi;
-	pg->logged = false;
 	return 0;
 }
 
@@ -145,7 +176,10 @@ int cdx_dirty_put(struct cdx_dirty *d, uint64_t off, const uint8_t *p,
 				return -ENOMEM;
 			c->pages++;
 			d->pages++;
+			d->unlogged++;
+			note_fresh(d, c);
 		}
+		page_changed(d, c, pg);
 		rc = page_put(pg, off - lo, p, lo, lo + n, below, arg);
 		if (rc < 0)
 			return rc;
@@ -172,7 +206,7 @@ static void page_cut(struct cdx_dirty *d, struct cdx_chunk *c,
 		memset(pg->p + lo, 0, hi - lo);
 	/* zeros in the middle are news to the log */
 	if (pg->p != NULL)
-		pg->logged = false;
+		page_changed(d, c, pg);
 }
 
 static void chunk_cut(struct cdx_dirty *d, struct cdx_chunk *c, uint64_t off,
@@ -290,10 +324,61 @@ void cdx_dirty_get(const struct cdx_dirty *d, uint8_t *out, uint64_t off,
 	}
 }
 
+/* ---- what the log has ---- */
+
+static void chunk_log(struct cdx_dirty *d, struct cdx_chunk *c, bool all,
+		      cdx_dirty_log_fn *fn, void *arg)
+{
+	uint64_t at = c->no * CDX_CHUNK;
+
+	c->fresh = false;
+	for (unsigned k = 0; k < CDX_PAGES_PER_BLOCK;
+	     k++, at += CDX_PAGE_SIZE) {
+		struct cdx_page *pg = &c->page[k];
+
+		if (pg->p == NULL || (pg->logged && !all))
+			continue;
+		fn(arg, at, pg);
+		if (!pg->logged)
+			d->unlogged--;
+		pg->logged = true;
+	}
+}
+
+void cdx_dirty_log(struct cdx_dirty *d, bool all, cdx_dirty_log_fn *fn,
+		   void *arg)
+{
+	if (all || d->fresh_all) {
+		for (size_t i = 0; i < d->n; i++)
+			chunk_log(d, d->v[i], all, fn, arg);
+	} else {
+		for (size_t i = 0; i < d->fresh_n; i++) {
+			size_t at = cdx_dirty_seek(d, d->fresh[i]);
+
+			/* the chunk may be gone */
+			if (at < d->n && d->v[at]->no == d->fresh[i])
+				chunk_log(d, d->v[at], false, fn, arg);
+		}
+	}
+	d->fresh_n = 0;
+	d->fresh_all = false;
+}
+
+void cdx_dirty_unlog(struct cdx_dirty *d)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		for (unsigned k = 0; k < CDX_PAGES_PER_BLOCK; k++)
+			d->v[i]->page[k].logged = false;
+	}
+	d->unlogged = d->pages;
+	d->fresh_all = true;
+}
+
 void cdx_dirty_free(struct cdx_dirty *d)
 {
 	if (d == NULL)
 		return;
+	free(d->fresh);
 	for (size_t i = 0; i < d->n; i++) {
 		for (unsigned k = 0; k < CDX_PAGES_PER_BLOCK; k++)
 			free(d->v[i]->page[k].p);

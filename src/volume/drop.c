@@ -91,7 +91,7 @@ static int del_dataset(struct cdx_volume *v, const struct cdx_seg_rec *rec)
 {
 	struct cdx_cid cid = cdx_cid_sha256(CDX_CODEC_MANIFEST, &rec->manifest);
 	struct cdx_dataset_info info;
-	struct cdx_batch *b;
+	struct cdx_batch *b = NULL;
 	int r;
 
 	cdx_block_lock(v->store);
@@ -150,9 +150,9 @@ static int drop_leaves(struct cdx_volume *v, uint64_t area, bool recorded)
 /* 1 when it has to stay for now */
 static int drop_segment(struct cdx_volume *v, uint64_t area)
 {
-	struct end e = { .v = v, .area = area };
+	struct end e = {.v = v, .area = area};
 	struct cdx_seg_rec rec;
-	struct cdx_batch *b;
+	struct cdx_batch *b = NULL;
 	int r = cdx_seg_rec_get(v, &rec, area);
 
 	if (r == 0 && rec.has_manifest)
@@ -192,7 +192,7 @@ static int note(void *arg, const struct cdx_segment_info *info)
 
 int cdx_drop_due(struct cdx_volume *v)
 {
-	struct list l = { .skip = 0 };
+	struct list l = {.skip = 0};
 	bool kept = false;
 	int r = 0;
 

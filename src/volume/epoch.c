@@ -36,6 +36,7 @@ static int add_epoch(void *arg, struct cdx_batch *b, struct cdx_seg_rec *rec)
 int cdx_epoch_start(struct cdx_volume *v, struct cdx_oseg *o)
 {
 	struct cdx_segs *s = v->segs;
+	struct cdx_seg_rec rec;
 	struct cdx_epoch e;
 	struct cdx_batch *b;
 	struct cdx_key key;
@@ -47,8 +48,8 @@ int cdx_epoch_start(struct cdx_volume *v, struct cdx_oseg *o)
 	pthread_mutex_unlock(&s->mu);
 	e.cipher = (uint8_t)cdx_block_cipher_best();
 	cdx_random(key.b, sizeof(key.b));
-	/* the id never changes */
-	cdx_seg_wrap(e.wrapped, v, o->rec.id, e.first, &key);
+	cdx_oseg_rec(s, o, &rec);
+	cdx_seg_wrap(e.wrapped, v, rec.id, e.first, &key);
 	r = cdx_batch_new(&b, v->store);
 	if (r == 0) {
 		cdx_change_act(v, b, o->area, add_epoch, &e);

@@ -215,28 +215,24 @@ static int before(struct cdx_extent_edit *e, uint64_t off,
 	return 0;
 }
 
-static int place(struct cdx_extent_edit *e, struct cdx_extent *x)
+static void place(struct cdx_extent_edit *e, struct cdx_extent *x,
+		  const struct cdx_extent *prev)
 {
-	struct cdx_extent prev = {0};
-	int rc = before(e, x->off, &prev);
-
-	if (rc < 0)
-		return rc;
-	if (continues(&prev, x)) {
-		forget(e, &prev);
+	if (continues(prev, x)) {
+		forget(e, prev);
 		del_key(e, x->off);
-		x->off = prev.off;
-		x->len += prev.len;
-		x->loc = prev.loc;
+		x->off = prev->off;
+		x->len += prev->len;
+		x->loc = prev->loc;
 	}
 	add(e, x);
-	return 0;
 }
 
 int cdx_extent_put(struct cdx_extent_edit *e, uint64_t off, uint64_t len,
 		   const struct cdx_loc *loc, const struct cdx_sealed *sealed)
 {
 	struct cdx_extent x = {.off = off, .len = len};
+	struct cdx_extent prev = {0};
 	uint64_t end;
 	int rc;
 
@@ -244,17 +240,23 @@ int cdx_extent_put(struct cdx_extent_edit *e, uint64_t off, uint64_t len,
 	    __builtin_add_overflow(off, len, &end) ||
 	    end > (uint64_t)CDX_FILE_MAX)
 		return -EINVAL;
-	rc = clear_range(e, off, end);
-	if (rc == 0 && loc != NULL) {
+	/* first: clearing forgets a cut that ended at @off */
+	rc = loc != NULL ? before(e, off, &prev) : 0;
+	if (rc == 0)
+		rc = clear_range(e, off, end);
+	if (rc < 0)
+		return rc;
+	/* or it left a piece that ends there */
+	if (e->done == off)
+		prev = e->last;
+	if (loc != NULL) {
 		x.loc = *loc;
 		if (sealed != NULL) {
 			x.sealed = sealed->p;
 			x.sealed_len = sealed->len;
 		}
-		rc = place(e, &x);
+		place(e, &x, &prev);
 	}
-	if (rc < 0)
-		return rc;
 	e->last = x;
 	e->last.sealed = NULL;
 	if (loc == NULL)

@@ -140,7 +140,7 @@ static int decode_extent(struct cdx_footer_extent *e,
 
 static int decode_extents(struct cdx_footer *f, struct cdx_cursor *c)
 {
-	struct cdx_footer_extent prev = { 0 };
+	struct cdx_footer_extent prev = {0};
 	uint64_t cap = (uint64_t)f->blocks * CDX_BLOCK_SIZE;
 	uint32_t room = 0;
 	uint8_t mark;
@@ -321,25 +321,33 @@ static int read_body(struct cdx_volume *v, struct cdx_footer *out,
 	return cdx_footer_decode(out, body, (size_t)t->len);
 }
 
+static int read_tail(struct cdx_volume *v, struct cdx_footer_tail *out,
+		     uint64_t area, uint32_t blocks)
+{
+	uint8_t *block = malloc(CDX_BLOCK_SIZE);
+	int r = block ? 0 : -ENOMEM;
+
+	memset(out, 0, sizeof(*out));
+	if (r == 0 && !blocks)
+		r = CDX_E_FORMAT;
+	if (r == 0)
+		r = cdx_area_read(v->store, area,
+				  (uint64_t)(blocks - 1) * CDX_BLOCK_SIZE,
+				  block, CDX_BLOCK_SIZE);
+	if (r == 0)
+		r = cdx_footer_tail_open(out, &v->keys.footer, block);
+	free(block);
+	if (r == 0 && out->body_blocks >= blocks)
+		r = CDX_E_FORMAT;
+	return r;
+}
+
 int cdx_footer_read(struct cdx_volume *v, struct cdx_footer *out, uint64_t area,
 		    uint32_t blocks)
 {
-	CDX_CLEANUP(cdx_freep) uint8_t *block = NULL;
 	struct cdx_footer_tail t;
-	int r;
+	int r = read_tail(v, &t, area, blocks);
 
-	block = malloc(CDX_BLOCK_SIZE);
-	if (!block)
-		return -ENOMEM;
-	if (!blocks)
-		return CDX_E_FORMAT;
-	r = cdx_area_read(v->store, area, (uint64_t)(blocks - 1) * CDX_BLOCK_SIZE,
-			  block, CDX_BLOCK_SIZE);
-	if (r == 0)
-		r = cdx_footer_tail_open(&t, &v->keys.footer, block);
-	if (r < 0)
-		return r;
-	r = t.body_blocks < blocks ? 0 : CDX_E_FORMAT;
 	if (r == 0)
 		r = read_body(v, out, area, blocks - 1 - t.body_blocks, &t);
 	cdx_wipe(&t.key, sizeof(t.key));

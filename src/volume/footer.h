@@ -82,7 +82,7 @@ struct cdx_footer_tail {
 	uint32_t body_blocks;
 	uint32_t cipher;
 	struct cdx_key key;
-	uint64_t len; /* of the body */
+	uint64_t len;		  /* of the body */
 	struct cdx_digest digest; /* of the body */
 };
 
@@ -106,8 +106,7 @@ CDX_MUST_CHECK int cdx_footer_tail_decode(struct cdx_footer_tail *out,
  * Verifies the tail, the body's digest and form; not that it agrees with the
  * tables.  Errors: those of the functions above; those of cdx_area_read.
  */
-CDX_MUST_CHECK int cdx_footer_read(struct cdx_volume *v,
-				   struct cdx_footer *out, uint64_t area,
-				   uint32_t blocks);
+CDX_MUST_CHECK int cdx_footer_read(struct cdx_volume *v, struct cdx_footer *out,
+				   uint64_t area, uint32_t blocks);
 
 #endif

@@ -30,10 +30,10 @@ struct seen {
 	uint64_t subdirs;
 	uint64_t items;
 	uint64_t name_parent;
-	uint32_t attrs;	    /* CDX_INODE_ bits of attributes that exist */
+	uint32_t attrs; /* CDX_INODE_ bits of attributes that exist */
 	bool orphan;
 	bool target;
-	bool rooted;	    /* its parents lead to the root */
+	bool rooted; /* its parents lead to the root */
 };
 
 struct check {
@@ -72,8 +72,7 @@ static struct seen *find(const struct check *c, uint64_t ino)
 
 typedef int row_fn(struct check *c, const struct cdx_kv_pair *pair);
 
-static int each(struct check *c, enum cdx_db db, const char *phase,
-		row_fn *fn)
+static int each(struct check *c, enum cdx_db db, const char *phase, row_fn *fn)
 {
 	struct cdx_kv_iter *it CDX_CLEANUP(cdx_kv_iter_closep) = NULL;
 	struct cdx_kv_pair pair;
@@ -115,7 +114,7 @@ static int node_add(struct check *c, const struct cdx_vnode *n, uint64_t ino)
 	s->mode = n->attr.mode;
 	s->nlink = n->attr.nlink;
 	s->flags = n->flags;
-	return cdx_map_put(&c->byino, ino, (void *)(uintptr_t)++c->n);
+	return cdx_map_put(&c->byino, ino, cdx_map_num(++c->n));
 }
 
 static int inode_row(struct check *c, const struct cdx_kv_pair *pair)
@@ -209,8 +208,8 @@ static int name_row(struct check *c, const struct cdx_kv_pair *pair)
 	rc = cookie_of(c, &d, &other);
 	if (rc == -ENOENT || rc == CDX_E_FORMAT ||
 	    (rc == 0 && !same_name(&d, &other)))
-		report(c, "name-without-cookie",
-		       "directory %" PRIu64 " \"%s\"", d.parent, d.name);
+		report(c, "name-without-cookie", "directory %" PRIu64 " \"%s\"",
+		       d.parent, d.name);
 	else if (rc < 0)
 		return rc;
 	return 0;
@@ -237,10 +236,10 @@ static int cookie_row(struct check *c, const struct cdx_kv_pair *pair)
 	}
 	other = d;
 	rc = cdx_dentry_find(c->v, &other);
-	if (rc == -ENOENT || (rc == 0 && (other.cookie != cookie ||
-					  other.ino != d.ino)))
-		report(c, "cookie-without-name",
-		       "directory %" PRIu64 " \"%s\"", d.parent, d.name);
+	if (rc == -ENOENT ||
+	    (rc == 0 && (other.cookie != cookie || other.ino != d.ino)))
+		report(c, "cookie-without-name", "directory %" PRIu64 " \"%s\"",
+		       d.parent, d.name);
 	/* a damaged name was told when the names were read */
 	return rc < 0 && rc != -ENOENT && rc != CDX_E_CORRUPT ? rc : 0;
 }
@@ -414,8 +413,8 @@ static void check_nodes(struct check *c)
 	}
 }
 
-static void check_counter(struct check *c, const char *name,
-			  enum cdx_counter k, uint64_t least, bool exact)
+static void check_counter(struct check *c, const char *name, enum cdx_counter k,
+			  uint64_t least, bool exact)
 {
 	int64_t have = cdx_kv_counter(c->v->store, k);
 
@@ -435,8 +434,8 @@ static void check_counters(struct check *c)
 	}
 	check_counter(c, "inodes", CDX_CNT_INODES, c->n, true);
 	check_counter(c, "next inode", CDX_CNT_NEXT_INO, max + 1, false);
-	check_counter(c, "next cookie", CDX_CNT_NEXT_COOKIE,
-		      c->max_cookie + 1, false);
+	check_counter(c, "next cookie", CDX_CNT_NEXT_COOKIE, c->max_cookie + 1,
+		      false);
 }
 
 int cdx_fsck_namespace(struct cdx_volume *v, struct cdx_fsck *f)

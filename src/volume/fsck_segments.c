@@ -51,6 +51,7 @@ static void bad(struct check *c, const char *what, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
+	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is */
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	c->f->errors++;
@@ -155,8 +156,8 @@ static void check_leaf(struct check *c, uint32_t index,
 	/* a footer's and padding's place is behind what was written, until
 	 * the sealing that puts them there has said how long it will be */
 	bool behind = index >= c->rec.next && leaf->state == CDX_LEAF_DATA;
-	bool burnt = leaf->state == CDX_LEAF_BURNT &&
-		     c->rec.state == CDX_SEG_SEALED;
+	bool burnt =
+		leaf->state == CDX_LEAF_BURNT && c->rec.state == CDX_SEG_SEALED;
 
 	if (behind || burnt)
 		bad(c, "segment-leaf",
@@ -165,8 +166,8 @@ static void check_leaf(struct check *c, uint32_t index,
 	if (leaf->state != CDX_LEAF_DATA)
 		return;
 	if (cdx_seg_epoch_of(&c->rec, index) < 0)
-		bad(c, "segment-epoch", "segment %" PRIx64 " block %u",
-		    c->area, index);
+		bad(c, "segment-epoch", "segment %" PRIx64 " block %u", c->area,
+		    index);
 	check_sums(c, index, leaf);
 }
 
@@ -194,9 +195,9 @@ static bool footer_agrees(const struct check *c, const struct cdx_footer *f)
 {
 	uint32_t at = 0;
 
-	if (memcmp(f->id, c->rec.id, sizeof(f->id)) != 0 ||
-	    f->k != c->rec.k || f->m != c->rec.m ||
-	    f->blocks != c->rec.cap || f->epochs != c->rec.epochs)
+	if (memcmp(f->id, c->rec.id, sizeof(f->id)) != 0 || f->k != c->rec.k ||
+	    f->m != c->rec.m || f->blocks != c->rec.cap ||
+	    f->epochs != c->rec.epochs)
 		return false;
 	for (uint32_t i = 0; i < f->epochs; i++) {
 		const struct cdx_epoch *a = &f->epoch[i];
@@ -236,9 +237,8 @@ static void check_dataset(struct check *c)
 	struct cdx_cid cid =
 		cdx_cid_sha256(CDX_CODEC_MANIFEST, &c->rec.manifest);
 	struct cdx_dataset_info info;
-	int r = c->rec.has_manifest ?
-			cdx_dataset_info(c->v->store, &cid, &info) :
-			-ENOENT;
+	int r = c->rec.has_manifest ? cdx_dataset_info(c->v->store, &cid, &info)
+				    : -ENOENT;
 
 	if (r < 0)
 		bad(c, "segment-dataset", "segment %" PRIx64 ": %s", c->area,
@@ -269,8 +269,8 @@ static int check_segment(struct check *c)
 		break;
 	case CDX_SEG_DROPPING:
 		if (c->rec.live)
-			bad(c, "segment-live", "segment %" PRIx64
-			    " is being dropped", c->area);
+			bad(c, "segment-live",
+			    "segment %" PRIx64 " is being dropped", c->area);
 		return 0;
 	}
 	r = check_leaves(c);
@@ -449,7 +449,7 @@ static void check_counter(struct check *c, enum cdx_counter which,
 
 int cdx_fsck_segments(struct cdx_volume *v, struct cdx_fsck *f)
 {
-	struct check c = { .v = v, .f = f };
+	struct check c = {.v = v, .f = f};
 	int r;
 
 	c.block = malloc(CDX_BLOCK_SIZE);

@@ -25,7 +25,7 @@ static int sync_locked(struct cdx_volume *v, struct cdx_vnode *n)
 {
 	int rc = 0;
 
-	if (cdx_data_pages(n) * CDX_PAGE_SIZE > CDX_FSYNC_LOG_MAX)
+	if (cdx_data_unlogged(n) * CDX_PAGE_SIZE > CDX_FSYNC_LOG_MAX)
 		rc = cdx_out_all(v, n);
 	if (rc == 0 && (n->dirty != NULL || n->attr_dirty))
 		rc = cdx_data_log_apply(v, n, false);

@@ -173,8 +173,8 @@ static int gather_segment(struct cdx_move *m, struct cdx_kv_iter *it,
 	int r;
 
 	while ((r = next_ref(it, CDX_LOC_SEGMENT, &ref)) > 0) {
-		bool joins = begun &&
-			     ref.loc.off <= src_end(&m->src[m->srcs - 1]);
+		bool joins =
+			begun && ref.loc.off <= src_end(&m->src[m->srcs - 1]);
 
 		if (m->items == CDX_MOVE_ITEMS || m->srcs == CDX_MOVE_ITEMS)
 			break;
@@ -197,7 +197,7 @@ int cdx_move_gather(struct cdx_move *m, uint64_t area, enum cdx_loc_kind kind,
 		    uint64_t *cursor)
 {
 	CDX_CLEANUP(cdx_kv_iter_closep) struct cdx_kv_iter *it = NULL;
-	uint8_t from[CDX_BACKREF_KEY] = { 0 };
+	uint8_t from[CDX_BACKREF_KEY] = {0};
 	int r;
 
 	if (!m->reading)

@@ -9,8 +9,8 @@
 #include "base/err.h"
 
 #define INODE_VERSION 1u
-#define INODE_FLAGS                                                            \
-	(CDX_INODE_XATTR | CDX_INODE_ACL | CDX_INODE_DEFAULT_ACL |             \
+#define INODE_FLAGS                                                \
+	(CDX_INODE_XATTR | CDX_INODE_ACL | CDX_INODE_DEFAULT_ACL | \
 	 CDX_INODE_TMPFILE)
 #define NSEC_PER_SEC 1000000000
 
@@ -115,6 +115,7 @@ int cdx_inode_decode(struct cdx_vnode *out, const void *p, size_t len)
 		return CDX_E_FORMAT;
 	out->attr.size = out->disk_size;
 	out->attr.blocks = 0;
+	out->type = out->attr.mode & S_IFMT;
 	out->unlinked = out->attr.nlink == 0;
 	return 0;
 }

@@ -33,6 +33,7 @@
  */
 struct cdx_vnode {
 	uint64_t ino;
+	mode_t type;	     /* S_IFMT bits; immutable, no lock needed */
 	uint32_t pins;	     /* guarded by v->cache_mu */
 	uint32_t keeps;	     /* pins of the lists; guarded by v->cache_mu */
 	struct cdx_list lru; /* guarded by v->cache_mu */
@@ -183,9 +184,10 @@ struct cdx_seg_run {
  * @data:  @n * 64 KiB plain bytes, borrowed; in pieces of @iov
  * @n:     1 .. 256; fewer may be taken at the end of a segment: see run->n
  *
- * Opens a new segment when needed (charging it; -ENOSPC or CDX_E_QUOTA; tries
- * compaction and reclaim first).  Every index is used once whatever happens.
- * No lock may be held that the background thread takes (vnode locks are fine).
+ * Opens a new segment when needed (charging it; -ENOSPC or CDX_E_QUOTA, which
+ * bytes that cdx_space_hold promised do not meet).  Every index is used once
+ * whatever happens.  Commits nothing: allowed on the committer thread and with
+ * vnode locks held.  Thread: safe; runs are encrypted and written in parallel.
  */
 CDX_MUST_CHECK int cdx_seg_write(struct cdx_volume *v, struct cdx_seg_run *run,
 				 const struct iovec *iov, int iovcnt,

@@ -60,22 +60,22 @@ int cdx_vol_link(struct cdx_volume *v, uint64_t ino, uint64_t parent,
 		 const char *name, struct cdx_attr *out)
 {
 	struct cdx_nsop c CDX_CLEANUP(cdx_nsop_endp);
-	struct cdx_vnode *n;
-	struct cdx_vnode *dir;
+	struct cdx_vnode *n = NULL;
+	struct cdx_vnode *dir = NULL;
 	struct cdx_name d;
 	bool was_orphan;
 	int rc = cdx_nsop_begin(&c, v, true);
 
 	if (rc == 0)
 		rc = cdx_name_init(&d, parent, name);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	if (cdx_name_is_dots(&d))
 		return -EEXIST;
 	rc = cdx_nsop_add(&c, &n, ino);
 	if (rc == 0)
 		rc = cdx_nsop_add(&c, &dir, parent);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	cdx_nsop_lock(&c);
 	rc = may_link(v, n, dir, &d);
@@ -114,7 +114,7 @@ static int may_remove(const struct cdx_vnode *dir, const struct cdx_vnode *n,
 }
 
 int cdx_nsop_unlink(struct cdx_nsop *c, struct cdx_vnode *dir,
-		      struct cdx_vnode *n)
+		    struct cdx_vnode *n)
 {
 	cdx_vnode_touch(n, false);
 	if (S_ISDIR(n->attr.mode)) {
@@ -142,8 +142,8 @@ static int remove_locked(struct cdx_nsop *c, struct cdx_vnode *dir,
 static int remove_name(struct cdx_volume *v, struct cdx_name *d, bool is_rmdir)
 {
 	struct cdx_nsop c CDX_CLEANUP(cdx_nsop_endp);
-	struct cdx_vnode *dir;
-	struct cdx_vnode *n;
+	struct cdx_vnode *dir = NULL;
+	struct cdx_vnode *n = NULL;
 	int rc = cdx_nsop_begin(&c, v, true);
 
 	if (rc == 0)
@@ -152,7 +152,7 @@ static int remove_name(struct cdx_volume *v, struct cdx_name *d, bool is_rmdir)
 		rc = cdx_nsop_dentry(&c, dir, d);
 	if (rc == 0)
 		rc = cdx_nsop_child(&c, &n, d);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	cdx_nsop_lock(&c);
 	rc = may_remove(dir, n, is_rmdir);

@@ -104,7 +104,7 @@ static int point(struct cdx_move *m, struct cdx_vnode *n,
 {
 	uint8_t buf[2048];
 	struct cdx_extent e;
-	struct cdx_batch *b;
+	struct cdx_batch *b = NULL;
 	struct cdx_loc loc = {
 		.kind = CDX_LOC_SEGMENT,
 		.area = run->area,
@@ -199,7 +199,7 @@ int cdx_move_run(struct cdx_move *m, bool partial, bool wait, uint64_t *moved)
 	size_t blocks = m->used / CDX_BLOCK_SIZE;
 	struct cdx_seg_run run;
 	struct cdx_seg_run at; /* the run is consumed by its batch */
-	struct iovec iov = { .iov_base = m->buf };
+	struct iovec iov = {.iov_base = m->buf};
 	int r;
 
 	*moved = 0;
@@ -207,6 +207,10 @@ int cdx_move_run(struct cdx_move *m, bool partial, bool wait, uint64_t *moved)
 		blocks = (m->used + CDX_BLOCK_SIZE - 1) / CDX_BLOCK_SIZE;
 	if (!blocks)
 		return 0;
+	/* where locks may be held the epoch cannot be committed first */
+	r = wait ? cdx_segs_ready(m->v) : 0;
+	if (r < 0)
+		return r;
 	memset(m->buf, 0, CDX_MOVE_BYTES);
 	load(m);
 	iov.iov_len = blocks * CDX_BLOCK_SIZE;

@@ -86,37 +86,41 @@ struct cdx_nsop {
 /* -EROFS, -ENOMEM.  @ns: also take v->ns (names change).  The struct is
  * initialised in any case. */
 CDX_MUST_CHECK int cdx_nsop_begin(struct cdx_nsop *c, struct cdx_volume *v,
-				    bool ns);
+				  bool ns);
 /* Pins an inode for the change; twice gives the same vnode */
 CDX_MUST_CHECK int cdx_nsop_add(struct cdx_nsop *c, struct cdx_vnode **out,
-				  uint64_t ino);
+				uint64_t ino);
 /* Locks all; nothing may be added afterwards, but a new inode */
 void cdx_nsop_lock(struct cdx_nsop *c);
 /* A new inode, whose number is the highest; after cdx_nsop_lock.  It is
  * locked, counted and given a kernel reference. */
-CDX_MUST_CHECK int cdx_nsop_create(struct cdx_nsop *c,
-				     struct cdx_vnode **out,
-				     struct cdx_attr *attr);
+CDX_MUST_CHECK int cdx_nsop_create(struct cdx_nsop *c, struct cdx_vnode **out,
+				   struct cdx_attr *attr);
 /* A locked inode of the change lost its last name, or never had one: orphan
  * record in the batch, purged once nobody has it.  -ENOMEM. */
-CDX_MUST_CHECK int cdx_nsop_orphan(struct cdx_nsop *c,
-				     struct cdx_vnode *n);
+CDX_MUST_CHECK int cdx_nsop_orphan(struct cdx_nsop *c, struct cdx_vnode *n);
 /* Finds a name under v->ns: cdx_dentry_find, but -ENOTDIR when @dir is none */
-CDX_MUST_CHECK int cdx_nsop_dentry(struct cdx_nsop *c,
-				     struct cdx_vnode *dir,
-				     struct cdx_name *d);
+CDX_MUST_CHECK int cdx_nsop_dentry(struct cdx_nsop *c, struct cdx_vnode *dir,
+				   struct cdx_name *d);
 /* Adds the inode of a name that was found; CDX_E_CORRUPT when it is missing */
-CDX_MUST_CHECK int cdx_nsop_child(struct cdx_nsop *c,
-				    struct cdx_vnode **out,
-				    const struct cdx_name *d);
+CDX_MUST_CHECK int cdx_nsop_child(struct cdx_nsop *c, struct cdx_vnode **out,
+				  const struct cdx_name *d);
 /* A name of @n in @dir goes: link counts, ctime, orphan; all locked.  The name
  * and @dir->entries are the caller's.  (link.c) */
-CDX_MUST_CHECK int cdx_nsop_unlink(struct cdx_nsop *c,
-				     struct cdx_vnode *dir,
-				     struct cdx_vnode *n);
+CDX_MUST_CHECK int cdx_nsop_unlink(struct cdx_nsop *c, struct cdx_vnode *dir,
+				   struct cdx_vnode *n);
 /* Stores all inodes and applies */
 CDX_MUST_CHECK int cdx_nsop_apply(struct cdx_nsop *c);
 void cdx_nsop_endp(struct cdx_nsop *c);
+
+/* By inode number: the order in which vnodes are locked */
+void cdx_vnode_sort(struct cdx_vnode **v, unsigned n);
+
+/* A number as the value of a struct cdx_map; not 0 */
+static inline void *cdx_map_num(uintptr_t n)
+{
+	return (void *)n; /* NOLINT(performance-no-int-to-ptr) */
+}
 
 /* ---- kernel references and orphans (vnode.c, orphan.c) ---- */
 

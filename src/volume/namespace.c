@@ -237,17 +237,17 @@ static int create(struct cdx_volume *v, struct cdx_name *d,
 		  const struct spec *sp, struct cdx_attr *out)
 {
 	struct cdx_nsop c CDX_CLEANUP(cdx_nsop_endp);
-	struct cdx_vnode *dir;
-	struct cdx_vnode *n;
+	struct cdx_vnode *dir = NULL;
+	struct cdx_vnode *n = NULL;
 	int rc = cdx_nsop_begin(&c, v, !sp->tmp);
 
 	if (rc == 0)
 		rc = cdx_nsop_add(&c, &dir, d->parent);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	cdx_nsop_lock(&c);
 	rc = dir_ready(dir, sp);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	if (!sp->tmp) {
 		rc = cdx_dentry_find(v, d);
@@ -270,9 +270,8 @@ static int create(struct cdx_volume *v, struct cdx_name *d,
 	return rc;
 }
 
-static int create_named(struct cdx_volume *v, uint64_t parent,
-			const char *name, const struct spec *sp,
-			struct cdx_attr *out)
+static int create_named(struct cdx_volume *v, uint64_t parent, const char *name,
+			const struct spec *sp, struct cdx_attr *out)
 {
 	struct cdx_name d;
 	int rc = cdx_name_init(&d, parent, name);

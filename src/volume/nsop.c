@@ -44,7 +44,7 @@ int cdx_nsop_add(struct cdx_nsop *c, struct cdx_vnode **out, uint64_t ino)
 }
 
 int cdx_nsop_dentry(struct cdx_nsop *c, struct cdx_vnode *dir,
-		      struct cdx_name *d)
+		    struct cdx_name *d)
 {
 	int rc = cdx_dentry_find(c->v, d);
 	bool is_dir;
@@ -58,7 +58,7 @@ int cdx_nsop_dentry(struct cdx_nsop *c, struct cdx_vnode *dir,
 }
 
 int cdx_nsop_child(struct cdx_nsop *c, struct cdx_vnode **out,
-		     const struct cdx_name *d)
+		   const struct cdx_name *d)
 {
 	int rc = cdx_nsop_add(c, out, d->ino);
 
@@ -94,17 +94,22 @@ static void restore(struct cdx_vnode *n, const struct cdx_vnode_saved *s)
 	n->attr_dirty = s->attr_dirty;
 }
 
-void cdx_nsop_lock(struct cdx_nsop *c)
+/* Insertion sort: a handful, or a batch that is nearly in order */
+void cdx_vnode_sort(struct cdx_vnode **v, unsigned n)
 {
-	/* insertion sort: at most a handful */
-	for (unsigned i = 1; i < c->n; i++) {
-		struct cdx_vnode *x = c->node[i];
+	for (unsigned i = 1; i < n; i++) {
+		struct cdx_vnode *x = v[i];
 		unsigned j = i;
 
-		for (; j > 0 && c->node[j - 1]->ino > x->ino; j--)
-			c->node[j] = c->node[j - 1];
-		c->node[j] = x;
+		for (; j > 0 && v[j - 1]->ino > x->ino; j--)
+			v[j] = v[j - 1];
+		v[j] = x;
 	}
+}
+
+void cdx_nsop_lock(struct cdx_nsop *c)
+{
+	cdx_vnode_sort(c->node, c->n);
 	for (unsigned i = 0; i < c->n; i++) {
 		pthread_rwlock_wrlock(&c->node[i]->lock);
 		save(&c->saved[i], c->node[i]);
@@ -113,7 +118,7 @@ void cdx_nsop_lock(struct cdx_nsop *c)
 }
 
 int cdx_nsop_create(struct cdx_nsop *c, struct cdx_vnode **out,
-		      struct cdx_attr *attr)
+		    struct cdx_attr *attr)
 {
 	struct cdx_vnode *n;
 	int rc;
@@ -143,7 +148,7 @@ int cdx_nsop_orphan(struct cdx_nsop *c, struct cdx_vnode *n)
 	int rc;
 
 	pthread_mutex_lock(&v->cache_mu);
-	rc = cdx_map_put(&v->orphans, n->ino, (void *)CDX_ORPHAN_WAITING);
+	rc = cdx_map_put(&v->orphans, n->ino, cdx_map_num(CDX_ORPHAN_WAITING));
 	pthread_mutex_unlock(&v->cache_mu);
 	if (rc < 0)
 		return rc;

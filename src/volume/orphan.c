@@ -42,7 +42,7 @@ static uintptr_t state(struct cdx_volume *v, uint64_t ino)
 static bool set_state(struct cdx_volume *v, uint64_t ino,
 		      enum cdx_orphan_state st)
 {
-	return cdx_map_put(&v->orphans, ino, (void *)(uintptr_t)st) == 0;
+	return cdx_map_put(&v->orphans, ino, cdx_map_num(st)) == 0;
 }
 
 static bool in_use(struct cdx_volume *v, uint64_t ino)

@@ -11,7 +11,6 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/io.h"
 #include "crypto/block.h"
 
 /*
@@ -122,7 +121,7 @@ static void go_back(const struct cdx_move *m, const struct cold *c,
 static int walk(struct cdx_move *m, const struct cold *c, bool partial,
 		cdx_progress_fn *progress, void *arg, uint64_t *moved)
 {
-	struct at at = { 0 };
+	struct at at = {0};
 	bool last = false;
 	uint64_t n;
 
@@ -155,7 +154,7 @@ int cdx_pack_files(struct cdx_volume *v, uint64_t older_than, bool partial,
 		   cdx_progress_fn *progress, void *arg)
 {
 	struct cdx_move *m;
-	struct cold c = { 0 };
+	struct cold c = {0};
 	uint64_t moved = 1;
 	int r;
 
@@ -188,9 +187,10 @@ int cdx_pack(struct cdx_volume *v, uint64_t older_than,
 	pthread_mutex_lock(&v->segs->job_mu);
 	/* records that are being written now go to a file of their own */
 	cdx_rec_rotate(v);
-	r = cdx_pack_files(v, older_than > cdx_clock_mono_ns() ?
-				      older_than :
-				      cdx_clock_mono_ns() + 1,
+	r = cdx_pack_files(v,
+			   older_than > cdx_clock_mono_ns()
+				   ? older_than
+				   : cdx_clock_mono_ns() + 1,
 			   true, progress, arg);
 	pthread_mutex_unlock(&v->segs->job_mu);
 	return r;

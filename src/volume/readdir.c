@@ -36,7 +36,9 @@ struct page {
 
 static void page_add(struct page *pg, const struct cdx_name *d)
 {
-	struct item it = {.ino = d->ino, .cookie = d->cookie, .type = d->type,
+	struct item it = {.ino = d->ino,
+			  .cookie = d->cookie,
+			  .type = d->type,
 			  .len = d->len};
 
 	memcpy(pg->p + pg->len, &it, sizeof(it));
@@ -121,8 +123,11 @@ static int page_emit(const struct page *pg, cdx_dirent_fn *fn, void *arg)
 static int emit_dots(uint64_t ino, uint64_t up, uint64_t cookie,
 		     cdx_dirent_fn *fn, void *arg)
 {
-	struct cdx_dirent e = {.ino = ino, .cookie = COOKIE_DOT,
-			       .type = S_IFDIR, .name = ".", .name_len = 1};
+	struct cdx_dirent e = {.ino = ino,
+			       .cookie = COOKIE_DOT,
+			       .type = S_IFDIR,
+			       .name = ".",
+			       .name_len = 1};
 	int rc = 1;
 
 	if (cookie < COOKIE_DOT)

@@ -231,27 +231,37 @@ static int take(struct cdx_volume *v, size_t size, uint64_t *area,
 	return r;
 }
 
+static int write_sealed(struct cdx_volume *v, uint64_t area, uint64_t off,
+			const void *p, uint32_t len)
+{
+	size_t size = (size_t)len + CDX_SEAL_OVERHEAD;
+	uint8_t *sealed = malloc(size);
+	uint8_t ad[REC_AD_LEN];
+	int r;
+
+	if (!sealed)
+		return -ENOMEM;
+	rec_ad(ad, area, off);
+	cdx_seal(sealed, &v->keys.local, p, len, ad, sizeof(ad));
+	r = cdx_area_write(v->store, area, off, sealed, size);
+	free(sealed);
+	return r;
+}
+
 int cdx_rec_write(struct cdx_volume *v, struct cdx_batch *b,
 		  struct cdx_loc *loc, const void *p, uint32_t len)
 {
-	CDX_CLEANUP(cdx_freep) uint8_t *sealed = NULL;
 	size_t size = (size_t)len + CDX_SEAL_OVERHEAD;
-	uint8_t ad[REC_AD_LEN];
 	uint64_t area;
 	uint64_t off;
 	int r;
 
 	if (!len || len > CDX_RECORD_MAX)
 		return -EINVAL;
-	sealed = malloc(size);
-	if (!sealed)
-		return -ENOMEM;
 	r = take(v, size, &area, &off);
 	if (r < 0)
 		return r;
-	rec_ad(ad, area, off);
-	cdx_seal(sealed, &v->keys.local, p, len, ad, sizeof(ad));
-	r = cdx_area_write(v->store, area, off, sealed, size);
+	r = write_sealed(v, area, off, p, len);
 	if (r < 0) {
 		cdx_rec_done(v, area);
 		return r;

@@ -124,8 +124,8 @@ static void note(struct cdx_volume *v, struct cdx_batch *b,
 {
 	struct cdx_change *c = change_get(v, b);
 
-	if (!c || !cdx_change_room(c, &c->op, c->ops, &c->op_cap,
-				   sizeof(*c->op)))
+	if (!c ||
+	    !cdx_change_room(c, &c->op, c->ops, &c->op_cap, sizeof(*c->op)))
 		return;
 	c->op[c->ops] = *op;
 	c->op[c->ops].seq = (uint32_t)c->ops;
@@ -265,8 +265,7 @@ int cdx_backref_decode(struct cdx_backref *out, enum cdx_loc_kind kind,
 		return CDX_E_CORRUPT;
 	if (kind == CDX_LOC_SEGMENT)
 		return out->loc.plain || out->loc.skip ? CDX_E_CORRUPT : 0;
-	if (out->loc.plain > CDX_RECORD_MAX ||
-	    out->loc.skip > out->loc.plain ||
+	if (out->loc.plain > CDX_RECORD_MAX || out->loc.skip > out->loc.plain ||
 	    out->len > out->loc.plain - out->loc.skip)
 		return CDX_E_CORRUPT;
 	return 0;

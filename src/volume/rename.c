@@ -26,7 +26,7 @@ struct move {
 };
 
 /* 1 when @ino is @top or below it.  Parents change only under v->ns, which is
- * held, so no lock is needed to read them. */
+ * held. */
 static int is_below(struct cdx_volume *v, uint64_t ino, uint64_t top)
 {
 	for (unsigned i = 0; i < DEPTH_MAX; i++) {
@@ -41,7 +41,9 @@ static int is_below(struct cdx_volume *v, uint64_t ino, uint64_t top)
 		rc = cdx_vnode_get(v, &n, ino);
 		if (rc < 0)
 			return rc == -ESTALE ? CDX_E_CORRUPT : rc;
+		pthread_rwlock_rdlock(&n->lock);
 		up = n->parent;
+		pthread_rwlock_unlock(&n->lock);
 		cdx_vnode_put(v, n);
 		if (up == 0)
 			return 0; /* no directory: told later */

@@ -16,10 +16,10 @@
 
 /* ---- order ---- */
 
-#define COMPARE(a, b)                                                          \
-	do {                                                                   \
-		if ((a) != (b))                                                \
-			return (a) < (b) ? -1 : 1;                             \
+#define COMPARE(a, b)                              \
+	do {                                       \
+		if ((a) != (b))                    \
+			return (a) < (b) ? -1 : 1; \
 	} while (0)
 
 static int by_key(const void *pa, const void *pb)
@@ -256,7 +256,7 @@ static int burn_dead(struct cdx_change *c, struct cdx_touch *t)
 
 static void put_burnt(struct cdx_batch *b, const struct cdx_touch *t)
 {
-	struct cdx_leaf leaf = { .state = CDX_LEAF_BURNT };
+	struct cdx_leaf leaf = {.state = CDX_LEAF_BURNT};
 
 	for (uint32_t i = 0; i < t->burns; i++) {
 		const struct cdx_burn *burn = &t->burn[i];
@@ -375,7 +375,7 @@ static void count_record(struct cdx_change *c, struct cdx_batch *b,
 
 static bool is_new(const struct cdx_change *c, const struct cdx_loc *loc)
 {
-	struct cdx_ref_rec key = { .area = loc->area, .off = loc->off };
+	struct cdx_ref_rec key = {.area = loc->area, .off = loc->off};
 
 	return c->recs && bsearch(&key, c->rec, c->recs, sizeof(key), by_place);
 }

@@ -14,7 +14,6 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/io.h"
 #include "crypto/block.h"
 #include "dataset/manifest.h"
 #include "merkle/sha256_tree.h"
@@ -50,6 +49,12 @@ static int to_sealing(void *arg, struct cdx_batch *b, struct cdx_seg_rec *rec)
 	return 0;
 }
 
+/* The same for a caller that may not wait for anything */
+static int to_dropping(void *arg, struct cdx_batch *b, struct cdx_seg_rec *rec)
+{
+	return rec->live ? CDX_E_AGAIN : to_sealing(arg, b, rec);
+}
+
 int cdx_seal_act(struct cdx_volume *v, struct cdx_batch *b, uint64_t area,
 		 cdx_seg_act_fn *fn, void *arg)
 {
@@ -72,15 +77,13 @@ static void forget(struct cdx_volume *v, struct cdx_oseg *o)
 
 static enum cdx_seg_state state_of(struct cdx_segs *s, const struct cdx_oseg *o)
 {
-	enum cdx_seg_state st;
+	struct cdx_seg_rec rec;
 
-	pthread_mutex_lock(&s->ref_mu);
-	st = o->rec.state;
-	pthread_mutex_unlock(&s->ref_mu);
-	return st;
+	cdx_oseg_rec(s, o, &rec);
+	return rec.state;
 }
 
-static int begin(struct cdx_volume *v, struct cdx_oseg *o)
+static int begin(struct cdx_volume *v, struct cdx_oseg *o, cdx_seg_act_fn *fn)
 {
 	struct cdx_segs *s = v->segs;
 	struct cdx_batch *b;
@@ -103,12 +106,12 @@ static int begin(struct cdx_volume *v, struct cdx_oseg *o)
 	r = cdx_batch_new(&b, v->store);
 	if (r < 0)
 		return r;
-	return cdx_seal_act(v, b, o->area, to_sealing, NULL);
+	return cdx_seal_act(v, b, o->area, fn, NULL);
 }
 
 static void nap(void)
 {
-	struct timespec t = { .tv_nsec = 2000000 };
+	struct timespec t = {.tv_nsec = 2000000};
 
 	nanosleep(&t, NULL);
 }
@@ -190,20 +193,20 @@ static int record_some(struct cdx_volume *v, struct cdx_oseg *o, uint32_t from,
 }
 
 static int record_blocks(struct cdx_volume *v, struct cdx_oseg *o,
+			 const struct cdx_seg_rec *rec,
 			 cdx_progress_fn *progress, void *arg)
 {
-	/* nobody else changes these in this state */
-	uint32_t total = o->rec.cap;
-	uint32_t from = o->rec.progress;
+	uint32_t total = rec->cap;
+	uint32_t from = rec->progress;
 	struct upto u;
 	int r = 0;
 
 	while (r == 0 && from < total) {
 		if (cdx_background_stopping(v))
 			return CDX_E_AGAIN;
-		u.progress = total - from > BLOCKS_A_BATCH ?
-				     from + BLOCKS_A_BATCH :
-				     total;
+		u.progress = total - from > BLOCKS_A_BATCH
+				     ? from + BLOCKS_A_BATCH
+				     : total;
 		r = record_some(v, o, from, &u);
 		from = u.progress;
 		if (progress)
@@ -218,7 +221,7 @@ static int tree_root(struct cdx_volume *v, uint64_t area, uint32_t blocks,
 		     struct cdx_digest *root)
 {
 	CDX_CLEANUP(cdx_kv_iter_closep) struct cdx_kv_iter *it = NULL;
-	struct cdx_tree_stream tree = { 0 };
+	struct cdx_tree_stream tree = {0};
 	struct cdx_kv_pair pair;
 	struct cdx_leaf leaf;
 	uint8_t prefix[8];
@@ -254,6 +257,7 @@ static int to_sealed(void *arg, struct cdx_batch *b, struct cdx_seg_rec *rec)
 	rec->has_manifest = true;
 	rec->manifest = s->manifest;
 	rec->progress = 0;
+	rec->content = rec->live;
 	rec->state = rec->live ? CDX_SEG_SEALED : CDX_SEG_DROPPING;
 	cdx_batch_add(b, CDX_CNT_SEG_OPEN, -1);
 	if (rec->live)
@@ -261,7 +265,7 @@ static int to_sealed(void *arg, struct cdx_batch *b, struct cdx_seg_rec *rec)
 	return 0;
 }
 
-static int put_dataset(struct cdx_volume *v, struct cdx_oseg *o,
+static int put_dataset(struct cdx_volume *v, uint64_t area, uint32_t blocks,
 		       const struct cdx_digest *root,
 		       const struct cdx_buf *manifest)
 {
@@ -273,10 +277,10 @@ static int put_dataset(struct cdx_volume *v, struct cdx_oseg *o,
 	memset(&info, 0, sizeof(info));
 	info.cid = cdx_manifest_cid(manifest->p, manifest->len);
 	info.tree = cdx_cid_sha256(CDX_CODEC_ROOT, root);
-	info.dsid = o->area;
-	info.area = o->area;
-	info.blocks = o->rec.cap;
-	info.size = (uint64_t)o->rec.cap * CDX_BLOCK_SIZE;
+	info.dsid = area;
+	info.area = area;
+	info.blocks = blocks;
+	info.size = (uint64_t)blocks * CDX_BLOCK_SIZE;
 	info.refs = CDX_REF_VOLUME;
 	info.is_private = true;
 	info.created = cdx_clock_wall_s();
@@ -286,26 +290,26 @@ static int put_dataset(struct cdx_volume *v, struct cdx_oseg *o,
 		return r;
 	cdx_block_lock(v->store);
 	cdx_dataset_put(b, &info, manifest->p, manifest->len, true);
-	r = cdx_seal_act(v, b, o->area, to_sealed, &s);
+	r = cdx_seal_act(v, b, area, to_sealed, &s);
 	cdx_block_unlock(v->store);
 	return r;
 }
 
-static int finish(struct cdx_volume *v, struct cdx_oseg *o)
+static int finish(struct cdx_volume *v, uint64_t area, uint32_t blocks)
 {
-	struct cdx_buf buf = { 0 };
-	struct cdx_manifest m = { 0 };
+	struct cdx_buf buf = {0};
+	struct cdx_manifest m = {0};
 	struct cdx_digest root;
-	int r = tree_root(v, o->area, o->rec.cap, &root);
+	int r = tree_root(v, area, blocks, &root);
 
 	if (r == 0)
 		r = cdx_manifest_plain(&m, &root,
-				       (uint64_t)o->rec.cap * CDX_BLOCK_SIZE,
-				       NULL, NULL);
+				       (uint64_t)blocks * CDX_BLOCK_SIZE, NULL,
+				       NULL);
 	if (r == 0)
 		r = cdx_manifest_encode(&buf, &m);
 	if (r == 0)
-		r = put_dataset(v, o, &root, &buf);
+		r = put_dataset(v, area, blocks, &root, &buf);
 	cdx_manifest_free(&m);
 	cdx_buf_free(&buf);
 	return r;
@@ -316,40 +320,44 @@ static int finish(struct cdx_volume *v, struct cdx_oseg *o)
 static int make(struct cdx_volume *v, struct cdx_oseg *o,
 		cdx_progress_fn *progress, void *arg)
 {
-	uint64_t size;
+	struct cdx_seg_rec rec;
 	int r = 0;
 
-	if (!o->rec.footers) {
+	cdx_oseg_rec(v->segs, o, &rec);
+	if (!rec.footers) {
 		r = wait_frees(v, o->area);
 		if (r == 0)
 			r = cdx_seal_fill(v, o, progress, arg);
+		cdx_oseg_rec(v->segs, o, &rec);
 	}
-	if (r < 0)
-		return r;
-	size = (uint64_t)o->rec.cap * CDX_BLOCK_SIZE;
-	r = cdx_area_truncate(v->store, o->area, size);
 	if (r == 0)
-		r = record_blocks(v, o, progress, arg);
+		r = cdx_area_truncate(v->store, o->area,
+				      (uint64_t)rec.cap * CDX_BLOCK_SIZE);
 	if (r == 0)
-		r = finish(v, o);
+		r = record_blocks(v, o, &rec, progress, arg);
+	if (r == 0)
+		r = finish(v, o->area, rec.cap);
 	return r;
 }
 
 int cdx_seal_segment(struct cdx_volume *v, struct cdx_oseg *o,
 		     cdx_progress_fn *progress, void *arg)
 {
-	int r = begin(v, o);
+	struct cdx_seg_rec rec;
+	int r = begin(v, o, to_sealing);
 
 	if (r == 0 && state_of(v->segs, o) == CDX_SEG_SEALING)
 		r = make(v, o, progress, arg);
 	if (r < 0)
 		return r;
-	if (state_of(v->segs, o) == CDX_SEG_SEALED) {
+	cdx_oseg_rec(v->segs, o, &rec);
+	cdx_compact_hint(v->segs, o->area, &rec);
+	if (rec.state == CDX_SEG_SEALED) {
 		atomic_fetch_add(&v->segs->seals, 1);
 		cdx_log(v->log, INFO, "segment",
 			"segment %" PRIx64 " is sealed: %u blocks, %" PRIu64
 			" bytes live",
-			o->area, o->rec.cap, o->rec.live);
+			o->area, rec.cap, rec.live);
 	} else {
 		atomic_store(&v->segs->dropping, true);
 	}
@@ -357,8 +365,25 @@ int cdx_seal_segment(struct cdx_volume *v, struct cdx_oseg *o,
 	return 0;
 }
 
+/* What a walk over the active segments looks for */
+struct due {
+	uint64_t age_ns;
+	bool dead; /* only what has no live byte and can go at once */
+};
+
+/* Caller holds ref_mu and mu */
+static bool is_due(const struct cdx_oseg *o, const struct due *d, uint64_t now)
+{
+	bool full = o->full || o->next >= o->limit;
+
+	if (d->dead)
+		return o->next && !o->rec.live && !o->inflight &&
+		       o->rec.state == CDX_SEG_OPEN;
+	return full || (o->next && now - o->opened_mono >= d->age_ns);
+}
+
 /* The next segment to seal; NULL when there is none */
-static struct cdx_oseg *next_due(struct cdx_segs *s, unsigned age_s)
+static struct cdx_oseg *next_due(struct cdx_segs *s, const struct due *d)
 {
 	uint64_t now = cdx_clock_mono_ns();
 	struct cdx_oseg *found = NULL;
@@ -367,10 +392,8 @@ static struct cdx_oseg *next_due(struct cdx_segs *s, unsigned age_s)
 	pthread_mutex_lock(&s->mu);
 	cdx_list_foreach(pos, &s->active) {
 		struct cdx_oseg *o = cdx_list_entry(pos, struct cdx_oseg, link);
-		bool old = o->rec.live &&
-			   now - o->opened_mono >= (uint64_t)age_s * NS;
 
-		if (!found && (o->full || o->next >= o->limit || old))
+		if (!found && is_due(o, d, now))
 			found = o;
 	}
 	pthread_mutex_unlock(&s->mu);
@@ -381,12 +404,30 @@ static struct cdx_oseg *next_due(struct cdx_segs *s, unsigned age_s)
 int cdx_seal_due(struct cdx_volume *v, unsigned age_s,
 		 cdx_progress_fn *progress, void *arg)
 {
+	struct due d = {.age_ns = (uint64_t)age_s * NS};
 	struct cdx_oseg *o;
 	int r = 0;
 
-	while (r == 0 && (o = next_due(v->segs, age_s)) != NULL)
+	while (r == 0 && (o = next_due(v->segs, &d)) != NULL)
 		r = cdx_seal_segment(v, o, progress, arg);
 	return r;
+}
+
+int cdx_seal_dead(struct cdx_volume *v)
+{
+	struct due d = {.dead = true};
+	struct cdx_oseg *o;
+	int r = 0;
+
+	while (r == 0 && (o = next_due(v->segs, &d)) != NULL) {
+		r = begin(v, o, to_dropping);
+		if (r < 0)
+			break;
+		atomic_store(&v->segs->dropping, true);
+		forget(v, o);
+	}
+	/* somebody wrote to it meanwhile: it is sealed one day */
+	return r == CDX_E_AGAIN ? 0 : r;
 }
 
 int cdx_seal_open(struct cdx_volume *v, cdx_progress_fn *progress, void *arg)

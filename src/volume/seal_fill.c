@@ -11,7 +11,6 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
-#include "base/io.h"
 #include "crypto/block.h"
 #include "volume/footer.h"
 
@@ -22,8 +21,9 @@
 struct fill {
 	struct cdx_volume *v;
 	struct cdx_oseg *o;
-	uint8_t *state;	    /* o->slots, as they will be */
-	struct cdx_buf ext; /* encoded extents */
+	struct cdx_seg_rec rec; /* what counts in it does not change now */
+	uint8_t *state;		/* o->slots, as they will be */
+	struct cdx_buf ext;	/* encoded extents */
 	bool complete;
 	struct cdx_buf body;
 	uint32_t blocks; /* final size */
@@ -75,8 +75,8 @@ static int read_refs(struct cdx_volume *v, uint64_t area, struct refs *out,
 
 static int encode_extents(struct fill *f, struct refs *list, size_t max)
 {
-	struct cdx_footer_extent prev = { 0 };
-	uint8_t from[CDX_BACKREF_KEY] = { 0 };
+	struct cdx_footer_extent prev = {0};
+	uint8_t from[CDX_BACKREF_KEY] = {0};
 	int r;
 
 	cdx_put_be64(from, f->o->area);
@@ -116,7 +116,7 @@ static uint32_t blocks_for(size_t bytes)
 
 static int find_size(struct fill *f)
 {
-	const struct cdx_seg_rec *rec = &f->o->rec;
+	const struct cdx_seg_rec *rec = &f->rec;
 	uint32_t room = cdx_seg_footer_room(rec->cap) - 1;
 	size_t max = (size_t)room * CDX_BLOCK_SIZE - header_max(rec);
 	struct refs *list = malloc(sizeof(*list));
@@ -164,7 +164,7 @@ static uint32_t find_runs(const struct fill *f, struct cdx_footer_run *run)
 
 static int make_body(struct fill *f)
 {
-	const struct cdx_seg_rec *rec = &f->o->rec;
+	const struct cdx_seg_rec *rec = &f->rec;
 	struct cdx_footer *foot = calloc(1, sizeof(*foot));
 	int r;
 
@@ -195,7 +195,7 @@ static int make_body(struct fill *f)
 static void put_block(struct fill *f, struct cdx_batch *b, uint32_t index,
 		      const uint8_t *p, enum cdx_leaf_state state)
 {
-	struct cdx_leaf leaf = { .state = state };
+	struct cdx_leaf leaf = {.state = state};
 
 	cdx_sha256(&leaf.digest, p, CDX_BLOCK_SIZE);
 	cdx_leaf_put(b, f->o->area, index, &leaf);
@@ -248,8 +248,8 @@ static int pad(struct fill *f, cdx_progress_fn *progress, void *arg)
 	if (!buf)
 		return -ENOMEM;
 	while (r == 0 && at < end) {
-		r = cdx_background_stopping(f->v) ? CDX_E_AGAIN :
-						    pad_some(f, &at, end, buf);
+		r = cdx_background_stopping(f->v) ? CDX_E_AGAIN
+						  : pad_some(f, &at, end, buf);
 		if (progress)
 			progress(arg, "padding", at, end);
 	}
@@ -292,7 +292,7 @@ static int write_footer(struct fill *f, struct cdx_batch *b, uint8_t *block)
 	};
 	int r = 0;
 
-	memcpy(t.id, f->o->rec.id, sizeof(t.id));
+	memcpy(t.id, f->rec.id, sizeof(t.id));
 	cdx_random(t.key.b, sizeof(t.key.b));
 	cdx_sha256(&t.digest, f->body.p, f->body.len);
 	for (uint32_t i = 0; r == 0 && i < f->footers; i++) {
@@ -311,10 +311,10 @@ static int write_footer(struct fill *f, struct cdx_batch *b, uint8_t *block)
 		else
 			r = cdx_footer_tail_seal(block, &f->v->keys.footer, &t);
 		if (r == 0)
-			r = cdx_area_write(
-				f->v->store, f->o->area,
-				(uint64_t)(first + i) * CDX_BLOCK_SIZE, block,
-				CDX_BLOCK_SIZE);
+			r = cdx_area_write(f->v->store, f->o->area,
+					   (uint64_t)(first + i) *
+						   CDX_BLOCK_SIZE,
+					   block, CDX_BLOCK_SIZE);
 		put_block(f, b, first + i, block, CDX_LEAF_FOOTER);
 	}
 	cdx_wipe(&t.key, sizeof(t.key));
@@ -323,17 +323,15 @@ static int write_footer(struct fill *f, struct cdx_batch *b, uint8_t *block)
 
 static int put_footer(struct fill *f)
 {
-	CDX_CLEANUP(cdx_freep) uint8_t *block = NULL;
 	struct cdx_batch *b;
-	int r;
+	uint8_t *block;
+	int r = cdx_batch_new(&b, f->v->store);
 
-	block = malloc(CDX_BLOCK_SIZE);
-	if (!block)
-		return -ENOMEM;
-	r = cdx_batch_new(&b, f->v->store);
 	if (r < 0)
 		return r;
-	r = write_footer(f, b, block);
+	block = malloc(CDX_BLOCK_SIZE);
+	r = block ? write_footer(f, b, block) : -ENOMEM;
+	free(block);
 	if (r < 0) {
 		cdx_batch_drop(b);
 		return r;
@@ -350,9 +348,10 @@ static int put_footer(struct fill *f)
 int cdx_seal_fill(struct cdx_volume *v, struct cdx_oseg *o,
 		  cdx_progress_fn *progress, void *arg)
 {
-	struct fill f = { .v = v, .o = o };
+	struct fill f = {.v = v, .o = o};
 	int r;
 
+	cdx_oseg_rec(v->segs, o, &f.rec);
 	f.state = calloc(o->slots, 1);
 	r = f.state ? find_size(&f) : -ENOMEM;
 	if (r == 0) {

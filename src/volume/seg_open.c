@@ -30,6 +30,14 @@ struct cdx_oseg *cdx_oseg_find(struct cdx_segs *s, uint64_t area)
 	return NULL;
 }
 
+void cdx_oseg_rec(struct cdx_segs *s, const struct cdx_oseg *o,
+		  struct cdx_seg_rec *out)
+{
+	pthread_mutex_lock(&s->ref_mu);
+	*out = o->rec;
+	pthread_mutex_unlock(&s->ref_mu);
+}
+
 /* An age on the wall clock, which may jump: never negative, never absurd */
 static uint64_t age_ns(int64_t opened)
 {
@@ -143,7 +151,7 @@ static int make_segment(struct cdx_volume *v, uint32_t cap)
 	if (r < 0)
 		return r;
 	r = put_new(v, b, cap, &o);
-	if (r < 0) {
+	if (r < 0 || !o) {
 		cdx_batch_drop(b);
 		return r;
 	}
@@ -285,8 +293,8 @@ static int load_live(struct cdx_volume *v, struct cdx_oseg *o)
 		if (ref.loc.off > cap || ref.len > cap - ref.loc.off)
 			return CDX_E_CORRUPT;
 		while (ref.len) {
-			uint64_t n = CDX_BLOCK_SIZE -
-				     ref.loc.off % CDX_BLOCK_SIZE;
+			uint64_t n =
+				CDX_BLOCK_SIZE - ref.loc.off % CDX_BLOCK_SIZE;
 
 			if (n > ref.len)
 				n = ref.len;
@@ -348,9 +356,7 @@ static int note_found(struct cdx_segs *s, struct found *f,
 		return r;
 	if (rec.state == CDX_SEG_DROPPING)
 		atomic_store(&s->dropping, true);
-	if (rec.state == CDX_SEG_SEALED &&
-	    rec.live < (uint64_t)rec.cap * CDX_BLOCK_SIZE / 2)
-		return cdx_map_put(&s->sparse, area, s);
+	cdx_compact_hint(s, area, &rec);
 	if (rec.state != CDX_SEG_OPEN && rec.state != CDX_SEG_SEALING)
 		return 0;
 	if (f->n == f->cap) {
@@ -384,7 +390,7 @@ static int find_active(struct cdx_volume *v, struct found *f)
 static int load(struct cdx_volume *v)
 {
 	struct cdx_seg_rec rec;
-	struct found f = { 0 };
+	struct found f = {0};
 	int r = find_active(v, &f);
 
 	for (size_t i = 0; r == 0 && i < f.n; i++) {

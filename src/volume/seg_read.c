@@ -64,8 +64,8 @@ static int bad_block(const struct reader *rd)
 
 	cdx_cid_text(text, &cid);
 	cdx_log(rd->v->log, ERROR, "segment",
-		"segment %" PRIx64 " block %u CID %s does not match",
-		rd->area, rd->index, text);
+		"segment %" PRIx64 " block %u CID %s does not match", rd->area,
+		rd->index, text);
 	cdx_store_count_bad(rd->v->store);
 	return CDX_E_HASH;
 }
@@ -166,7 +166,7 @@ static int read_pages(struct reader *rd, uint8_t *out, uint64_t pos, size_t len)
 static int seg_read(struct cdx_volume *v, uint8_t *out, uint64_t area,
 		    uint64_t pos, size_t len)
 {
-	struct reader rd = { .v = v, .area = area };
+	struct reader rd = {.v = v, .area = area};
 	int r = 0;
 
 	while (len && r == 0) {

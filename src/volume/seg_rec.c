@@ -65,6 +65,7 @@ size_t cdx_seg_rec_encode(uint8_t out[CDX_SEG_REC_MAX],
 	p = put32(p, rec->progress);
 	p = put64(p, rec->live);
 	p = put64(p, rec->entries);
+	p = put64(p, rec->content);
 	p = put64(p, (uint64_t)rec->opened);
 	p = put_bytes(p, rec->id, sizeof(rec->id));
 	*p++ = rec->has_manifest;
@@ -120,6 +121,7 @@ int cdx_seg_rec_decode(struct cdx_seg_rec *out, const void *p, size_t len)
 	out->progress = cdx_cursor_be32(&c);
 	out->live = cdx_cursor_be64(&c);
 	out->entries = cdx_cursor_be64(&c);
+	out->content = cdx_cursor_be64(&c);
 	out->opened = (int64_t)cdx_cursor_be64(&c);
 	cdx_cursor_get(&c, out->id, sizeof(out->id));
 	flag = cdx_cursor_u8(&c);

@@ -148,8 +148,8 @@ static int crypt_block(const struct taken *t, uint32_t index, uint8_t *out,
 			n = w->iov->iov_len - w->off;
 		in = (const uint8_t *)w->iov->iov_base + w->off;
 		r = n ? cdx_block_crypt(out + done, t->cipher, &t->key, index,
-					done, in, n) :
-			0;
+					done, in, n)
+		      : 0;
 		if (r < 0)
 			return r;
 		done += n;
@@ -221,7 +221,7 @@ int cdx_seg_write_reserve(struct cdx_volume *v, struct cdx_seg_run *run,
 			  const struct iovec *iov, int iovcnt, uint32_t n,
 			  bool reserve_too)
 {
-	struct walk w = { .iov = iov, .cnt = iovcnt };
+	struct walk w = {.iov = iov, .cnt = iovcnt};
 	struct taken t;
 	int r;
 

@@ -248,8 +248,8 @@ static int list_one(struct cdx_segment_info *out, const struct cdx_kv_pair *p)
 	out->used = rec.next;
 	out->live = rec.live;
 	if (rec.has_manifest)
-		out->manifest = cdx_cid_sha256(CDX_CODEC_MANIFEST,
-					       &rec.manifest);
+		out->manifest =
+			cdx_cid_sha256(CDX_CODEC_MANIFEST, &rec.manifest);
 	return 0;
 }
 

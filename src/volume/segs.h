@@ -23,11 +23,12 @@
 #define CDX_SEG_DATA_MAX ((uint64_t)320 << 20) /* data bytes of a segment */
 #define CDX_SEG_SHARE_PART 16u /* a segment is at most this part of the share */
 #define CDX_SEG_MIN_BLOCKS 8u  /* smallest capacity */
-#define CDX_SEG_META_BYTES 256u /* leaf and tree records of one block */
-#define CDX_SEG_EPOCHS_MAX 32u /* then the segment counts as full */
+#define CDX_SEG_META_BYTES 256u	  /* leaf and tree records of one block */
+#define CDX_SEG_EPOCHS_MAX 32u	  /* then the segment counts as full */
+#define CDX_SEG_WORTH_PERCENT 90u /* a fuller segment is never compacted */
 #define CDX_SEG_ID_LEN 16u
 #define CDX_WRAPPED_LEN (CDX_KEY_LEN + CDX_SEAL_OVERHEAD)
-#define CDX_SEG_RUN_MAX 256u /* blocks of one cdx_seg_write */
+#define CDX_SEG_RUN_MAX 256u   /* blocks of one cdx_seg_write */
 #define CDX_SEG_BUF_BLOCKS 16u /* encrypted and written in one go */
 #define CDX_SEG_BUFS 4u
 #define CDX_REC_FILE_MAX ((uint64_t)64 << 20)
@@ -51,6 +52,7 @@ struct cdx_seg_rec {
 	uint32_t progress; /* sealing: blocks recorded; dropping: removed */
 	uint64_t live;	   /* bytes that extents refer to, shared ones each */
 	uint64_t entries;  /* back references */
+	uint64_t content;  /* live bytes when it was sealed */
 	int64_t opened;	   /* wall seconds */
 	uint8_t id[CDX_SEG_ID_LEN];
 	bool has_manifest;
@@ -60,7 +62,7 @@ struct cdx_seg_rec {
 };
 
 /* Bytes of a record; cdx_seg_rec_encode returns the length */
-#define CDX_SEG_REC_MAX (128u + CDX_SEG_EPOCHS_MAX * (5u + CDX_WRAPPED_LEN))
+#define CDX_SEG_REC_MAX (136u + CDX_SEG_EPOCHS_MAX * (5u + CDX_WRAPPED_LEN))
 size_t cdx_seg_rec_encode(uint8_t out[CDX_SEG_REC_MAX],
 			  const struct cdx_seg_rec *rec);
 /* CDX_E_VERSION, CDX_E_CORRUPT */
@@ -81,13 +83,13 @@ struct cdx_burn {
 
 /* A segment that is open or being sealed, in memory as long */
 struct cdx_oseg {
-	struct cdx_list link; /* segs->active; guarded by mu and ref_mu */
-	uint64_t area;	      /* immutable */
-	uint64_t opened_mono; /* immutable */
-	uint32_t slots;	      /* entries in live and leaf; immutable */
+	struct cdx_list link;	/* segs->active; guarded by mu and ref_mu */
+	uint64_t area;		/* immutable */
+	uint64_t opened_mono;	/* immutable */
+	uint32_t slots;		/* entries in live and leaf; immutable */
 	struct cdx_seg_rec rec; /* as applied; guarded by ref_mu */
 	uint64_t *live;		/* bytes a block; guarded by ref_mu */
-	uint8_t *leaf;		/* enum cdx_leaf_state or 0; guarded by ref_mu */
+	uint8_t *leaf; /* enum cdx_leaf_state or 0; guarded by ref_mu */
 	/* guarded by mu: */
 	uint32_t next;	   /* first index not taken */
 	uint32_t limit;	   /* indexes end here; the footer's part follows */
@@ -105,16 +107,16 @@ struct cdx_oseg {
 
 /* A file of sealed records */
 struct cdx_recfile {
-	struct cdx_list link;	/* segs->recfiles; guarded by mu */
-	uint64_t area;		/* immutable */
-	uint64_t end;		/* append offset; guarded by mu */
-	uint64_t first_write;	/* mono ns, 0: before this open; by mu */
-	uint64_t last_write;	/* the same; by mu */
-	uint32_t inflight;	/* records not applied yet; by mu */
-	bool closed;		/* by mu */
-	bool removed;		/* its removal is applied; by ref_mu */
-	uint64_t size;		/* as applied; by ref_mu */
-	uint64_t live;		/* as applied; by ref_mu */
+	struct cdx_list link; /* segs->recfiles; guarded by mu */
+	uint64_t area;	      /* immutable */
+	uint64_t end;	      /* append offset; guarded by mu */
+	uint64_t first_write; /* mono ns, 0: before this open; by mu */
+	uint64_t last_write;  /* the same; by mu */
+	uint32_t inflight;    /* records not applied yet; by mu */
+	bool closed;	      /* by mu */
+	bool removed;	      /* its removal is applied; by ref_mu */
+	uint64_t size;	      /* as applied; by ref_mu */
+	uint64_t live;	      /* as applied; by ref_mu */
 };
 
 /* Keys of one segment, for reading */
@@ -144,8 +146,8 @@ struct cdx_segs {
 	struct cdx_list active; /* struct cdx_oseg */
 	struct cdx_oseg *open;	/* takes indexes, or NULL; guarded by mu */
 	struct cdx_list recfiles;
-	struct cdx_recfile *cur; /* is appended to, or NULL; guarded by mu */
-	uint64_t held;		 /* promised to dirty bytes; guarded by mu */
+	struct cdx_recfile *cur;    /* is appended to, or NULL; guarded by mu */
+	uint64_t held;		    /* promised to dirty bytes; guarded by mu */
 	uint8_t *buf[CDX_SEG_BUFS]; /* spare ones; guarded by mu */
 	unsigned bufs;
 
@@ -203,6 +205,9 @@ void cdx_seg_cache_free(struct cdx_segs *s);
 void cdx_oseg_close(struct cdx_volume *v, struct cdx_oseg *o);
 /* The active segment of an area or NULL; caller holds mu or ref_mu */
 struct cdx_oseg *cdx_oseg_find(struct cdx_segs *s, uint64_t area);
+/* Copy of its record as applied; takes ref_mu */
+void cdx_oseg_rec(struct cdx_segs *s, const struct cdx_oseg *o,
+		  struct cdx_seg_rec *out);
 CDX_MUST_CHECK int cdx_oseg_new(struct cdx_oseg **out, uint64_t area,
 				const struct cdx_seg_rec *rec);
 void cdx_oseg_free(struct cdx_oseg *o);
@@ -323,6 +328,9 @@ CDX_MUST_CHECK int cdx_seal_segment(struct cdx_volume *v, struct cdx_oseg *o,
  * content.  Caller holds job_mu. */
 CDX_MUST_CHECK int cdx_seal_due(struct cdx_volume *v, unsigned age_s,
 				cdx_progress_fn *progress, void *arg);
+/* Gives up segments that have no live byte, without padding or commit; caller
+ * holds job_mu, and vnode locks are allowed */
+CDX_MUST_CHECK int cdx_seal_dead(struct cdx_volume *v);
 /* Removes segments without live bytes; caller holds job_mu */
 CDX_MUST_CHECK int cdx_drop_due(struct cdx_volume *v);
 /* Packs records files last written before @older_than; caller holds job_mu */
@@ -333,8 +341,15 @@ CDX_MUST_CHECK int cdx_pack_files(struct cdx_volume *v, uint64_t older_than,
 CDX_MUST_CHECK int cdx_compact_segment(struct cdx_volume *v, uint64_t area,
 				       bool wait,
 				       struct cdx_compact_report *report);
-/* The emptiest of the sparse segments, 0 when there is none */
-uint64_t cdx_compact_next(struct cdx_volume *v, unsigned below);
+/* Remembers a segment that compaction may want; takes mu */
+void cdx_compact_hint(struct cdx_segs *s, uint64_t area,
+		      const struct cdx_seg_rec *rec);
+/* The emptiest of the sparse segments, 0 when there is none.  @below: percent
+ * of live bytes; @of_content: of what it was sealed with, else of all blocks
+ * (one that was sealed early is mostly padding: moving it costs more than it
+ * gives, unless space is short) */
+uint64_t cdx_compact_next(struct cdx_volume *v, unsigned below,
+			  bool of_content);
 /* Tries to get space back at once, with locks of vnodes held by the caller;
  * true when something was freed */
 bool cdx_compact_now(struct cdx_volume *v);

@@ -28,8 +28,8 @@ static void uncount(struct cdx_change *c)
 
 			if (n > end - pos)
 				n = end - pos;
-			o->live[i_block] = op->add ? o->live[i_block] - n :
-						     o->live[i_block] + n;
+			o->live[i_block] = op->add ? o->live[i_block] - n
+						   : o->live[i_block] + n;
 			pos += n;
 		}
 	}
@@ -38,15 +38,10 @@ static void uncount(struct cdx_change *c)
 static void settle_touch(struct cdx_segs *s, struct cdx_touch *t, bool applied)
 {
 	struct cdx_oseg *o = t->o;
-	uint64_t half = (uint64_t)t->rec.cap * CDX_BLOCK_SIZE / 2;
 
 	if (!o) {
-		if (!applied || t->rec.state != CDX_SEG_SEALED ||
-		    t->rec.live >= half)
-			return;
-		pthread_mutex_lock(&s->mu);
-		(void)!cdx_map_put(&s->sparse, t->area, s);
-		pthread_mutex_unlock(&s->mu);
+		if (applied)
+			cdx_compact_hint(s, t->area, &t->rec);
 		return;
 	}
 	for (uint32_t i = t->pending; i < t->burns && !applied; i++)

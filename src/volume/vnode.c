@@ -14,9 +14,9 @@
 #include "base/err.h"
 #include "volume/names.h"
 
-#define DIR_SIZE 4096u	      /* what tools are used to see */
-#define ATIME_MAX_AGE 86400   /* seconds; the relatime rule */
-#define FLUSH_AT_ONCE 64u     /* inodes in one batch of attributes */
+#define DIR_SIZE 4096u	    /* what tools are used to see */
+#define ATIME_MAX_AGE 86400 /* seconds; the relatime rule */
+#define FLUSH_AT_ONCE 64u   /* inodes in one batch of attributes */
 #define SECTOR 512u
 
 static struct cdx_vnode *vnode_alloc(uint64_t ino)
@@ -188,6 +188,7 @@ int cdx_vnode_new(struct cdx_volume *v, struct cdx_vnode **out,
 	if (n == NULL)
 		return -ENOMEM;
 	n->attr = *attr;
+	n->type = attr->mode & S_IFMT;
 	n->disk_size = attr->size;
 	n->unlinked = attr->nlink == 0;
 	pthread_mutex_lock(&v->cache_mu);
@@ -289,14 +290,6 @@ void cdx_vnode_mark(struct cdx_volume *v, struct cdx_vnode *n)
 	pthread_mutex_unlock(&v->cache_mu);
 }
 
-static int by_ino(const void *a, const void *b)
-{
-	const struct cdx_vnode *x = *(struct cdx_vnode *const *)a;
-	const struct cdx_vnode *y = *(struct cdx_vnode *const *)b;
-
-	return (x->ino > y->ino) - (x->ino < y->ino);
-}
-
 /* Takes up to @max from the list; their keeps become pins */
 static unsigned attrs_take(struct cdx_volume *v, struct cdx_vnode **out,
 			   unsigned max)
@@ -313,7 +306,7 @@ static unsigned attrs_take(struct cdx_volume *v, struct cdx_vnode **out,
 		v->attrs_len--;
 	}
 	pthread_mutex_unlock(&v->cache_mu);
-	qsort(out, n, sizeof(*out), by_ino);
+	cdx_vnode_sort(out, n);
 	return n;
 }
 
@@ -418,7 +411,7 @@ int cdx_ref_take(struct cdx_volume *v, uint64_t ino)
 	pthread_mutex_lock(&v->cache_mu);
 	if (orphan_state(v, ino) != CDX_ORPHAN_CLAIMED)
 		rc = cdx_map_put(&v->lookups, ino,
-				 (void *)(refs_locked(v, ino) + 1));
+				 cdx_map_num(refs_locked(v, ino) + 1));
 	pthread_mutex_unlock(&v->cache_mu);
 	return rc;
 }
@@ -431,7 +424,7 @@ void cdx_ref_drop(struct cdx_volume *v, uint64_t ino, uint64_t n)
 	have = refs_locked(v, ino);
 	/* lowering a count that is there needs no memory */
 	if (have > n) {
-		if (cdx_map_put(&v->lookups, ino, (void *)(have - n)) < 0)
+		if (cdx_map_put(&v->lookups, ino, cdx_map_num(have - n)) < 0)
 			cdx_log(v->log, WARN, "volume",
 				"inode %" PRIu64 ": a reference stays", ino);
 	} else if (have != 0) {

@@ -29,8 +29,7 @@
 
 /* ---- the keys' check ---- */
 
-static void check_put(struct cdx_volume *v, struct cdx_batch *b,
-		      uint32_t index)
+static void check_put(struct cdx_volume *v, struct cdx_batch *b, uint32_t index)
 {
 	uint8_t plain[CHECK_LEN] = {CHECK_VERSION};
 	uint8_t sealed[CHECK_LEN + CDX_SEAL_OVERHEAD];
@@ -48,8 +47,8 @@ static int check_keys(struct cdx_volume *v, uint32_t index)
 	uint8_t sealed[256];
 	uint8_t plain[256];
 	struct cdx_cursor c;
-	int rc = cdx_kv_get(v->store, CDX_DB_META, CHECK_KEY,
-			    strlen(CHECK_KEY), sealed, sizeof(sealed));
+	int rc = cdx_kv_get(v->store, CDX_DB_META, CHECK_KEY, strlen(CHECK_KEY),
+			    sealed, sizeof(sealed));
 
 	if (rc == -ENOENT)
 		return 0;
@@ -243,8 +242,7 @@ int cdx_volume_open(struct cdx_volume **out, const struct cdx_volume_opts *opts)
 	v = volume_alloc(opts);
 	if (v == NULL)
 		return -ENOMEM;
-	cdx_volume_keys_derive(&v->keys, &opts->keys->root,
-			       opts->keys->volume);
+	cdx_volume_keys_derive(&v->keys, &opts->keys->root, opts->keys->volume);
 	rc = open_parts(v, opts->keys->volume);
 	if (rc < 0) {
 		volume_free(v);

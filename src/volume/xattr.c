@@ -91,16 +91,16 @@ static int list_len(struct cdx_volume *v, uint64_t ino, size_t *out)
 	return rc;
 }
 
-int cdx_vol_listxattr(struct cdx_volume *v, uint64_t ino, char *out,
-		      size_t cap)
+int cdx_vol_listxattr(struct cdx_volume *v, uint64_t ino, char *out, size_t cap)
 {
-	struct list l = {.out = out, .cap = cap};
+	struct list l = {.cap = cap};
 	struct cdx_vnode *n;
 	bool any;
 	int rc = cdx_vnode_get(v, &n, ino);
 
 	if (rc < 0)
 		return rc;
+	l.out = out;
 	pthread_rwlock_rdlock(&n->lock);
 	any = (n->flags & CDX_INODE_XATTR) != 0;
 	if (any)
@@ -163,16 +163,15 @@ static int room_for_name(struct cdx_volume *v, uint64_t ino, const char *name)
 	return len + strlen(name) + 1 > LIST_MAX ? -ENOSPC : 0;
 }
 
-static int put_value(struct cdx_nsop *c, struct cdx_vnode *n,
-		     const char *name, const void *val, size_t len)
+static int put_value(struct cdx_nsop *c, struct cdx_vnode *n, const char *name,
+		     const void *val, size_t len)
 {
 	n->flags |= CDX_INODE_XATTR;
 	cdx_vnode_touch(n, false);
 	return cdx_xattr_put(c->v, c->b, n->ino, name, val, len);
 }
 
-static void del_value(struct cdx_nsop *c, struct cdx_vnode *n,
-		      const char *name)
+static void del_value(struct cdx_nsop *c, struct cdx_vnode *n, const char *name)
 {
 	cdx_vnode_touch(n, false);
 	cdx_xattr_del(c->b, n->ino, name);
@@ -184,8 +183,8 @@ static uint32_t acl_flag(enum kind kind)
 }
 
 /* Removing one that is not there is no error, as with other filesystems. */
-static int acl_remove(struct cdx_nsop *c, struct cdx_vnode *n,
-		      const char *name, enum kind kind)
+static int acl_remove(struct cdx_nsop *c, struct cdx_vnode *n, const char *name,
+		      enum kind kind)
 {
 	if ((n->flags & acl_flag(kind)) == 0)
 		return 0;
@@ -194,9 +193,8 @@ static int acl_remove(struct cdx_nsop *c, struct cdx_vnode *n,
 	return 0;
 }
 
-static int acl_store(struct cdx_nsop *c, struct cdx_vnode *n,
-		     const char *name, enum kind kind,
-		     const struct cdx_acl *acl)
+static int acl_store(struct cdx_nsop *c, struct cdx_vnode *n, const char *name,
+		     enum kind kind, const struct cdx_acl *acl)
 {
 	struct cdx_buf now CDX_CLEANUP(cdx_buf_free) = {0};
 	int rc;
@@ -274,12 +272,12 @@ static int set_value(struct cdx_volume *v, uint64_t ino,
 		     const struct setting *st)
 {
 	struct cdx_nsop c CDX_CLEANUP(cdx_nsop_endp);
-	struct cdx_vnode *n;
+	struct cdx_vnode *n = NULL;
 	int rc = cdx_nsop_begin(&c, v, false);
 
 	if (rc == 0)
 		rc = cdx_nsop_add(&c, &n, ino);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	cdx_nsop_lock(&c);
 	rc = set_locked(&c, n, st);
@@ -290,8 +288,11 @@ int cdx_vol_setxattr(struct cdx_volume *v, uint64_t ino, const char *name,
 		     const void *val, size_t len, int flags,
 		     const struct cdx_cred *cred)
 {
-	struct setting st = {.name = name, .val = val, .len = len,
-			     .flags = flags, .cred = cred};
+	struct setting st = {.name = name,
+			     .val = val,
+			     .len = len,
+			     .flags = flags,
+			     .cred = cred};
 	int rc = kind_of(name);
 
 	if (rc < 0)
@@ -338,7 +339,7 @@ int cdx_vol_removexattr(struct cdx_volume *v, uint64_t ino, const char *name,
 			const struct cdx_cred *cred)
 {
 	struct cdx_nsop c CDX_CLEANUP(cdx_nsop_endp) = {.v = v};
-	struct cdx_vnode *n;
+	struct cdx_vnode *n = NULL;
 	int kind = kind_of(name);
 	int rc;
 
@@ -348,7 +349,7 @@ int cdx_vol_removexattr(struct cdx_volume *v, uint64_t ino, const char *name,
 	rc = cdx_nsop_begin(&c, v, false);
 	if (rc == 0)
 		rc = cdx_nsop_add(&c, &n, ino);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	cdx_nsop_lock(&c);
 	rc = remove_locked(&c, n, name, (enum kind)kind);

@@ -81,8 +81,7 @@ int cdx_xattr_load(struct cdx_volume *v, uint64_t ino, const char *name,
 
 	pair.key = key;
 	pair.key_len = make_key(key, ino, name);
-	rc = cdx_kv_get_buf(v->store, CDX_DB_XATTR, key, pair.key_len,
-			    &sealed);
+	rc = cdx_kv_get_buf(v->store, CDX_DB_XATTR, key, pair.key_len, &sealed);
 	if (rc < 0)
 		return rc == -ENOENT ? -ENODATA : rc;
 	pair.val = sealed.p;

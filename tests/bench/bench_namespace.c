@@ -234,7 +234,8 @@ static int remove_one(const char *path, const struct stat *st, int flag,
 
 int main(int argc, char **argv)
 {
-	struct bench b = {.n = argc > 2 ? (unsigned)atoi(argv[2]) : 100000};
+	struct bench b = {.n = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10)
+					: 100000};
 	struct cdx_attr a;
 	int rc;
 

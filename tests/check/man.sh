@@ -5,7 +5,8 @@
 # one in the completion; every long option of a verb is named in its help, its
 # man page and the completion; every mount option is named in codexfs(5); every
 # exit status of base/err.c is named in codexfs(1); no page speaks of an option
-# that is not there; and mandoc finds nothing wrong, where it is installed.
+# that is not there; the sections of documents that comments name exist; and
+# mandoc finds nothing wrong, where it is installed.
 set -u
 
 cd "${CDX_SRCDIR:-$(dirname "$0")/../..}" || exit 1
@@ -107,6 +108,17 @@ for page in "$man"/*.[158]; do
 			complain "$page: there is no $name($section)"
 	done < <(sed -nE 's/^\.Xr (codexfs[a-z-]*) ([158]).*/\1 \2/p' "$page")
 done
+
+# sections that comments in the code send their reader to
+sections=$(grep -rhoE 'docs/[A-Z]+\.md( "[A-Za-z ]+")?' src fs | sort -u)
+while read -r file section; do
+	section=${section//\"/}
+	if [ ! -f "$file" ]; then
+		complain "a comment speaks of $file, which is not there"
+	elif [ -n "$section" ] && ! grep -qE "^(#+ |\*)$section" "$file"; then
+		complain "a comment speaks of \"$section\", not in $file"
+	fi
+done <<<"$sections"
 
 if command -v mandoc >/dev/null; then
 	# the machine's own index of pages is not ours to judge

@@ -16,7 +16,7 @@ replayed=0
 for ((i = 1; i <= count; i++)); do
 	# short commit intervals now and then, so that crashes meet commits
 	do_mount -o commit=$((1 + i % 3))
-	"$load" load "$M" "$W/ledger" $((seed + i)) &
+	"$load" load "$M" run$i "$W/ledger$i" $((seed + i)) &
 	loader=$!
 	# a big copy beside it, sealing once in a while
 	(dd if=/dev/urandom of="$M/big$((i % 3))" bs=1M count=40 status=none
@@ -25,7 +25,7 @@ for ((i = 1; i <= count; i++)); do
 	copier=$!
 	sleep "0.$((RANDOM % 10))$((RANDOM % 10))"
 	[ $((i % 4)) -ne 0 ] || sleep $((1 + RANDOM % 3))
-	kill -9 "$(mount_pid)" || fail "the mount process is gone already"
+	kill_mount
 	wait $loader
 	wait $copier
 	# the killed one's lock is gone with it; the mount may be dead or gone
@@ -34,10 +34,11 @@ for ((i = 1; i <= count; i++)); do
 	n=$("$CODEXFS" status --json "$M" |
 		sed -n 's/.*"logReplayed": \([0-9]*\).*/\1/p')
 	replayed=$((replayed + n))
-	"$load" verify "$M" "$W/ledger" >"$W/verify.out" || {
+	"$load" verify "$M" run$i "$W/ledger$i" >"$W/verify.out" || {
 		cat "$W/verify.out"
 		fail "crash $i lost something that was durable"
 	}
+	rm -rf "$M"/run*
 	do_umount
 done
 check_store

@@ -2,9 +2,10 @@
 /*
  * Load for the crash suite.
  *
- *   crashload load DIR LEDGER SEED   works in DIR until an operation fails
- *                                    (the mount was killed), then exits 0
- *   crashload verify DIR LEDGER      compares DIR with the ledger
+ *   crashload load MNT NAME LEDGER SEED  works in the new folder MNT/NAME
+ *                                        until an operation fails (the mount
+ *                                        was killed), then exits 0
+ *   crashload verify MNT NAME LEDGER     compares MNT/NAME with the ledger
  *
  * Every thread owns a folder with a few files.  Before an operation it writes
  * what it is about to do into its ledger, which lies outside the mount, and
@@ -27,6 +28,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,6 +36,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define THREADS 4
@@ -368,6 +371,16 @@ static bool acceptable(const struct worker *w, unsigned slot,
 	       prefix_is(w, slot, have, (uint32_t)len, want);
 }
 
+static void print_wrong_blocks(const struct worker *w, unsigned slot,
+			       const uint8_t *have, uint32_t len,
+			       const struct content *c)
+{
+	for (uint32_t off = 0; off < len; off += BLOCK)
+		if (!block_is(w, slot, have + off, len - off, off, c))
+			printf("  %u", off / BLOCK);
+	puts(" (blocks that are not the durable ones)");
+}
+
 static unsigned verify_slot(const struct worker *w, unsigned slot, enum op op,
 			    const struct content *want)
 {
@@ -389,11 +402,8 @@ static unsigned verify_slot(const struct worker *w, unsigned slot, enum op op,
 	       "%s, in doubt %s (%u)\n",
 	       path, rc < 0 ? -1 : len, old->exists ? "size" : "gone",
 	       old->size, op_name[w->last[slot]], op_name[op], want->size);
-	for (uint32_t off = 0; rc == 0 && off < (uint32_t)len; off += BLOCK)
-		if (!block_is(w, slot, have + off, (uint32_t)len - off, off,
-			      old))
-			printf("  block %u is not the durable one\n",
-			       off / BLOCK);
+	if (rc == 0 && old->exists)
+		print_wrong_blocks(w, slot, have, (uint32_t)len, old);
 	return 1;
 }
 
@@ -433,28 +443,32 @@ static unsigned verify_thread(struct worker *w, const char *ledger)
 	return bad;
 }
 
-/* Every load starts with a fresh ledger, and so without files. */
-static void start_fresh(struct worker *w, const char *ledger)
+static int open_ledger(const char *ledger, unsigned thread)
 {
 	char path[512];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s.%u", ledger, w->thread);
-	unlink(path);
-	for (unsigned s = 0; s < SLOTS; s++) {
-		char f[512];
-
-		path_of(w, s, "", f);
-		unlink(f);
-		path_of(w, s, ".tmp", f);
-		unlink(f);
-	}
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0644);
+	snprintf(path, sizeof(path), "%s.%u", ledger, thread);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND, 0644);
 	if (fd < 0) {
 		perror(path);
 		exit(3);
 	}
-	w->ledger = fd;
+	return fd;
+}
+
+/* Works inside the mount by descriptor: once it is killed everything fails,
+ * also when the bare folder below comes to light.  False: killed already. */
+static bool enter(const char *dir)
+{
+	struct statfs st;
+	int fd = open(dir, O_RDONLY | O_DIRECTORY);
+	bool ok = fd >= 0 && fstatfs(fd, &st) == 0 &&
+		  st.f_type == FUSE_SUPER_MAGIC && fchdir(fd) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
 }
 
 int main(int argc, char **argv)
@@ -462,23 +476,29 @@ int main(int argc, char **argv)
 	static struct worker w[THREADS];
 	pthread_t t[THREADS];
 	unsigned bad = 0;
-	bool load = argc == 5 && strcmp(argv[1], "load") == 0;
+	bool load = argc == 6 && strcmp(argv[1], "load") == 0;
 
-	if (!load && !(argc == 4 && strcmp(argv[1], "verify") == 0)) {
-		fputs("usage: crashload load DIR LEDGER SEED | verify DIR "
-		      "LEDGER\n",
+	if (!load && !(argc == 5 && strcmp(argv[1], "verify") == 0)) {
+		fputs("usage: crashload load MNT NAME LEDGER SEED | verify MNT "
+		      "NAME LEDGER\n",
 		      stderr);
 		return 2;
 	}
+	if (!enter(argv[2])) {
+		puts("not mounted");
+		return load ? 0 : 1;
+	}
+	if (load && mkdir(argv[3], 0755) < 0)
+		return 0;
 	for (unsigned i = 0; i < THREADS; i++) {
 		w[i].thread = i;
-		w[i].dir = argv[2];
+		w[i].dir = argv[3];
 		if (load) {
-			w[i].rng = mix(strtoull(argv[4], NULL, 10) + i);
-			start_fresh(&w[i], argv[3]);
+			w[i].rng = mix(strtoull(argv[5], NULL, 10) + i);
+			w[i].ledger = open_ledger(argv[4], i);
 			pthread_create(&t[i], NULL, work, &w[i]);
 		} else {
-			bad += verify_thread(&w[i], argv[3]);
+			bad += verify_thread(&w[i], argv[4]);
 		}
 	}
 	for (unsigned i = 0; load && i < THREADS; i++)

@@ -77,6 +77,11 @@ check_store() {
 mount_pid() {
 	sed -n 's/^process \([0-9]*\) .*/\1/p' "$S/lock"
 }
+# kill -9, and wait until the kernel has let go of the store
+kill_mount() {
+	kill -9 "$(mount_pid)" || fail "the mount process is gone already"
+	timeout 60 flock "$S/lock" true || fail "a killed process holds the store"
+}
 # same DIR DIR: names, contents, modes, owners, times, links, xattrs
 same() {
 	local list='rsync -aHAXn --delete --itemize-changes --checksum'

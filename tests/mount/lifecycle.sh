@@ -115,7 +115,7 @@ say "killed: the mount recovers"
 do_mount -o no_auto_unmount
 echo synced >"$M/synced"
 sync "$M/synced"
-kill -9 "$(mount_pid)"
+kill_mount
 sleep 0.3
 stat "$M" >/dev/null 2>&1 && fail "the mount of a killed process answers"
 do_mount
@@ -137,7 +137,7 @@ say "not synced, but older than the commit interval"
 do_mount -o commit=1
 echo later >"$M/later"
 sleep 4
-kill -9 "$(mount_pid)"
+kill_mount
 do_mount
 [ "$(cat "$M/later")" = later ] || fail "a file older than the interval is lost"
 

@@ -29,6 +29,7 @@ struct dk {
 	size_t dirty_bytes;
 	bool readonly;
 	bool sync_write;
+	bool background; /* pack, seal and compact as soon as possible */
 };
 
 static inline int dk_rm(const char *path, const struct stat *st, int flag,
@@ -74,7 +75,9 @@ static inline int dk_try_open(struct dk *k)
 		.readonly = k->readonly,
 		.sync_write = k->sync_write,
 		.dirty_bytes = k->dirty_bytes,
-		.no_background = true,
+		.no_background = !k->background,
+		.seal_age_s = 1,
+		.pack_age_s = 1,
 	};
 	int rc = cdx_store_open(&k->s, &so, NULL, 0);
 

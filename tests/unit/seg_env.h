@@ -10,10 +10,12 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -87,7 +89,7 @@ static inline void seg_env_new(struct seg_env *e, uint64_t share, uint32_t k,
 			       uint32_t m)
 {
 	struct cdx_store_config config = {
-		.share = { share, share, share },
+		.share = {share, share, share},
 		.k = k,
 		.m = m,
 		.log_bytes = 1u << 20,
@@ -98,8 +100,8 @@ static inline void seg_env_new(struct seg_env *e, uint64_t share, uint32_t k,
 	memset(&e->keys, 0, sizeof(e->keys));
 	e->keys.root.b[0] = 7;
 	cdx_log_init(&e->log,
-		     getenv("CDX_TEST_LOG") ? CDX_LOG_TO_STDERR :
-					      CDX_LOG_TO_NONE,
+		     getenv("CDX_TEST_LOG") ? CDX_LOG_TO_STDERR
+					    : CDX_LOG_TO_NONE,
 		     CDX_LOG_DEBUG);
 	(void)snprintf(e->path, sizeof(e->path), "%s/cdx-seg-XXXXXX",
 		       dir ? dir : "/tmp");
@@ -135,7 +137,7 @@ static inline void seg_env_free(struct seg_env *e)
 
 static inline uint64_t seg_env_make(struct seg_env *e, const char *name)
 {
-	struct cdx_cred cred = { 0 };
+	struct cdx_cred cred = {0};
 	struct cdx_attr attr;
 
 	assert_int_equal(cdx_vol_mknod(e->v, CDX_ROOT_INO, name, S_IFREG | 0644,
@@ -196,7 +198,7 @@ static inline void seg_env_got(void *arg, const uint8_t *buf, ssize_t result)
 static inline ssize_t seg_env_read(struct seg_env *e, uint64_t ino,
 				   uint64_t off, void *out, size_t len)
 {
-	struct seg_env_read r = { .out = out, .result = -EIO };
+	struct seg_env_read r = {.out = out, .result = -EIO};
 
 	cdx_vol_read(e->v, ino, off, len, seg_env_got, &r);
 	return r.result;
@@ -272,18 +274,21 @@ static inline void seg_env_flip(struct seg_env *e, uint64_t area, off_t off)
 /* Copies the directory as it is now, open or not */
 static inline void seg_env_copy(const struct seg_env *from, struct seg_env *to)
 {
-	char cmd[2 * PATH_MAX];
+	const char *argv[] = {"cp",	  "-a",	    "--sparse=always",
+			      from->path, to->path, NULL};
+	int status = -1;
+	pid_t pid;
 
 	*to = *from;
 	to->v = NULL;
 	to->s = NULL;
 	assert_true(snprintf(to->path, sizeof(to->path), "%.3000s.copy",
 			     from->path) < PATH_MAX);
-	assert_true((size_t)snprintf(cmd, sizeof(cmd),
-				     "cp -a --sparse=always '%s' '%s'",
-				     from->path, to->path) < sizeof(cmd));
-	/* NOLINTNEXTLINE(cert-env33-c): a test copying its own directory */
-	assert_int_equal(system(cmd), 0);
+	assert_int_equal(posix_spawnp(&pid, argv[0], NULL, NULL,
+				      (char *const *)(uintptr_t)argv, environ),
+			 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 }
 
 /* ---- segments ---- */
@@ -297,8 +302,7 @@ struct seg_env_count {
 	struct cdx_segment_info last_open;
 };
 
-static inline int seg_env_count_one(void *arg,
-				    const struct cdx_segment_info *i)
+static inline int seg_env_count_one(void *arg, const struct cdx_segment_info *i)
 {
 	struct seg_env_count *c = arg;
 
@@ -345,7 +349,7 @@ static inline void seg_env_finding(void *arg, const char *what,
 static inline unsigned seg_env_fsck(struct seg_env *e)
 {
 	unsigned n = 0;
-	struct cdx_fsck f = { .report = seg_env_finding, .arg = &n };
+	struct cdx_fsck f = {.report = seg_env_finding, .arg = &n};
 
 	seg_env_commit(e);
 	assert_int_equal(cdx_store_fsck(e->s, &f), 0);

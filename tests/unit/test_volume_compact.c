@@ -46,7 +46,7 @@ static void test_compact(void **state)
 	struct seed s = seed_start("compact");
 	size_t len = 40 * CDX_BLOCK_SIZE;
 	uint8_t *p = noise(&s, len);
-	struct reports rep = { 0 };
+	struct reports rep = {0};
 	struct seg_env_count c;
 	struct seg_env e;
 	uint64_t ino;
@@ -101,7 +101,7 @@ static void test_shared(void **state)
 	struct seed s = seed_start("shared");
 	size_t len = 24 * CDX_BLOCK_SIZE;
 	uint8_t *p = noise(&s, len);
-	struct reports rep = { 0 };
+	struct reports rep = {0};
 	struct cdx_extent x;
 	struct cdx_extent y;
 	struct seg_env e;
@@ -139,7 +139,7 @@ static void test_pinned(void **state)
 	uint8_t *p = calloc(1, len);
 	struct cdx_dataset_info info;
 	struct seg_env_count c;
-	struct cdx_buf m = { 0 };
+	struct cdx_buf m = {0};
 	struct cdx_batch *b;
 	struct seg_env e;
 	struct cdx_cid cid;
@@ -171,6 +171,42 @@ static void test_pinned(void **state)
 	seg_env_clean(&e);
 	seg_env_free(&e);
 	cdx_buf_free(&m);
+	free(p);
+}
+
+/* A removal that nobody came to is done after the next open */
+static void test_dropping_resumes(void **state)
+{
+	size_t len = 8 * CDX_BLOCK_SIZE;
+	uint8_t *p = calloc(1, len);
+	struct seg_env_count c;
+	struct seg_env e;
+
+	(void)state;
+	seg_env_new(&e, SHARE, 4, 2);
+	seg_env_write(&e, seg_env_make(&e, "a"), 0, p, len);
+	assert_int_equal(cdx_vol_sync(e.v, CDX_SYNC_SEALED, NULL, NULL), 0);
+	seg_env_drop(&e, "a");
+	seg_env_close(&e);
+	seg_env_open(&e);
+	assert_int_equal(seg_env_segments(&e).dropping, 1);
+	seg_env_clean(&e);
+	seg_env_close(&e);
+	e.background = true;
+	seg_env_open(&e);
+	for (int i = 0; i < 500; i++) {
+		c = seg_env_segments(&e);
+		if (!c.dropping)
+			break;
+		(void)usleep(10000);
+	}
+	assert_int_equal(c.dropping + c.sealed + c.open, 0);
+	e.background = false;
+	seg_env_reopen(&e);
+	assert_int_equal(cdx_kv_counter(e.s, CDX_CNT_USED_VOLUME), 0);
+	seg_env_reclaim(&e);
+	seg_env_clean(&e);
+	seg_env_free(&e);
 	free(p);
 }
 
@@ -218,9 +254,8 @@ static void model_copy(struct seg_env *e, struct model *m, struct seed *s)
 	if (!m->len[i])
 		return;
 	n = 1 + seed_below(s, m->len[i]);
-	assert_int_equal(cdx_vol_copy_range(e->v, file(e, i), 0, file(e, k), 0,
-					    n),
-			 n);
+	assert_int_equal(
+		cdx_vol_copy_range(e->v, file(e, i), 0, file(e, k), 0, n), n);
 	memcpy(m->p[k], m->p[i], n);
 	if (n > m->len[k])
 		m->len[k] = n;
@@ -243,8 +278,8 @@ static void model_punch(struct seg_env *e, struct model *m, struct seed *s)
 static void model_cut(struct seg_env *e, struct model *m, struct seed *s)
 {
 	unsigned i = (unsigned)seed_below(s, FILES);
-	struct cdx_cred cred = { 0 };
-	struct cdx_attr attr = { 0 };
+	struct cdx_cred cred = {0};
+	struct cdx_attr attr = {0};
 	struct cdx_attr out;
 
 	attr.size = m->len[i] ? seed_below(s, m->len[i]) : 0;
@@ -268,9 +303,8 @@ static void model_step(struct seg_env *e, struct model *m, struct seed *s)
 		assert_int_equal(cdx_pack(e->v, UINT64_MAX, NULL, NULL), 0);
 		return;
 	case 1:
-		assert_int_equal(cdx_vol_sync(e->v, CDX_SYNC_SEALED, NULL,
-					      NULL),
-				 0);
+		assert_int_equal(
+			cdx_vol_sync(e->v, CDX_SYNC_SEALED, NULL, NULL), 0);
 		return;
 	case 2:
 		assert_int_equal(cdx_vol_compact(e->v,
@@ -303,9 +337,9 @@ static void model_step(struct seg_env *e, struct model *m, struct seed *s)
 static void test_model(void **state)
 {
 	struct seed s = seed_start("model");
-	const char *given = getenv("CDX_ROUNDS");
+	const char *given = getenv("CDX_COUNT");
 	long rounds = given ? strtol(given, NULL, 10) : 250;
-	struct model m = { 0 };
+	struct model m = {0};
 	struct seg_env e;
 
 	(void)state;
@@ -348,6 +382,7 @@ int main(void)
 		cmocka_unit_test(test_compact),
 		cmocka_unit_test(test_shared),
 		cmocka_unit_test(test_pinned),
+		cmocka_unit_test(test_dropping_resumes),
 		cmocka_unit_test(test_model),
 	};
 

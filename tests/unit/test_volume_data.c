@@ -443,7 +443,7 @@ static void *work(void *arg)
 	uint8_t *buf = malloc(200000);
 	uint8_t *got = malloc(200000);
 
-	for (unsigned i = 0; i < 150 && buf && got; i++) {
+	for (unsigned i = 0; i < 200 && buf && got; i++) {
 		size_t len = 1 + seed_below(&w->sd, i % 3 ? 9000 : 200000);
 		size_t off = seed_below(&w->sd, FILE_CAP - len);
 
@@ -465,16 +465,16 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static void test_threads(void **state)
+static void run_threads(bool background)
 {
 	struct seed sd = seed_start("threads");
 	struct worker w[THREADS];
 	pthread_t t[THREADS];
 	struct dk k;
 
-	(void)state;
 	dk_init(&k, 0);
 	k.dirty_bytes = 2 << 20;
+	k.background = background;
 	dk_open(&k);
 	for (unsigned i = 0; i < THREADS; i++) {
 		char name[8];
@@ -494,9 +494,25 @@ static void test_threads(void **state)
 		dk_model_check(&k, &w[i].m);
 		free(w[i].m.p);
 	}
+	/* the check wants a volume that nobody else works on */
+	dk_close(&k);
+	k.background = false;
+	dk_open(&k);
 	dk_check(&k);
 	dk_close(&k);
 	dk_free(&k);
+}
+
+static void test_threads(void **state)
+{
+	(void)state;
+	run_threads(false);
+}
+
+static void test_background(void **state)
+{
+	(void)state;
+	run_threads(true);
 }
 
 int main(void)
@@ -511,6 +527,7 @@ int main(void)
 		cmocka_unit_test(test_nospace),
 		cmocka_unit_test(test_unlinked),
 		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_background),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,8 +24,7 @@
  */
 
 #define SHARE (128 * ENV_MIB) /* k 4, m 2: segments of 64 blocks */
-#define NOTES 200000u
-#define ROUNDS 40
+#define NOTES 400000u
 
 struct note {
 	struct cdx_digest key;
@@ -113,7 +112,7 @@ static void lose_a_batch(struct seg_env *e, struct seed *s)
 {
 	uint32_t n = 1 + (uint32_t)seed_below(s, 3);
 	uint8_t *p = calloc(n, CDX_BLOCK_SIZE);
-	struct iovec iov = { p, n * CDX_BLOCK_SIZE };
+	struct iovec iov = {p, n * CDX_BLOCK_SIZE};
 	struct cdx_seg_run run;
 	struct cdx_batch *b;
 
@@ -178,7 +177,7 @@ static void step(struct seg_env *e, struct seed *s)
 /* A life: some steps, and an end that is clean or not */
 static void live(struct seg_env *e, uint64_t seed)
 {
-	struct seed s = { .state = seed };
+	struct seed s = {.state = seed};
 	size_t steps = 1 + seed_below(&s, 30);
 
 	open_noted(e);
@@ -210,6 +209,8 @@ static void run_life(struct seg_env *e, uint64_t seed)
 static void test_never_twice(void **state)
 {
 	struct seed s = seed_start("never_twice");
+	const char *given = getenv("CDX_COUNT");
+	long rounds = given ? strtol(given, NULL, 10) : 40;
 	struct seg_env e;
 	struct seg_env copy;
 	unsigned copies = 0;
@@ -218,7 +219,7 @@ static void test_never_twice(void **state)
 	notes_new();
 	seg_env_new(&e, SHARE, 4, 2);
 	seg_env_close(&e);
-	for (int i = 0; i < ROUNDS; i++) {
+	for (long i = 0; i < rounds; i++) {
 		bool fork_it = seed_below(&s, 4) == 0;
 
 		if (fork_it)
@@ -290,9 +291,9 @@ static struct cdx_seg_rec open_rec(struct seg_env *e)
 {
 	struct cdx_seg_rec rec;
 
-	assert_int_equal(
-		cdx_seg_rec_get(e->v, &rec, seg_env_segments(e).last_open.area),
-		0);
+	assert_int_equal(cdx_seg_rec_get(e->v, &rec,
+					 seg_env_segments(e).last_open.area),
+			 0);
 	return rec;
 }
 
@@ -367,7 +368,7 @@ static void test_wrapped(void **state)
 {
 	struct cdx_volume_keys other;
 	struct cdx_seg_rec rec;
-	struct cdx_root root = { { 99 } };
+	struct cdx_root root = {{99}};
 	struct cdx_key key;
 	struct cdx_epoch moved;
 	struct seg_env e;

@@ -415,6 +415,61 @@ static void test_random(void **state)
 	dk_free(&k);
 }
 
+/* ---- a file that cannot be written out ---- */
+
+static int shares(struct dk *k, uint64_t bytes)
+{
+	uint64_t share[CDX_SHARES] = {bytes, 0, 0};
+
+	return cdx_store_set_shares(k->s, share);
+}
+
+/* Bytes are accepted, one part is fsynced, then the share shrinks */
+static void stuck(struct dk *k)
+{
+	uint64_t a;
+	uint64_t b;
+
+	DK_CHILD(dk_mk(k, "a", &a) == 0);
+	DK_CHILD(dk_mk(k, "b", &b) == 0);
+	/* appended: whole chunks in memory, which need a segment */
+	DK_CHILD(cdx_vol_write(k->v, a, 0, large, 200000, true) == 0);
+	DK_CHILD(cdx_vol_fsync(k->v, a, false) == 0);
+	DK_CHILD(dk_write(k, b, 0, large, 60000) == 0);
+	DK_CHILD(shares(k, 1 << 20) == 0);
+	/* the group goes on, and so does the next */
+	DK_CHILD(cdx_store_commit(k->s) == 0);
+	DK_CHILD(cdx_vol_unlink(k->v, CDX_ROOT_INO, "c") == -ENOENT);
+	DK_CHILD(dk_mk(k, "c", &b) == 0);
+	DK_CHILD(cdx_store_commit(k->s) == 0);
+	DK_CHILD(cdx_vol_error(k->v, a) == -ENOSPC);
+}
+
+static void test_stuck(void **state)
+{
+	struct dk k;
+	enum cdx_file_state st;
+	uint64_t a;
+
+	(void)state;
+	setup(&k);
+	dk_crash(&k, stuck);
+	dk_open(&k);
+	/* logged, carried over two groups, replayed, still not written out */
+	expect(&k, "a", large, 200000);
+	a = dk_find(&k, "a");
+	assert_true(dk_find(&k, "c") != 0);
+	assert_int_equal(cdx_vol_state(k.v, a, &st), 0);
+	assert_int_equal(st, CDX_STATE_DIRTY);
+	assert_int_equal(shares(&k, (uint64_t)512 << 20), 0);
+	assert_int_equal(cdx_store_commit(k.s), 0);
+	assert_int_equal(cdx_vol_state(k.v, a, &st), 0);
+	assert_int_equal(st, CDX_STATE_OPEN);
+	dk_reopen(&k);
+	expect(&k, "a", large, 200000);
+	done(&k);
+}
+
 /* ---- options and errors ---- */
 
 static void sync_write(struct dk *k)
@@ -472,6 +527,7 @@ int main(void)
 		cmocka_unit_test(test_rename),
 		cmocka_unit_test(test_torn),
 		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_stuck),
 		cmocka_unit_test(test_sync_write),
 		cmocka_unit_test(test_late_error),
 	};

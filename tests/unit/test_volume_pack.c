@@ -24,7 +24,7 @@ static void small_name(char out[16], unsigned i)
 /* Content that depends on the number: longer than an inline value */
 static size_t small_bytes(uint8_t *out, unsigned i)
 {
-	struct seed s = { .state = i };
+	struct seed s = {.state = i};
 	size_t len = 2000 + seed_below(&s, 9000);
 
 	seed_fill(&s, out, len);
@@ -207,7 +207,7 @@ struct writer {
 static void *writer_run(void *arg)
 {
 	struct writer *w = arg;
-	struct seed s = { .state = w->seed };
+	struct seed s = {.state = w->seed};
 
 	while (!atomic_load(w->stop)) {
 		size_t off = seed_below(&s, w->len - 20000);

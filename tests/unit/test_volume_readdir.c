@@ -77,8 +77,7 @@ static void read_on(struct volume_env *e, uint64_t dir, struct pass *p)
 	assert_int_equal(cdx_vol_readdir(e->v, dir, p->cookie, take, p), 0);
 }
 
-static void make(struct volume_env *e, uint64_t dir, unsigned from,
-		 unsigned to)
+static void make(struct volume_env *e, uint64_t dir, unsigned from, unsigned to)
 {
 	char name[16];
 
@@ -133,9 +132,8 @@ static void test_removed(void **state)
 	struct cdx_attr a;
 
 	assert_non_null(p);
-	assert_int_equal(cdx_vol_mkdir(e->v, ROOT, "d", 0755,
-				       &volume_env_cred, &a),
-			 0);
+	assert_int_equal(
+		cdx_vol_mkdir(e->v, ROOT, "d", 0755, &volume_env_cred, &a), 0);
 	assert_int_equal(cdx_vol_readdir(e->v, a.ino, 0, refuse, NULL),
 			 -ENOMEM);
 	assert_int_equal(cdx_vol_rmdir(e->v, ROOT, "d"), 0);
@@ -203,9 +201,8 @@ static void disturb(struct volume_env *e, uint64_t d, struct seed *rnd,
 			       (unsigned)seed_below(rnd, MANY / 2));
 		(void)snprintf(b, sizeof(b), "%u",
 			       (unsigned)seed_below(rnd, MANY / 2));
-		assert_int_equal(cdx_vol_rename(e->v, d, a, d, b,
-						RENAME_EXCHANGE),
-				 0);
+		assert_int_equal(
+			cdx_vol_rename(e->v, d, a, d, b, RENAME_EXCHANGE), 0);
 		break;
 	}
 }
@@ -259,8 +256,7 @@ static void test_rename_while_reading(void **state)
 		if (p->total == before || p->last[0] == '.')
 			continue;
 		(void)snprintf(to, sizeof(to), "x%s", p->last);
-		assert_int_equal(cdx_vol_rename(e->v, d, p->last, d, to, 0),
-				 0);
+		assert_int_equal(cdx_vol_rename(e->v, d, p->last, d, to, 0), 0);
 		assert_true(p->total < 200);
 	} while (p->total > before);
 	assert_int_equal(p->total, 102);
@@ -293,6 +289,5 @@ int main(void)
 		T(test_ref),
 	};
 
-	return cmocka_run_group_tests_name("volume_readdir", tests, NULL,
-					   NULL);
+	return cmocka_run_group_tests_name("volume_readdir", tests, NULL, NULL);
 }

@@ -174,8 +174,8 @@ static void test_noreplace(void **state)
 			 -EINVAL);
 }
 
-static int swap(struct volume_env *e, uint64_t from, const char *a,
-		uint64_t to, const char *b)
+static int swap(struct volume_env *e, uint64_t from, const char *a, uint64_t to,
+		const char *b)
 {
 	return cdx_vol_rename(e->v, from, a, to, b, RENAME_EXCHANGE);
 }
@@ -272,8 +272,7 @@ static void test_save_by_rename(void **state)
 	assert_int_equal(cdx_vol_write(e->v, old, 0, "old", 3, false), 0);
 	assert_int_equal(cdx_vol_fsync(e->v, old, false), 0);
 	new = volume_env_file(e, ROOT, "doc.tmp");
-	assert_int_equal(cdx_vol_write(e->v, new, 0, "brand new", 9, false),
-				 0);
+	assert_int_equal(cdx_vol_write(e->v, new, 0, "brand new", 9, false), 0);
 	assert_int_equal(mv(e, ROOT, "doc.tmp", ROOT, "doc"), 0);
 	/* somebody else's fsync takes the rename along */
 	(void)volume_env_file(e, ROOT, "other");
@@ -290,14 +289,10 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_plain),
-		T(test_replace_file),
-		T(test_replace_dir),
-		T(test_dir_moves),
-		T(test_noreplace),
-		T(test_exchange),
-		T(test_same_inode),
-		T(test_into_removed),
+		T(test_plain),		T(test_replace_file),
+		T(test_replace_dir),	T(test_dir_moves),
+		T(test_noreplace),	T(test_exchange),
+		T(test_same_inode),	T(test_into_removed),
 		T(test_save_by_rename),
 	};
 

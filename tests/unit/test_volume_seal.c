@@ -44,9 +44,9 @@ static struct cdx_footer *sample(struct seed *s)
 	seed_fill(s, f->epoch[1].wrapped, CDX_WRAPPED_LEN);
 	f->runs = 3;
 	f->run = calloc(3, sizeof(*f->run));
-	f->run[0] = (struct cdx_footer_run){ CDX_LEAF_DATA, 50 };
-	f->run[1] = (struct cdx_footer_run){ CDX_LEAF_PADDING, 28 };
-	f->run[2] = (struct cdx_footer_run){ CDX_LEAF_FOOTER, 2 };
+	f->run[0] = (struct cdx_footer_run){CDX_LEAF_DATA, 50};
+	f->run[1] = (struct cdx_footer_run){CDX_LEAF_PADDING, 28};
+	f->run[2] = (struct cdx_footer_run){CDX_LEAF_FOOTER, 2};
 	return f;
 }
 
@@ -54,10 +54,10 @@ static void test_footer_codec(void **state)
 {
 	struct seed s = seed_start("footer_codec");
 	struct cdx_footer *f = sample(&s);
-	struct cdx_footer_extent prev = { 0 };
+	struct cdx_footer_extent prev = {0};
 	struct cdx_footer_extent ext[300];
 	struct cdx_footer out;
-	struct cdx_buf buf = { 0 };
+	struct cdx_buf buf = {0};
 
 	(void)state;
 	cdx_footer_begin(&buf, f);
@@ -88,9 +88,9 @@ static void test_footer_cut(void **state)
 {
 	struct seed s = seed_start("footer_cut");
 	struct cdx_footer *f = sample(&s);
-	struct cdx_footer_extent e = { .len = 5, .ino = 7 };
+	struct cdx_footer_extent e = {.len = 5, .ino = 7};
 	struct cdx_footer out;
-	struct cdx_buf buf = { 0 };
+	struct cdx_buf buf = {0};
 	unsigned n = 0;
 
 	(void)state;
@@ -111,9 +111,9 @@ static void test_footer_cut(void **state)
 static void test_footer_tail(void **state)
 {
 	struct seed s = seed_start("footer_tail");
-	struct cdx_footer_tail t = { .body_blocks = 3,
-				     .cipher = CDX_CIPHER_XCHACHA20,
-				     .len = 3 * CDX_BLOCK_SIZE - 5 };
+	struct cdx_footer_tail t = {.body_blocks = 3,
+				    .cipher = CDX_CIPHER_XCHACHA20,
+				    .len = 3 * CDX_BLOCK_SIZE - 5};
 	struct cdx_footer_tail out;
 	struct cdx_key key;
 	struct cdx_key other;
@@ -244,12 +244,11 @@ static void test_padding(void **state)
 	seg_env_commit(&e);
 	x = seg_env_extent(&e, ino, 0);
 	assert_int_equal(cdx_area_read(e.s, x.loc.area, 0, before, len), 0);
-	assert_int_equal(cdx_vol_fallocate(e.v, ino,
-					   FALLOC_FL_PUNCH_HOLE |
-						   FALLOC_FL_KEEP_SIZE,
-					   3 * CDX_BLOCK_SIZE,
-					   2 * CDX_BLOCK_SIZE),
-			 0);
+	assert_int_equal(
+		cdx_vol_fallocate(e.v, ino,
+				  FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				  3 * CDX_BLOCK_SIZE, 2 * CDX_BLOCK_SIZE),
+		0);
 	memset(p + 3 * CDX_BLOCK_SIZE, 0, 2 * CDX_BLOCK_SIZE);
 	assert_int_equal(cdx_seal_open(e.v, NULL, NULL), 0);
 	c = seg_env_segments(&e);
@@ -375,9 +374,8 @@ static void test_interrupted(void **state)
 		seg_env_open(&copy);
 		seg_env_clean(&copy);
 		seg_env_same(&copy, seg_env_find(&copy, "a"), p, len);
-		assert_int_equal(cdx_vol_sync(copy.v, CDX_SYNC_SEALED, NULL,
-					      NULL),
-				 0);
+		assert_int_equal(
+			cdx_vol_sync(copy.v, CDX_SYNC_SEALED, NULL, NULL), 0);
 		c = seg_env_segments(&copy);
 		assert_int_equal(c.open + c.sealing + c.dropping, 0);
 		assert_int_equal(c.sealed, 1);

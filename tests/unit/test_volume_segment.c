@@ -30,6 +30,7 @@ static struct cdx_seg_rec some_rec(struct seed *s, uint32_t epochs)
 	rec.progress = 256;
 	rec.live = seed_u64(s);
 	rec.entries = seed_u64(s);
+	rec.content = seed_u64(s);
 	rec.opened = -5;
 	seed_fill(s, rec.id, sizeof(rec.id));
 	rec.has_manifest = epochs & 1;
@@ -75,13 +76,13 @@ static void test_rec_refused(void **state)
 	size_t len;
 
 	(void)state;
-#define REFUSED(change)                                                        \
-	do {                                                                   \
-		rec = good;                                                    \
-		change;                                                        \
-		len = cdx_seg_rec_encode(bytes, &rec);                         \
-		assert_int_equal(cdx_seg_rec_decode(&out, bytes, len),         \
-				 CDX_E_CORRUPT);                               \
+#define REFUSED(change)                                                \
+	do {                                                           \
+		rec = good;                                            \
+		change;                                                \
+		len = cdx_seg_rec_encode(bytes, &rec);                 \
+		assert_int_equal(cdx_seg_rec_decode(&out, bytes, len), \
+				 CDX_E_CORRUPT);                       \
 	} while (0)
 	REFUSED(rec.state = (enum cdx_seg_state)0);
 	REFUSED(rec.state = (enum cdx_seg_state)5);
@@ -276,18 +277,16 @@ static void test_burnt(void **state)
 	x = seg_env_extent(&e, ino, 0);
 	assert_int_equal(x.len, len);
 	/* half a block more than two */
-	assert_int_equal(cdx_vol_fallocate(e.v, ino,
-					   FALLOC_FL_PUNCH_HOLE |
-						   FALLOC_FL_KEEP_SIZE,
-					   CDX_BLOCK_SIZE,
-					   2 * CDX_BLOCK_SIZE + 32768),
-			 0);
+	assert_int_equal(
+		cdx_vol_fallocate(e.v, ino,
+				  FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				  CDX_BLOCK_SIZE, 2 * CDX_BLOCK_SIZE + 32768),
+		0);
 	memset(p + CDX_BLOCK_SIZE, 0, 2 * CDX_BLOCK_SIZE + 32768);
 	for (uint32_t i = 0; i < 8; i++) {
 		assert_int_equal(cdx_leaf_get(e.s, x.loc.area, i, &leaf), 0);
-		assert_int_equal(leaf.state, i == 1 || i == 2 ?
-						     CDX_LEAF_BURNT :
-						     CDX_LEAF_DATA);
+		assert_int_equal(leaf.state, i == 1 || i == 2 ? CDX_LEAF_BURNT
+							      : CDX_LEAF_DATA);
 	}
 	seg_env_same(&e, ino, p, len);
 	seg_env_clean(&e);
@@ -381,7 +380,7 @@ static void test_dropped_batch(void **state)
 	struct cdx_leaf leaf;
 	struct cdx_loc loc;
 	uint8_t *p = calloc(3, CDX_BLOCK_SIZE);
-	struct iovec iov = { p, 3 * CDX_BLOCK_SIZE };
+	struct iovec iov = {p, 3 * CDX_BLOCK_SIZE};
 	uint64_t area;
 	uint64_t ino;
 

@@ -45,7 +45,7 @@ static uint64_t fill(struct seg_env *e, struct seed *s, const char *name,
 static void test_fill(void **state)
 {
 	struct seed s = seed_start("fill");
-	const size_t sizes[] = { 3000, 20000, 70000, 1000000 };
+	const size_t sizes[] = {3000, 20000, 70000, 1000000};
 	struct cdx_statfs before;
 	struct cdx_statfs full;
 	struct cdx_statfs after;
@@ -67,18 +67,18 @@ static void test_fill(void **state)
 		/* records need no footer: a little more than promised */
 		assert_true(got <= before.bytes + ENV_MIB);
 		assert_true(full.bytes_free < 2 * ENV_MIB);
-		assert_true((uint64_t)cdx_kv_counter(e.s,
-						     CDX_CNT_USED_VOLUME) <=
-			    SHARE);
+		assert_true((uint64_t)cdx_kv_counter(
+				    e.s, CDX_CNT_USED_VOLUME) <= SHARE);
 		seg_env_clean(&e);
 		/* and comes back */
 		seg_env_drop(&e, "a");
-		assert_int_equal(cdx_seal_open(e.v, NULL, NULL), 0);
-		assert_int_equal(cdx_vol_compact(e.v, 50, NULL, NULL), 0);
-		seg_env_reclaim(&e);
-		cdx_vol_statfs(e.v, &after);
-		assert_true(after.bytes_free >=
-			    before.bytes_free - 5 * ENV_MIB);
+		if (i % 2) {
+			assert_int_equal(cdx_vol_compact(e.v, 50, NULL, NULL),
+					 0);
+			seg_env_reclaim(&e);
+			cdx_vol_statfs(e.v, &after);
+			assert_int_equal(after.bytes_free, before.bytes_free);
+		}
 		got = fill(&e, &s, "b", sizes[i]);
 		assert_true(got > before.bytes * 2 / 3);
 		seg_env_clean(&e);
@@ -120,6 +120,7 @@ static void test_compact_when_full(void **state)
 	uint64_t len;
 	uint64_t ino;
 	uint64_t b;
+	int r;
 
 	(void)state;
 	seed_fill(&s, p, ENV_MIB);
@@ -127,8 +128,11 @@ static void test_compact_when_full(void **state)
 	len = fill(&e, &s, "a", ENV_MIB);
 	assert_int_equal(cdx_vol_sync(e.v, CDX_SYNC_SEALED, NULL, NULL), 0);
 	ino = seg_env_find(&e, "a");
-	assert_int_equal(cdx_vol_write(e.v, ino, len, p, ENV_MIB, false),
-			 -ENOSPC);
+	/* sealing gave the unused end of a segment back */
+	while ((r = cdx_vol_write(e.v, ino, len, p, ENV_MIB, false)) == 0)
+		len += ENV_MIB;
+	assert_int_equal(r, -ENOSPC);
+	assert_int_equal(cdx_vol_sync(e.v, CDX_SYNC_SEALED, NULL, NULL), 0);
 	/* every other 128 KiB goes: all segments are half empty */
 	for (uint64_t off = 0; off + 131072 <= len; off += 262144)
 		assert_int_equal(cdx_vol_fallocate(e.v, ino,

@@ -17,7 +17,7 @@
 
 /*
  * Several threads change the same few names, while groups commit every few
- * milliseconds; each result must be one that some order of the operations
+ * milliseconds and the background packs and seals; each result must be one that some order of the operations
  * explains, and fsck must be clean afterwards.  CDX_COUNT operations a thread
  * (3000).
  */
@@ -93,8 +93,7 @@ static void use_file(struct worker *w, const char *name)
 		cdx_vol_read(v, a.ino, 0, 100, ignore_read, NULL);
 	}
 	expect(w,
-	       cdx_vol_setattr(v, a.ino, &in,
-			       CDX_SET_MODE | CDX_SET_MTIME_NOW,
+	       cdx_vol_setattr(v, a.ino, &in, CDX_SET_MODE | CDX_SET_MTIME_NOW,
 			       &volume_env_cred, &a),
 	       0, 0, 0);
 	expect(w,
@@ -176,10 +175,13 @@ static void test_threads(void **state)
 	char name[16];
 
 	(void)state;
-	sh.count = count != NULL ? (unsigned)atoi(count) : 3000;
+	sh.count = count != NULL ? (unsigned)strtoul(count, NULL, 10) : 3000;
 	volume_env_new(&sh.e, 0);
 	volume_env_close(&sh.e);
 	sh.e.commit_ms = 20;
+	sh.e.opts.no_background = false;
+	sh.e.opts.pack_age_s = 1;
+	sh.e.opts.seal_age_s = 1;
 	cdx_pool_free(sh.e.pool);
 	assert_int_equal(cdx_pool_new(&sh.e.pool, 2), 0);
 	volume_env_open(&sh.e);
@@ -196,7 +198,9 @@ static void test_threads(void **state)
 	for (int i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_join(w[i].thread, NULL), 0);
 	assert_int_equal(atomic_load(&sh.bad), 0);
-	volume_env_reopen(&sh.e);
+	volume_env_close(&sh.e);
+	sh.e.opts.no_background = true;
+	volume_env_open(&sh.e);
 	assert_int_equal(volume_env_fsck(&sh.e), 0);
 	volume_env_free(&sh.e);
 }
@@ -207,6 +211,5 @@ int main(void)
 		cmocka_unit_test(test_threads),
 	};
 
-	return cmocka_run_group_tests_name("volume_threads", tests, NULL,
-					   NULL);
+	return cmocka_run_group_tests_name("volume_threads", tests, NULL, NULL);
 }

@@ -157,20 +157,25 @@ static void test_user_types(void **state)
 			 -ENODATA);
 	assert_int_equal(del(e, a.ino, "user.a"), -EPERM);
 	assert_int_equal(put(e, a.ino, "trusted.a", "x", 1, 0), 0);
-	assert_int_equal(cdx_vol_symlink(e->v, ROOT, "l", "t",
-					 &volume_env_cred, &a),
-			 0);
+	assert_int_equal(
+		cdx_vol_symlink(e->v, ROOT, "l", "t", &volume_env_cred, &a), 0);
 	assert_int_equal(put(e, a.ino, "user.a", "x", 1, 0), -EPERM);
 	assert_int_equal(put(e, a.ino, "security.a", "x", 1, 0), 0);
 	assert_int_equal(cdx_vol_listxattr(e->v, a.ino, NULL, 0), 11);
-	assert_int_equal(put(e, volume_env_dir(e, ROOT, "d"), "user.a", "x", 1,
-			     0),
-			 0);
+	assert_int_equal(
+		put(e, volume_env_dir(e, ROOT, "d"), "user.a", "x", 1, 0), 0);
 }
 
 /* ---- access control lists ---- */
 
-enum { U = 1, USER = 2, G = 4, GROUP = 8, MASK = 16, O = 32 };
+enum {
+	U = 1,
+	USER = 2,
+	G = 4,
+	GROUP = 8,
+	MASK = 16,
+	O = 32
+};
 
 static size_t acl(uint8_t *out, const unsigned (*e)[3], size_t n)
 {
@@ -183,9 +188,10 @@ static size_t acl(uint8_t *out, const unsigned (*e)[3], size_t n)
 	return 4 + n * 8;
 }
 
-#define ACL(buf, ...)                                                          \
-	acl(buf, (const unsigned[][3]){__VA_ARGS__},                           \
-	    sizeof((const unsigned[][3]){__VA_ARGS__}) / (3 * sizeof(unsigned)))
+#define ACL(buf, ...)                                    \
+	acl(buf, (const unsigned[][3]){__VA_ARGS__},     \
+	    sizeof((const unsigned[][3]){__VA_ARGS__}) / \
+		    (3 * sizeof(unsigned)))
 #define NOBODY UINT32_MAX
 
 static void test_acl_access(void **state)
@@ -262,13 +268,11 @@ static void test_acl_bad(void **state)
 	raw[0] = 1;
 	assert_int_equal(put(e, f, CDX_ACL_ACCESS, raw, len, 0), -EOPNOTSUPP);
 	raw[0] = 2;
-	assert_int_equal(cdx_vol_symlink(e->v, ROOT, "l", "t",
-					 &volume_env_cred, &a),
-			 0);
+	assert_int_equal(
+		cdx_vol_symlink(e->v, ROOT, "l", "t", &volume_env_cred, &a), 0);
 	assert_int_equal(put(e, a.ino, CDX_ACL_ACCESS, raw, len, 0),
 			 -EOPNOTSUPP);
-	assert_int_equal(cdx_vol_getxattr(e->v, a.ino, CDX_ACL_ACCESS, NULL,
-					  0),
+	assert_int_equal(cdx_vol_getxattr(e->v, a.ino, CDX_ACL_ACCESS, NULL, 0),
 			 -EOPNOTSUPP);
 	assert_int_equal(volume_env_stat(e, f).mode, S_IFREG | 0644);
 }
@@ -291,9 +295,8 @@ static void test_acl_inherit(void **state)
 	assert_int_equal(volume_env_stat(e, d).mode, S_IFDIR | 0755);
 	volume_env_reopen(e);
 	/* the umask is ignored, the asked mode is not */
-	assert_int_equal(cdx_vol_mknod(e->v, d, "f", S_IFREG | 0640, 0, &tight,
-				       &a),
-			 0);
+	assert_int_equal(
+		cdx_vol_mknod(e->v, d, "f", S_IFREG | 0640, 0, &tight, &a), 0);
 	assert_int_equal(a.mode, S_IFREG | 0640);
 	want_len = ACL(want, {U, 6, NOBODY}, {G, 5, NOBODY}, {GROUP, 7, 9},
 		       {MASK, 4, NOBODY}, {O, 0, NOBODY});
@@ -315,15 +318,13 @@ static void test_acl_inherit(void **state)
 	/* a minimal default only sets modes */
 	len = ACL(raw, {U, 7, NOBODY}, {G, 0, NOBODY}, {O, 4, NOBODY});
 	assert_int_equal(put(e, d, CDX_ACL_DEFAULT, raw, len, 0), 0);
-	assert_int_equal(cdx_vol_mknod(e->v, d, "g", S_IFREG | 0666, 0, &tight,
-				       &a),
-			 0);
+	assert_int_equal(
+		cdx_vol_mknod(e->v, d, "g", S_IFREG | 0666, 0, &tight, &a), 0);
 	assert_int_equal(a.mode, S_IFREG | 0604);
 	assert_int_equal(cdx_vol_listxattr(e->v, a.ino, NULL, 0), 0);
 	assert_int_equal(del(e, d, CDX_ACL_DEFAULT), 0);
-	assert_int_equal(cdx_vol_mknod(e->v, d, "h", S_IFREG | 0666, 0, &tight,
-				       &a),
-			 0);
+	assert_int_equal(
+		cdx_vol_mknod(e->v, d, "h", S_IFREG | 0666, 0, &tight, &a), 0);
 	assert_int_equal(a.mode, S_IFREG);
 }
 
@@ -380,15 +381,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_values),
-		T(test_names),
-		T(test_limits),
-		T(test_user_types),
-		T(test_acl_access),
-		T(test_acl_bad),
-		T(test_acl_inherit),
-		T(test_kill_caps),
-		T(test_sealed),
+		T(test_values),	     T(test_names),	 T(test_limits),
+		T(test_user_types),  T(test_acl_access), T(test_acl_bad),
+		T(test_acl_inherit), T(test_kill_caps),	 T(test_sealed),
 	};
 
 	return cmocka_run_group_tests_name("volume_xattr", tests, NULL, NULL);

@@ -28,8 +28,7 @@ static int remove_one(const char *path, const struct stat *st, int flag,
 
 static void remove_tree(const char *path)
 {
-	assert_int_equal(
-		nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	assert_int_equal(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 void volume_env_new(struct volume_env *e, uint64_t share)
@@ -70,8 +69,8 @@ int volume_env_try_open(struct volume_env *e)
 	char holder[256];
 	int rc;
 
-	assert_int_equal(
-		cdx_store_open(&e->store, &so, holder, sizeof(holder)), 0);
+	assert_int_equal(cdx_store_open(&e->store, &so, holder, sizeof(holder)),
+			 0);
 	e->opts.store = e->store;
 	e->opts.keys = &e->keys;
 	e->opts.log = &e->log;
@@ -107,8 +106,7 @@ void volume_env_reopen(struct volume_env *e)
 
 void volume_env_commit(struct volume_env *e)
 {
-	assert_int_equal(cdx_vol_sync(e->v, CDX_SYNC_COMMITTED, NULL, NULL),
-			 0);
+	assert_int_equal(cdx_vol_sync(e->v, CDX_SYNC_COMMITTED, NULL, NULL), 0);
 }
 
 /* ---- crashes ---- */
@@ -230,8 +228,7 @@ uint64_t volume_env_file(struct volume_env *e, uint64_t parent,
 	return a.ino;
 }
 
-uint64_t volume_env_dir(struct volume_env *e, uint64_t parent,
-			const char *name)
+uint64_t volume_env_dir(struct volume_env *e, uint64_t parent, const char *name)
 {
 	struct cdx_attr a;
 
