@@ -273,7 +273,7 @@ found "footer"
 say "3. a damaged log record"
 for how in body head zeros; do
 	fresh
-	do_mount -o no_auto_unmount,commit=3000
+	do_mount -o no_auto_unmount,commit=300
 	echo committed >"$M/committed"
 	"$CODEXFS" sync "$M" >/dev/null
 	for i in $(seq 10); do
