@@ -57,6 +57,12 @@ CDX_MUST_CHECK int cdx_fs_mount(struct cdx_fs **out,
  * FUSE device. */
 CDX_MUST_CHECK int cdx_fs_run(struct cdx_fs *fs);
 
+/* Makes the kernel hand over what its write-back cache still holds of files
+ * that are open for writing (others have been written at close; syncfs does
+ * not wait for FUSE).  Their cached pages are dropped.  Blocks; not for a FUSE
+ * worker.  Thread: safe. */
+void cdx_fs_flush(struct cdx_fs *fs);
+
 /* Unmounts if that is still to be done, frees.  NULL is allowed. */
 void cdx_fs_free(struct cdx_fs *fs);
 

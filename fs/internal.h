@@ -25,6 +25,8 @@ struct cdx_fs {
 	char *mountpoint;
 	bool mounted;
 	bool signals;
+	pthread_mutex_t writers_mu; /* guards the member below */
+	struct cdx_map writers;	    /* ino -> opens for writing, as a pointer */
 	pthread_mutex_t codex_mu;   /* guards the two members below */
 	struct cdx_map codex_nodes; /* virtual ino -> struct codex_node */
 	uint64_t codex_next;
@@ -41,6 +43,13 @@ static inline bool cdx_fs_is_virtual(fuse_ino_t ino)
 {
 	return (ino & CDX_FS_VIRTUAL) != 0;
 }
+
+/* A file of the volume was opened (fills in @fi), or the open was released:
+ * counts those for writing, for cdx_fs_flush.  Thread: safe. */
+void cdx_fs_opened(struct cdx_fs *fs, fuse_ino_t ino,
+		   struct fuse_file_info *fi);
+void cdx_fs_released(struct cdx_fs *fs, fuse_ino_t ino,
+		     const struct fuse_file_info *fi);
 
 /* Fills in all operations (ops.c, ops_io.c) */
 void cdx_fs_ops(struct fuse_lowlevel_ops *ops);

@@ -356,10 +356,11 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 		return;
 	}
 	fill_entry(fs, &e, &a);
-	fi->fh = 0;
-	fi->keep_cache = 1;
-	if (fuse_reply_create(req, &e, fi) == -ENOENT)
+	cdx_fs_opened(fs, a.ino, fi);
+	if (fuse_reply_create(req, &e, fi) == -ENOENT) {
+		cdx_fs_released(fs, a.ino, fi);
 		cdx_vol_forget(fs->opts.volume, a.ino, 1);
+	}
 }
 
 #ifdef HAVE_FUSE_TMPFILE
@@ -380,10 +381,11 @@ static void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
 		return;
 	}
 	fill_entry(fs, &e, &a);
-	fi->fh = 0;
-	fi->keep_cache = 1;
-	if (fuse_reply_create(req, &e, fi) == -ENOENT)
+	cdx_fs_opened(fs, a.ino, fi);
+	if (fuse_reply_create(req, &e, fi) == -ENOENT) {
+		cdx_fs_released(fs, a.ino, fi);
 		cdx_vol_forget(fs->opts.volume, a.ino, 1);
+	}
 }
 #endif
 

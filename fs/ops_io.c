@@ -38,9 +38,9 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 			return;
 		}
 	}
-	fi->fh = 0;
-	fi->keep_cache = 1;
-	fuse_reply_open(req, fi);
+	cdx_fs_opened(fuse_req_userdata(req), ino, fi);
+	if (fuse_reply_open(req, fi) == -ENOENT)
+		cdx_fs_released(fuse_req_userdata(req), ino, fi);
 }
 
 static void op_release(fuse_req_t req, fuse_ino_t ino,
@@ -48,6 +48,8 @@ static void op_release(fuse_req_t req, fuse_ino_t ino,
 {
 	if (cdx_fs_is_virtual(ino))
 		cdx_codex_release(fi);
+	else
+		cdx_fs_released(fuse_req_userdata(req), ino, fi);
 	fuse_reply_err(req, 0);
 }
 

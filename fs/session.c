@@ -4,6 +4,7 @@
 #include "fs/internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +71,7 @@ int cdx_fs_mount(struct cdx_fs **out, const struct cdx_fs_opts *opts)
 	fs->opts = *opts;
 	fs->codex_next = CDX_FS_VIRTUAL + 1024;
 	pthread_mutex_init(&fs->codex_mu, NULL);
+	pthread_mutex_init(&fs->writers_mu, NULL);
 	fs->mountpoint = strdup(opts->mountpoint);
 	rc = fs->mountpoint == NULL ? -ENOMEM : make_args(&args, opts);
 	if (rc < 0)
@@ -99,6 +101,59 @@ out:
 	if (rc < 0)
 		cdx_fs_free(fs);
 	return rc;
+}
+
+static void count_writer(struct cdx_fs *fs, fuse_ino_t ino, int delta)
+{
+	uintptr_t n;
+
+	pthread_mutex_lock(&fs->writers_mu);
+	n = (uintptr_t)cdx_map_get(&fs->writers, ino) + (uintptr_t)delta;
+	if (n == 0)
+		cdx_map_del(&fs->writers, ino);
+	else if (cdx_map_put(&fs->writers, ino, (void *)n) < 0)
+		cdx_log(fs->opts.log, WARN, "fs",
+			"no memory to remember that a file is open");
+	pthread_mutex_unlock(&fs->writers_mu);
+}
+
+/* What the handle of an open for writing says */
+#define WRITER 1u
+
+void cdx_fs_opened(struct cdx_fs *fs, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	bool writes = (fi->flags & O_ACCMODE) != O_RDONLY;
+
+	fi->fh = writes ? WRITER : 0;
+	fi->keep_cache = 1;
+	if (writes)
+		count_writer(fs, ino, 1);
+}
+
+void cdx_fs_released(struct cdx_fs *fs, fuse_ino_t ino,
+		     const struct fuse_file_info *fi)
+{
+	if (fi->fh == WRITER)
+		count_writer(fs, ino, -1);
+}
+
+void cdx_fs_flush(struct cdx_fs *fs)
+{
+	uint64_t *ino;
+	size_t n = 0;
+	size_t pos = 0;
+	void *val;
+
+	pthread_mutex_lock(&fs->writers_mu);
+	ino = calloc(fs->writers.len + 1, sizeof(*ino));
+	while (ino != NULL &&
+	       cdx_map_next(&fs->writers, &pos, &ino[n], &val))
+		n++;
+	pthread_mutex_unlock(&fs->writers_mu);
+	/* the kernel writes dirty pages before it drops them */
+	for (size_t i = 0; i < n; i++)
+		fuse_lowlevel_notify_inval_inode(fs->session, ino[i], 0, 0);
+	free(ino);
 }
 
 int cdx_fs_run(struct cdx_fs *fs)
@@ -139,6 +194,8 @@ void cdx_fs_free(struct cdx_fs *fs)
 		fuse_session_destroy(fs->session);
 	cdx_codex_free(fs);
 	pthread_mutex_destroy(&fs->codex_mu);
+	pthread_mutex_destroy(&fs->writers_mu);
+	cdx_map_free(&fs->writers);
 	free(fs->mountpoint);
 	free(fs);
 }

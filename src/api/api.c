@@ -96,6 +96,8 @@ static void do_sync(const struct cdx_api *api, struct cdx_call *call)
 		return;
 	}
 	call->begin(call, 200, "application/x-ndjson");
+	if (api->flush != NULL)
+		api->flush(api->flush_arg);
 	rc = cdx_vol_sync(api->node->volume, u, on_progress, &l);
 	end_long(call, rc,
 		 json_pack("{s:s, s:s}", "result",

@@ -29,6 +29,10 @@ struct cdx_api {
 	struct cdx_node *node;	/* borrowed */
 	const char *mountpoint; /* NULL: not mounted */
 	int64_t started;	/* wall seconds */
+	/* Brings in what a kernel still caches of open files; NULL: nothing
+	 * is mounted */
+	void (*flush)(void *arg);
+	void *flush_arg;
 };
 
 /* A cdx_call_fn; @arg is a struct cdx_api.  Thread: safe. */

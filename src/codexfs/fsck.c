@@ -115,6 +115,7 @@ static int run(struct cli_common *c, const char *store, bool as_json)
 
 	c->node.path = store;
 	c->node.no_background = true;
+	c->node.check_db = true;
 	rc = cdx_node_open(&node, &c->node, error);
 	if (rc < 0) {
 		cli_error("%s", error);

@@ -145,8 +145,25 @@ static int open_node(struct mounted *m)
 	m->api.node = &m->node;
 	m->api.mountpoint = a->mountpoint;
 	m->api.started = cdx_clock_wall_s();
+	return 0;
+}
+
+static void flush_kernel(void *arg)
+{
+	cdx_fs_flush(arg);
+}
+
+/* After the mount, so that a sync can ask the kernel, and before anybody is
+ * told that it is ready. */
+static int serve_control(struct mounted *m)
+{
+	int rc;
+
+	m->api.flush = flush_kernel;
+	m->api.flush_arg = m->fs;
 	rc = cdx_server_unix(&m->server, cdx_store_dirfd(m->node.store),
-			     "control.sock", cdx_api_call, &m->api, a->log);
+			     "control.sock", cdx_api_call, &m->api,
+			     m->args->log);
 	if (rc < 0)
 		tell(m, '-', "cannot make the control socket in the store");
 	return rc;
@@ -202,6 +219,8 @@ int mounted_run(const struct mounted_args *args)
 
 	if (rc == 0)
 		rc = do_mount(&m);
+	if (rc == 0)
+		rc = serve_control(&m);
 	if (rc == 0) {
 		rc = cdx_fs_run(m.fs);
 		if (rc < 0)
@@ -211,10 +230,11 @@ int mounted_run(const struct mounted_args *args)
 #ifdef HAVE_SYSTEMD
 	sd_notify(0, "STOPPING=1");
 #endif
+	/* first the calls that use the mount, then the mount */
+	cdx_server_free(m.server);
 	cdx_fs_free(m.fs);
 	if (m.ready_started)
 		pthread_join(m.ready_thread, NULL);
-	cdx_server_free(m.server);
 	rc2 = cdx_node_close(&m.node);
 	if (rc2 < 0)
 		cdx_log(args->log, ERROR, "mount",

@@ -36,6 +36,10 @@ static int store_error(char error[CDX_NODE_ERROR_MAX], int rc,
 			 "%s is not a codexfs store; make one with: codexfs "
 			 "init %s",
 			 path, path);
+	else if (rc == CDX_E_CORRUPT || rc == CDX_E_HASH)
+		snprintf(error, CDX_NODE_ERROR_MAX,
+			 "cannot open store %s: %s; codexfs fsck %s says where",
+			 path, cdx_strerror(rc), path);
 	else
 		snprintf(error, CDX_NODE_ERROR_MAX, "cannot open store %s: %s",
 			 path, cdx_strerror(rc));
@@ -66,6 +70,7 @@ static int open_parts(struct cdx_node *n, const struct cdx_node_opts *o,
 		.path = n->path,
 		.log = o->log,
 		.readonly = o->readonly,
+		.check_db = o->check_db,
 		.commit_ms = o->commit_ms,
 	};
 	struct cdx_volume_opts vo = {

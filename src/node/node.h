@@ -32,6 +32,7 @@ struct cdx_node_opts {
 	bool noatime;
 	bool sync_write;
 	bool no_background;	/* a verb that opens the store for a moment */
+	bool check_db;		/* fsck: read all of the databases first */
 	unsigned commit_ms;	/* 0 = 5000 */
 	unsigned seal_age_s;	/* 0 = 3600 */
 	unsigned cache_inodes;	/* 0 = default */
@@ -48,7 +49,7 @@ struct cdx_node_opts {
  * @opts:  borrowed
  * @error: CDX_NODE_ERROR_MAX bytes: on failure what failed and what to do
  *
- * Forks nothing; call after the fork of a daemon.
+ * Starts threads; call after the fork of a daemon.
  */
 CDX_MUST_CHECK int cdx_node_open(struct cdx_node *out,
 				 const struct cdx_node_opts *opts,

@@ -158,5 +158,9 @@ int cdx_group_write(struct cdx_store *s)
 		mdb_txn_abort(txn);
 		return rc ? cdx_env_err(rc) : fault;
 	}
-	return cdx_env_err(mdb_txn_commit(txn));
+	rc = mdb_txn_commit(txn);
+	/* durable already: what this cannot do, the next open does */
+	if (!rc && cdx_env_fit(s->env.mdb, NULL, false) < 0)
+		cdx_log(s->log, WARN, "store", "db stays shorter than it says");
+	return cdx_env_err(rc);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "store/env_check.h"
 
 /* Address space, not disk: generous, because it cannot grow while readers run.
  * Halved until the machine grants it. */
@@ -112,11 +113,15 @@ int cdx_env_open(struct cdx_env *env, const char *dir, bool create)
 	r = snprintf(path, sizeof(path), "%s/db", dir);
 	if (r < 0 || (size_t)r >= sizeof(path))
 		return -ENAMETOOLONG;
-	r = cdx_env_err(mdb_env_create(&env->mdb));
+	r = create ? 0 : cdx_env_check_length(path);
+	if (!r)
+		r = cdx_env_err(mdb_env_create(&env->mdb));
 	if (r < 0)
 		return r;
 	(void)pthread_mutex_init(&env->mu, NULL);
 	r = open_mdb(env->mdb, path, create);
+	if (!r)
+		r = cdx_env_fit(env->mdb, path, !create);
 	if (!r)
 		r = open_tables(env, create);
 	if (r < 0)

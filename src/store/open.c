@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "crypto/hash.h"
+#include "store/env_check.h"
 #include "store/internal.h"
 #include "store/lock.h"
 
@@ -96,6 +98,11 @@ static int load(struct cdx_store *s)
 		return CDX_E_CORRUPT;
 	r = cdx_ilog_open(&s->ilog, s->dirfd, s->config.log_bytes,
 			  s->config.id);
+	if (r < 0)
+		cdx_log(s->log, ERROR, "store",
+			"%s/log: %s: it is missing, cut, or of another store; "
+			"put the right one back",
+			s->path, cdx_strerror(r));
 	return r < 0 ? r : load_state(s);
 }
 
@@ -141,7 +148,30 @@ static int new_store(struct cdx_store **out, const struct cdx_store_opts *o)
 	return s->path ? 0 : -ENOMEM;
 }
 
-static int open_all(struct cdx_store *s, char *holder, size_t holder_len)
+/* A file that is not LMDB's is damage when the rest of a store is there. */
+static int open_env(struct cdx_store *s, bool check)
+{
+	char path[4096];
+	int r = snprintf(path, sizeof(path), "%s/db", s->path);
+
+	if (r < 0 || (size_t)r >= sizeof(path))
+		return -ENAMETOOLONG;
+	r = check ? cdx_env_check_length(path) : 0;
+	if (!r && check)
+		r = cdx_env_check_pages(path);
+	if (!r)
+		r = cdx_env_open(&s->env, s->path, false);
+	if (r == CDX_E_FORMAT && faccessat(s->dirfd, "areas", F_OK, 0) == 0)
+		r = CDX_E_CORRUPT;
+	if (r == CDX_E_CORRUPT)
+		cdx_log(s->log, ERROR, "store",
+			"%s is damaged or cut short; only a copy of it helps",
+			path);
+	return r;
+}
+
+static int open_all(struct cdx_store *s, bool check, char *holder,
+		    size_t holder_len)
 {
 	int r;
 
@@ -152,7 +182,7 @@ static int open_all(struct cdx_store *s, char *holder, size_t holder_len)
 		return errno == ENOENT ? CDX_E_FORMAT : -errno;
 	r = cdx_lock_take(&s->lockfd, s->dirfd, holder, holder_len);
 	if (!r)
-		r = cdx_env_open(&s->env, s->path, false);
+		r = open_env(s, check);
 	if (!r)
 		r = load(s);
 	if (!r)
@@ -169,7 +199,7 @@ int cdx_store_open(struct cdx_store **out, const struct cdx_store_opts *opts,
 	*out = NULL;
 	r = new_store(&s, opts);
 	if (!r)
-		r = open_all(s, holder, holder_len);
+		r = open_all(s, opts->check_db, holder, holder_len);
 	if (r < 0) {
 		(void)cdx_store_close(s);
 		return r;

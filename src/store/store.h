@@ -90,6 +90,7 @@ struct cdx_store_opts {
 	const char *path;
 	const struct cdx_log *log; /* kept */
 	bool readonly;		   /* refuse batches with -EROFS */
+	bool check_db;		   /* read all of the databases first */
 	unsigned commit_ms;	   /* group interval, 0 = 5000 */
 	size_t group_bytes;	   /* close a group above, 0 = 32 MiB */
 };

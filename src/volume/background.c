@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "volume/names.h"
 
 #define NS 1000000000u
 #define WAKE_NS ((uint64_t)5 * NS)
@@ -95,6 +96,7 @@ static int round_of_work(struct cdx_volume *v)
 	uint64_t cold = now > pack_age_ns(v) ? now - pack_age_ns(v) : 0;
 	int r;
 
+	cdx_orphan_run(v);
 	pthread_mutex_lock(&v->segs->job_mu);
 	r = cdx_seal_due(v, age, NULL, NULL);
 	if (r == 0 || r == CDX_E_AGAIN)

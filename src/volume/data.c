@@ -7,13 +7,33 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 
+/* Bytes written out under one hold of a file's lock */
+#define FLUSH_SLICE ((uint64_t)2 << 20)
+#define RELIEF ((uint64_t)8 << 20)
+
 /* The list of files with dirty data, the hold on space for them, the hooks of
  * the store. */
+
+/* A share of the machine's memory, within bounds */
+static size_t default_limit(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES);
+	long size = sysconf(_SC_PAGESIZE);
+	size_t part = pages > 0 && size > 0
+			      ? (size_t)pages / 32 * (size_t)size
+			      : 0;
+
+	if (part < CDX_DIRTY_MIN)
+		return CDX_DIRTY_MIN;
+	return part > CDX_DIRTY_MAX ? CDX_DIRTY_MAX : part;
+}
 
 int cdx_data_open(struct cdx_volume *v)
 {
@@ -25,8 +45,7 @@ int cdx_data_open(struct cdx_volume *v)
 		free(d);
 		return -ENOMEM;
 	}
-	d->limit =
-		v->opts.dirty_bytes ? v->opts.dirty_bytes : CDX_DIRTY_DEFAULT;
+	d->limit = v->opts.dirty_bytes ? v->opts.dirty_bytes : default_limit();
 	v->data = d;
 	return 0;
 }
@@ -251,14 +270,36 @@ static int relieve(struct cdx_volume *v, struct cdx_vnode *n, uint64_t max)
 	return rc;
 }
 
+static void early_done(void *arg, int result)
+{
+	struct cdx_data *d = arg;
+
+	(void)result; /* the commit itself says what went wrong */
+	atomic_store(&d->early, false);
+}
+
+/* At half the limit the committer begins to write out, so that writers need
+ * not. */
+static void commit_early(struct cdx_volume *v)
+{
+	struct cdx_data *d = v->data;
+
+	if (atomic_exchange(&d->early, true))
+		return;
+	if (cdx_store_commit_async(v->store, early_done, d) < 0)
+		atomic_store(&d->early, false);
+}
+
 int cdx_data_balance(struct cdx_volume *v, struct cdx_vnode *n)
 {
 	uint64_t limit = v->data->limit;
 
+	if (over(v, limit / 2))
+		commit_early(v);
 	if (!over(v, limit))
 		return 0;
 	/* a file that is much of it pays for itself */
-	for (int i = 0; i < 64 && over(v, limit - limit / 8); i++) {
+	for (int i = 0; i < 64 && over(v, limit - RELIEF); i++) {
 		struct cdx_vnode *o = NULL;
 		uint64_t mine;
 		int rc;
@@ -268,7 +309,7 @@ int cdx_data_balance(struct cdx_volume *v, struct cdx_vnode *n)
 		pthread_rwlock_unlock(&n->lock);
 		if (mine < limit / 4)
 			o = oldest(v);
-		rc = relieve(v, o ? o : n, limit / 8);
+		rc = relieve(v, o ? o : n, RELIEF);
 		if (o != NULL)
 			cdx_vnode_put(v, o);
 		if (rc < 0)
@@ -430,10 +471,35 @@ static int stay_behind(struct cdx_volume *v, struct cdx_vnode *n, int err)
 	return rc;
 }
 
+/* Most of a large file goes out in slices, so that whoever uses it meanwhile
+ * waits for one slice only.  The rest, and every error, is flush_one's. */
+static void flush_slices(struct cdx_volume *v, struct cdx_vnode *n)
+{
+	uint64_t left = 0;
+	uint64_t from = 0;
+	int rc = 0;
+
+	pthread_rwlock_rdlock(&n->lock);
+	if (!n->dead && !n->unlinked)
+		left = cdx_data_pages(n) * CDX_PAGE_SIZE / FLUSH_SLICE;
+	pthread_rwlock_unlock(&n->lock);
+	for (; left > 0 && rc == 0; left--) {
+		pthread_rwlock_wrlock(&n->lock);
+		if (n->dirty != NULL && !n->dead)
+			rc = cdx_out_range(v, n, from, UINT64_MAX, FLUSH_SLICE,
+					   &from);
+		else
+			left = 1;
+		pthread_rwlock_unlock(&n->lock);
+		sched_yield();
+	}
+}
+
 static int flush_one(struct cdx_volume *v, struct cdx_vnode *n)
 {
 	int rc;
 
+	flush_slices(v, n);
 	pthread_rwlock_wrlock(&n->lock);
 	rc = cdx_out_all(v, n);
 	if (rc < 0 && n->dirty != NULL)

@@ -15,7 +15,9 @@
 #include "volume/internal.h"
 
 #define CDX_CHUNK CDX_BLOCK_SIZE /* plain bytes that make one block */
-#define CDX_DIRTY_DEFAULT ((size_t)96 << 20)
+/* Default limit of dirty bytes: 1/32 of the memory, within these */
+#define CDX_DIRTY_MIN ((size_t)96 << 20)
+#define CDX_DIRTY_MAX ((size_t)512 << 20)
 #define CDX_READ_MAX ((size_t)16 << 20)
 /* fsync logs up to so many bytes of a file, writes out more */
 #define CDX_FSYNC_LOG_MAX (256u << 10)
@@ -105,6 +107,7 @@ void cdx_dirty_free(struct cdx_dirty *d);
 struct cdx_data {
 	_Atomic unsigned gates; /* length of v->gates */
 	size_t limit;		/* of dirty bytes */
+	atomic_bool early;	/* a commit was asked for at half of it */
 	/* replayed bytes per inode, until cdx_data_replay_done; only the
 	 * opening thread and the committer touch it, under mu */
 	pthread_mutex_t mu;

@@ -42,7 +42,8 @@ struct cdx_volume_opts {
 	bool readonly;
 	bool noatime;
 	bool sync_write;	 /* every write is fsynced before it returns */
-	size_t dirty_bytes;	 /* limit of dirty file data, 0 = 96 MiB */
+	size_t dirty_bytes;	 /* limit of dirty file data, 0 = 1/32 of
+				  * the memory within 96 .. 512 MiB */
 	unsigned cache_inodes;	 /* idle inodes kept in memory, 0 = 65536 */
 	unsigned seal_age_s;	 /* seal an open segment after, 0 = 3600 */
 	unsigned pack_age_s;	 /* records older than this are cold, 0 = 30 */

@@ -316,12 +316,159 @@ do_umount
 
 say "3. the log file is gone, cut, or another one"
 mv "$S/log" "$W/ilog"
-wants 4 'log' "$CODEXFS" mount "$S" "$M"
+wants 4 'fsck' "$CODEXFS" mount "$S" "$M"
+wants 4 'log' "$CODEXFS" fsck "$S"
 head -c 1000000 "$W/ilog" >"$S/log"
-wants 4 'log' "$CODEXFS" mount "$S" "$M"
+wants 4 'fsck' "$CODEXFS" mount "$S" "$M"
+wants 4 'log' "$CODEXFS" fsck "$S"
 "$CODEXFS" init --quota 200M "$W/other" >/dev/null
 cp "$W/other/log" "$S/log"
-wants 4 'log' "$CODEXFS" mount "$S" "$M"
+wants 4 'fsck' "$CODEXFS" mount "$S" "$M"
+wants 4 'log' "$CODEXFS" fsck "$S"
 mv "$W/ilog" "$S/log"
 check_store
+
+say "4. a damaged database"
+fresh
+do_mount
+mkdir "$M/d"
+for i in $(seq 3000); do
+	echo "$i" >"$M/d/a file with a long name, so that it takes room $i"
+done
+do_umount
+cp "$S/db" "$W/db"
+size=$(stat -c %s "$W/db")
+mapfile -t cuts < <(printf '%s\n' 0 1 4096 8191 8192 12288 $((size / 4096 / 2 * 4096)) \
+	$((size - 4096 * 20)))
+for cut in "${cuts[@]}"; do
+	head -c "$cut" "$W/db" >"$S/db"
+	wants 4 'store is damaged' "$CODEXFS" mount "$S" "$M"
+	wants 4 'db' "$CODEXFS" fsck "$S"
+	[ "$(stat -c %s "$S/db")" -eq "$cut" ] || fail "a damaged db was changed"
+done
+# the first pages: what LMDB begins with
+for off in 16 24 40 4112 4120 4136; do
+	cp "$W/db" "$S/db"
+	printf '\377\377\377\377\377\377\377\377' |
+		dd of="$S/db" bs=1 seek=$off conv=notrunc status=none
+	wants 4 'store is damaged' "$CODEXFS" fsck "$S"
+done
+# any page: an error or the right contents, and fsck never dies
+for ((i = 0; i < 4 * count; i++)); do
+	cp "$W/db" "$S/db"
+	page=$((2 + (RANDOM * 32768 + RANDOM) % (size / 4096 - 2)))
+	dd if=/dev/urandom of="$S/db" bs=4096 seek=$page count=1 conv=notrunc \
+		status=none
+	timeout 60 "$CODEXFS" fsck "$S" >"$W/out" 2>&1
+	rc=$?
+	[ $rc -eq 0 ] || [ $rc -eq 4 ] ||
+		fail "fsck ends with $rc at page $page: $(cat "$W/out")"
+done
+cp "$W/db" "$S/db"
+check_store
+
+say "5. a store of a newer format"
+need mdb_dump mdb_load
+mdb_dump -n -s meta "$S/db" >"$W/meta"
+sed '/^ 666f726d6174$/ { n; s/.*/ 00000002/ }' "$W/meta" >"$W/meta2"
+cmp -s "$W/meta" "$W/meta2" && fail "no format in meta"
+mdb_load -n -s meta -f "$W/meta2" "$S/db" || fail "mdb_load"
+wants 1 'made by a newer codexfs' "$CODEXFS" mount "$S" "$M"
+wants 8 'made by a newer codexfs' "$CODEXFS" fsck "$S"
+wants 1 'made by a newer codexfs' "$CODEXFS" status "$S"
+mdb_load -n -s meta -f "$W/meta" "$S/db" || fail "mdb_load"
+check_store
+
+say "6. a store that cannot be written, or not be read"
+mkdir "$W/ro"
+mount --bind "$S" "$W/ro" && mount -o remount,bind,ro "$W/ro" ||
+	fail "no read-only bind mount"
+wants 1 'Read-only file system' "$CODEXFS" mount "$W/ro" "$M"
+wants 8 'Read-only file system' "$CODEXFS" fsck "$W/ro"
+umount "$W/ro"
+chmod 711 "$W"
+wants 1 'Permission denied' setpriv --reuid 65534 --clear-groups \
+	"$CODEXFS" status "$S"
+chmod 755 "$S"
+wants 1 'key' setpriv --reuid 65534 --clear-groups "$CODEXFS" status "$S"
+cp "$S/key" "$W/key"
+chmod 600 "$W/key"
+chown 65534 "$W/key"
+wants 1 'Permission denied' setpriv --reuid 65534 --clear-groups \
+	"$CODEXFS" status --key "$W/key" "$S"
+mv "$S/key" "$W/key"
+mkdir "$S/key"
+wants 1 'key' "$CODEXFS" mount "$S" "$M"
+rmdir "$S/key"
+mv "$W/key" "$S/key"
+chown 0 "$S/key"
+chmod 700 "$S"
+check_store
+
+say "7. a store copied while open"
+fresh
+do_mount -o commit=1
+for i in one two; do
+	cp "$W/$i" "$M/$i"
+done
+sync "$M/one" "$M/two"
+(while [ ! -e "$W/stop" ]; do
+	head -c 300000 "$W/three" >"$M/busy"
+	sync "$M/busy"
+done) &
+writer=$!
+cp -a "$S" "$W/copy"
+touch "$W/stop"
+wait $writer
+good_read "$M/one" "$W/one"
+do_umount
+check_store
+cp "$W/small" "$W/copy-test"
+first=$S
+rm -f "$W/copy/control.sock"
+for i in "$first" "$W/copy"; do
+	S=$i
+	if ! timeout 60 "$CODEXFS" mount "$S" "$M" >"$W/out" 2>&1; then
+		# files that were copied at different moments
+		[ "$S" != "$first" ] || fail "$(cat "$W/out")"
+		grep -q 'damaged' "$W/out" || fail "$(cat "$W/out")"
+		say "the copy is not one: $(cat "$W/out")"
+		continue
+	fi
+	good_read "$M/one" "$W/one"
+	good_read "$M/two" "$W/two"
+	head -c 1000000 /dev/urandom >"$W/new"
+	cp "$W/new" "$M/new"
+	remount
+	good_read "$M/new" "$W/new"
+	do_umount
+	[ "$S" != "$first" ] || check_store
+done
+S=$first
+# a copy of a store that is closed, used beside it
+rm -rf "$W/copy"
+cp -a "$S" "$W/copy"
+mkdir "$W/mnt2"
+do_mount
+"$CODEXFS" mount "$W/copy" "$W/mnt2" || fail "a copy does not mount"
+for i in 1 2 3 4 5; do
+	head -c 500000 /dev/urandom >"$W/n$i"
+	cp "$W/n$i" "$M/n$i"
+	tac -s x "$W/n$i" >"$W/m$i"
+	cp "$W/m$i" "$W/mnt2/n$i"
+done
+"$CODEXFS" sync --until=sealed "$M" >/dev/null || fail "sync"
+"$CODEXFS" sync --until=sealed "$W/mnt2" >/dev/null || fail "sync"
+"$CODEXFS" umount "$W/mnt2" || fail "umount"
+"$CODEXFS" mount "$W/copy" "$W/mnt2" || fail "a copy does not mount"
+remount
+for i in 1 2 3 4 5; do
+	cmp "$W/n$i" "$M/n$i" || fail "the first of two copies"
+	cmp "$W/m$i" "$W/mnt2/n$i" || fail "the second of two copies"
+done
+"$CODEXFS" umount "$W/mnt2" || fail "umount"
+do_umount
+check_store
+"$CODEXFS" fsck "$W/copy" >"$W/out" || fail "fsck of the copy: $(cat "$W/out")"
+
 say "all good"

@@ -141,6 +141,16 @@ kill_mount
 do_mount
 [ "$(cat "$M/later")" = later ] || fail "a file older than the interval is lost"
 
+say "sync takes what the kernel caches of open files"
+head -c 5000000 /dev/urandom >"$W/data"
+exec 8>"$M/open"
+cat "$W/data" >&8
+"$CODEXFS" sync "$M" >/dev/null || fail "sync"
+kill_mount
+exec 8>&-
+do_mount
+cmp "$W/data" "$M/open" || fail "sync left out what an open file had written"
+
 say "copied while open"
 head -c 3000000 /dev/urandom >"$M/data"
 sync "$M/data"
