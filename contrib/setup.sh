@@ -12,7 +12,9 @@ usage() {
 usage: contrib/setup.sh [--no-install] [--store DIR] [--mount DIR]
 
   --no-install   run codexfs from the build folder, do not make install
-  --store DIR    (root: /var/lib/codexfs, others: ~/.local/share/codexfs)
+  --store DIR    (root: /var/lib/codexfs/codex, which
+                 codexfs@codex.service mounts; others:
+                 ~/.local/share/codexfs)
   --mount DIR    (/mnt/codex)
 
 Run it as root, or as a user who may use sudo.
@@ -24,7 +26,7 @@ mount_point=/mnt/codex
 tree=/usr/include
 if [ "$(id -u)" -eq 0 ]; then
 	sudo=()
-	store=/var/lib/codexfs
+	store=/var/lib/codexfs/codex
 else
 	sudo=(sudo)
 	store=${XDG_DATA_HOME:-$HOME/.local/share}/codexfs
@@ -45,7 +47,7 @@ die() { printf 'setup.sh: %s\n' "$*" >&2; exit 1; }
 
 packages=(build-essential autoconf automake libtool pkg-config fuse3
 	libfuse3-dev liblmdb-dev libsodium-dev libssl-dev nettle-dev
-	libjansson-dev libmicrohttpd-dev libcurl4-openssl-dev libinih-dev
+	libjansson-dev libmicrohttpd-dev libcurl4-openssl-dev
 	libsystemd-dev)
 
 install_packages() {

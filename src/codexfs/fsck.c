@@ -85,6 +85,12 @@ static void report(const struct run *r, const struct cdx_fsck *f)
 	       (unsigned long long)f->errors, orphaned);
 }
 
+/* What a check is there to find, rather than what keeps it from looking */
+static bool is_damage(int rc)
+{
+	return rc == CDX_E_CORRUPT || rc == CDX_E_HASH || rc == CDX_E_FORMAT;
+}
+
 static int check(struct run *r, struct cdx_node *n)
 {
 	struct cdx_fsck f = {
@@ -97,7 +103,10 @@ static int check(struct run *r, struct cdx_node *n)
 	if (rc == 0)
 		rc = cdx_vol_fsck(n->volume, &f);
 	cli_progress_end();
-	if (rc < 0) {
+	if (is_damage(rc)) {
+		on_finding(r, "store", "too damaged to check the rest");
+		f.errors++;
+	} else if (rc < 0) {
 		cli_error("could not check everything: %s", cdx_strerror(rc));
 		return FSCK_OPERATIONAL;
 	}
@@ -121,9 +130,8 @@ static int run(struct cli_common *c, const char *store, bool as_json)
 		cli_error("%s", error);
 		json_decref(r.findings);
 		/* a store that contradicts itself was checked, in a way */
-		return rc == CDX_E_CORRUPT || rc == CDX_E_HASH
-			       ? FSCK_ERRORS_LEFT
-			       : FSCK_OPERATIONAL;
+		return is_damage(rc) && rc != CDX_E_FORMAT ? FSCK_ERRORS_LEFT
+							: FSCK_OPERATIONAL;
 	}
 	status = check(&r, &node);
 	rc = cdx_node_close(&node);

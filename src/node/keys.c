@@ -92,16 +92,18 @@ static ssize_t read_key_bytes(uint8_t buf[KEY_FILE_MAX], const char *path,
 	ssize_t n;
 
 	if (stat(path, &st) < 0) {
-		int err = errno;
-
-		snprintf(error, CDX_NODE_ERROR_MAX,
-			 err == ENOENT
-				 ? "there is no key file %s; give its place "
-				   "with --key, or make the store with "
-				   "codexfs init"
-				 : "cannot read the key file %s",
-			 path);
-		return -err;
+		n = -errno;
+		if (n == -ENOENT)
+			snprintf(error, CDX_NODE_ERROR_MAX,
+				 "there is no key file %s; give its place "
+				 "with --key, or make the store with "
+				 "codexfs init",
+				 path);
+		else
+			snprintf(error, CDX_NODE_ERROR_MAX,
+				 "cannot read the key file %s: %s", path,
+				 cdx_strerror((int)n));
+		return n;
 	}
 	if ((st.st_mode & 077) != 0) {
 		snprintf(error, CDX_NODE_ERROR_MAX,

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "store/env_check.h"
 #include "store/internal.h"
 
 /* A frozen group into LMDB, one transaction. */

@@ -54,27 +54,65 @@ static int complete(struct cdx_store_config *c)
 	return 0;
 }
 
-/* 0 when nothing is in the directory */
+/*
+ * An init that is killed leaves CDX_INIT_MARK beside what it made, until the
+ * store is started for the first time; another init takes such a directory as
+ * its own, and never one with anything else in it.
+ */
+static const char *const ours[] = {"db",    "db-lock", "log",
+				   "areas", "lock",    CDX_INIT_MARK};
+
+/* The key file (not ours, but of the same init), also before its rename, is
+ * lost with the store: nothing was ever sealed with it. */
+static bool is_key(const char *name)
+{
+	return strcmp(name, "key") == 0 || strncmp(name, ".key.", 5) == 0;
+}
+
+static bool is_ours(const char *name)
+{
+	for (size_t i = 0; i < CDX_ARRAY_LEN(ours); i++) {
+		if (strcmp(name, ours[i]) == 0)
+			return true;
+	}
+	return is_key(name);
+}
+
+static bool has(int dirfd, const char *name)
+{
+	return faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static DIR *open_list(int dirfd)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (d == NULL && fd >= 0)
+		(void)close(fd);
+	return d;
+}
+
+/* 0 when a store can be made here: nothing is there, or what a killed init
+ * left.  A lock file alone is nothing. */
 static int check_empty(int dirfd)
 {
+	bool marked = has(dirfd, CDX_INIT_MARK);
 	const struct dirent *e;
 	DIR *d;
 	int r = 0;
-	int fd;
 
-	if (faccessat(dirfd, "db", F_OK, 0) == 0)
+	if (!marked && has(dirfd, "db"))
 		return -EEXIST;
-	fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
+	d = open_list(dirfd);
+	if (d == NULL)
 		return -errno;
-	d = fdopendir(fd);
-	if (!d) {
-		(void)close(fd);
-		return -ENOMEM;
-	}
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): @d is only ours */
 	while (!r && (e = readdir(d)) != NULL) {
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		if (marked ? !is_ours(e->d_name)
+			   : strcmp(e->d_name, "lock") != 0)
 			r = -ENOTEMPTY;
 	}
 	(void)closedir(d);
@@ -123,7 +161,6 @@ static int write_meta(struct cdx_env *env, const struct cdx_store_config *c)
 	return cdx_env_err(mdb_txn_commit(txn));
 }
 
-/* LMDB last: a directory with a complete one is a store. */
 static int fill(int dirfd, const char *path, const struct cdx_store_config *c)
 {
 	struct cdx_env env;
@@ -142,13 +179,61 @@ static int fill(int dirfd, const char *path, const struct cdx_store_config *c)
 	return r < 0 ? r : cdx_fsync_dir(dirfd);
 }
 
-static void undo(int dirfd)
+/* Removes what a killed init left; the mark stays for whoever comes after a
+ * kill in here. */
+static int clean(int dirfd)
 {
+	const struct dirent *e;
+	DIR *d;
+
 	(void)unlinkat(dirfd, "db", 0);
 	(void)unlinkat(dirfd, "db-lock", 0);
 	(void)unlinkat(dirfd, "log", 0);
 	(void)unlinkat(dirfd, "areas", AT_REMOVEDIR);
-	(void)unlinkat(dirfd, "lock", 0);
+	d = open_list(dirfd);
+	if (d == NULL)
+		return -errno;
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): @d is only ours */
+	while ((e = readdir(d)) != NULL) {
+		if (is_key(e->d_name))
+			(void)unlinkat(dirfd, e->d_name, 0);
+	}
+	(void)closedir(d);
+	return cdx_fsync_dir(dirfd);
+}
+
+static int mark(int dirfd)
+{
+	int fd = openat(dirfd, CDX_INIT_MARK,
+			O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return -errno;
+	(void)close(fd);
+	return cdx_fsync_dir(dirfd);
+}
+
+int cdx_init_finish(int dirfd)
+{
+	if (unlinkat(dirfd, CDX_INIT_MARK, 0) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return cdx_fsync_dir(dirfd);
+}
+
+static int make(int dirfd, const char *path, const struct cdx_store_config *c)
+{
+	int r = mark(dirfd);
+
+	if (!r)
+		r = clean(dirfd);
+	if (!r)
+		r = fill(dirfd, path, c);
+	if (r < 0) {
+		(void)clean(dirfd);
+		(void)unlinkat(dirfd, CDX_INIT_MARK, 0);
+		(void)unlinkat(dirfd, "lock", 0);
+	}
+	return r;
 }
 
 static int init_in(int dirfd, const char *path, struct cdx_store_config *c)
@@ -162,12 +247,9 @@ static int init_in(int dirfd, const char *path, struct cdx_store_config *c)
 	if (r < 0)
 		return r;
 	/* somebody may have made one before we had the lock */
-	r = faccessat(dirfd, "db", F_OK, 0) == 0 ? -EEXIST : 0;
-	if (!r) {
-		r = fill(dirfd, path, c);
-		if (r < 0)
-			undo(dirfd);
-	}
+	r = check_empty(dirfd);
+	if (!r)
+		r = make(dirfd, path, c);
 	cdx_lock_drop(&lockfd);
 	return r;
 }

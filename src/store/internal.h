@@ -161,6 +161,7 @@ void cdx_view_publish(struct cdx_store *s, struct cdx_view *v);
 
 /* ---- groups (group.c, commit.c) ---- */
 
+/* Starts the committer thread; after replay. */
 CDX_MUST_CHECK int cdx_group_start(struct cdx_store *s);
 /* Ends the committer after a last commit; returns that commit's result. */
 int cdx_group_stop(struct cdx_store *s);
@@ -191,6 +192,13 @@ CDX_MUST_CHECK int cdx_replay(struct cdx_store *s,
 CDX_MUST_CHECK int cdx_batch_insert(struct cdx_store *s, const uint8_t *p,
 				    size_t len, size_t mem);
 
+/* ---- a store that is being made (init.c) ---- */
+
+/* Beside the files of a store that was never started */
+#define CDX_INIT_MARK "init-unfinished"
+/* The store is started: removes the mark, durably.  Nothing without one. */
+CDX_MUST_CHECK int cdx_init_finish(int dirfd);
+
 /* ---- meta values (meta.c) ---- */
 
 #define CDX_META_FORMAT "format"
@@ -214,6 +222,7 @@ struct cdx_meta_state {
 #define CDX_META_CONFIG_LEN \
 	(CDX_STORE_ID_LEN + 8u * CDX_SHARES + 4u + 4u + 8u + 8u)
 
+/* The values as they are stored; decode takes nothing else: CDX_E_FORMAT */
 void cdx_meta_state_encode(uint8_t out[CDX_META_STATE_LEN],
 			   const struct cdx_meta_state *st);
 CDX_MUST_CHECK int cdx_meta_state_decode(struct cdx_meta_state *out,

@@ -223,7 +223,10 @@ int cdx_store_start(struct cdx_store *s, const struct cdx_key *log_key,
 	if (hooks)
 		s->hooks = *hooks;
 	s->hooks_arg = hooks_arg;
-	r = cdx_replay(s, replay);
+	/* from here on there may be data: no init takes it for its own */
+	r = s->readonly ? 0 : cdx_init_finish(s->dirfd);
+	if (!r)
+		r = cdx_replay(s, replay);
 	if (!r)
 		r = cdx_areas_start(s);
 	if (r < 0)

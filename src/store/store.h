@@ -19,6 +19,7 @@
  *   log           intent log: fsync is answered from here
  *   areas/<id>    data files; only LMDB gives their bytes meaning
  *   control.sock  of the running process (not made by this module)
+ *   init-unfinished  until the first start
  *
  * Everything that changes goes through a batch (store/kv.h); batches gather in
  * memory as a group; the committer thread makes a group durable in one LMDB
@@ -56,7 +57,8 @@ struct cdx_store_config {
  *          1/64 of the quota within 16 .. 128 MiB
  *
  * Writes LMDB, the zero-filled log and the lock file; leaves nothing behind on
- * failure.  Errors: -EEXIST it is a store already, -ENOTEMPTY other things are
+ * failure.  What an init left that was killed, or whose store was never
+ * started, is replaced, its key file too.  Errors: -EEXIST it is a store already, -ENOTEMPTY other things are
  * there, -ENOSPC, -EINVAL absurd sizes.
  */
 CDX_MUST_CHECK int cdx_store_init(const char *path,

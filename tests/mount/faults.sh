@@ -347,11 +347,23 @@ for cut in "${cuts[@]}"; do
 	[ "$(stat -c %s "$S/db")" -eq "$cut" ] || fail "a damaged db was changed"
 done
 # the first pages: what LMDB begins with
-for off in 16 24 40 4112 4120 4136; do
+for off in 16 4112; do
 	cp "$W/db" "$S/db"
 	printf '\377\377\377\377\377\377\377\377' |
 		dd of="$S/db" bs=1 seek=$off conv=notrunc status=none
 	wants 4 'store is damaged' "$CODEXFS" fsck "$S"
+done
+for off in 24 32 40 56 64 72 80 88 96 104 112 120 128 136 144 152; do
+	cp "$W/db" "$S/db"
+	flip "$S/db" $off
+	flip "$S/db" $((4096 + off))
+	timeout 60 "$CODEXFS" fsck "$S" >"$W/out" 2>&1
+	rc=$?
+	[ $rc -eq 0 ] || [ $rc -eq 4 ] ||
+		fail "fsck ends with $rc at byte $off: $(cat "$W/out")"
+	timeout 60 "$CODEXFS" mount "$S" "$M" >"$W/out" 2>&1
+	say "byte $off: fsck $rc, mount $? $(cat "$W/out")"
+	! mounted || do_umount
 done
 # any page: an error or the right contents, and fsck never dies
 for ((i = 0; i < 4 * count; i++)); do
@@ -471,4 +483,174 @@ do_umount
 check_store
 "$CODEXFS" fsck "$W/copy" >"$W/out" || fail "fsck of the copy: $(cat "$W/out")"
 
+
+say "8. a clock that jumps"
+fake=$(find /usr/lib -name libfaketimeMT.so.1 2>/dev/null | head -1)
+if [ -z "$fake" ]; then
+	say "left out: libfaketime is not installed"
+else
+	fresh
+	echo '+0' >"$W/clock"
+	LD_PRELOAD=$fake FAKETIME_TIMESTAMP_FILE=$W/clock FAKETIME_NO_CACHE=1 \
+		FAKETIME_DONT_FAKE_MONOTONIC=1 DONT_FAKE_MONOTONIC=1 \
+		"$CODEXFS" mount -o commit=1,no_auto_unmount "$S" "$M" ||
+		fail "mount under libfaketime"
+	for jump in +0 +3650d -3650d -3d +0; do
+		echo "$jump" >"$W/clock"
+		commits=$(figure commits)
+		cp "$W/small" "$M/at$jump" || fail "$jump: cp"
+		echo x >"$M/x"
+		timeout 20 sync "$M/x" || fail "$jump: fsync hangs"
+		for ((i = 0; i < 60; i++)); do
+			[ "$(figure commits)" -eq "$commits" ] || break
+			sleep 0.1
+		done
+		[ "$(figure commits)" -gt "$commits" ] ||
+			fail "$jump: no commits any more"
+		timeout 60 "$CODEXFS" sync --until=sealed "$M" >/dev/null ||
+			fail "$jump: sync"
+		mkdir "$M/d$jump"
+		say "clock $jump: made $(stat -c %w "$M/d$jump")"
+	done
+	a=$(stat -c %W "$M/d+3650d")
+	b=$(stat -c %W "$M/d+0" 2>/dev/null || echo 0)
+	[ $((a - b)) -gt $((3600 * 24 * 3649)) ] ||
+		fail "the clock did not jump: the test tests nothing"
+	kill_mount
+	do_mount
+	cmp "$W/small" "$M/at-3650d" || fail "lost what came after the jump"
+	for i in -1000 0 4102444800 8589934592; do
+		touch -d "@$i" "$M/x" || fail "touch @$i"
+		[ "$(stat -c %Y "$M/x")" = $i ] || fail "time $i is not kept"
+	done
+	remount
+	[ "$(stat -c %Y "$M/x")" = 8589934592 ] || fail "a time is lost"
+	do_umount
+	check_store
+fi
+
+say "9. mount points: busy, dead, not empty, a file system of another kind"
+fresh
+mkdir "$W/mnt2/sub" && echo below >"$W/mnt2/below"
+"$CODEXFS" mount "$S" "$W/mnt2" || fail "a mount point with files in it"
+[ ! -e "$W/mnt2/below" ] || fail "what lies below is seen"
+"$CODEXFS" umount "$W/mnt2" || fail "umount"
+[ "$(cat "$W/mnt2/below")" = below ] || fail "what lies below is lost"
+do_mount -o no_auto_unmount
+exec 7<"$M"
+wants 1 busy "$CODEXFS" umount "$M"
+kill_mount
+wants 1 . "$CODEXFS" sync "$M"
+wants 1 . "$CODEXFS" status "$M/"
+wants 0 . "$CODEXFS" mount "$S" "$M"
+echo x >"$M/x" || fail "a mount over a dead one"
+exec 7<&-
+kill_mount
+"$CODEXFS" umount "$M" || fail "a dead mount cannot be ended"
+! mounted || fail "a dead mount stays"
+wants 1 'not a directory' "$CODEXFS" mount "$S" /dev/null
+wants 1 . "$CODEXFS" mount "$S" /proc/self
+check_store
+
+# killed_during WHAT COMMAND...: starts it, kills the daemon at some moment
+killed_during() {
+	local what=$1 rc
+	shift
+	"$@" >"$W/out" 2>&1 &
+	local job=$!
+	sleep "0.$((RANDOM % 4))$((RANDOM % 10))"
+	pid=$(mount_pid)
+	[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null
+	timeout 60 flock "$S/lock" true || fail "$what: the store stays in use"
+	wait $job
+	rc=$?
+	[ $rc -lt 124 ] || fail "$what: ends with $rc"
+	killed=$((killed + (rc != 0)))
+	! mounted || "$CODEXFS" umount "$M" 2>/dev/null || umount -l "$M"
+	check_store
+	do_mount
+	for i in one two three; do
+		cmp "$M/$i" "$W/$i" || fail "$what: $i"
+	done
+}
+say "10. killed at bad moments, $count times each"
+fresh
+do_mount
+for i in one two three; do
+	cp "$W/$i" "$M/$i"
+done
+"$CODEXFS" sync "$M" >/dev/null || fail "sync"
+killed=0
+for ((n = 0; n < count; n++)); do
+	head -c 30000000 /dev/urandom >"$M/more"
+	killed_during umount timeout 60 "$CODEXFS" umount "$M"
+done
+for ((n = 0; n < count; n++)); do
+	head -c 30000000 /dev/urandom >"$M/more$((n % 2))"
+	killed_during sealing timeout 60 "$CODEXFS" sync --until=sealed "$M"
+done
+for ((n = 0; n < count; n++)); do
+	for ((i = 0; i < 30; i++)); do
+		head -c 1000000 /dev/urandom >"$M/c$i"
+	done
+	"$CODEXFS" sync --until=sealed "$M" >/dev/null || fail "sync"
+	rm "$M"/c?[0-8]
+	killed_during compaction timeout 60 "$CODEXFS" compact "$M"
+done
+say "$killed of $((3 * count)) commands were cut short"
+do_umount
+check_store
+
+say "11. a disk that fails"
+first=$S
+mkdir "$W/tmpfs" "$W/disk"
+mount -t tmpfs -o size=150M codexfs-test "$W/tmpfs" || fail "tmpfs"
+truncate -s 1G "$W/tmpfs/image"
+mkfs.ext4 -q -E lazy_itable_init=1 "$W/tmpfs/image" || fail "mkfs.ext4"
+# The disk is a file that cannot grow any more: what goes to new places of it
+# ends in an I/O error, not in ENOSPC
+if mount -o loop,errors=continue "$W/tmpfs/image" "$W/disk" 2>"$W/out"; then
+	S=$W/disk/store
+	make_store --quota 700M
+	do_mount -o commit=1
+	cp "$W/one" "$M/one"
+	"$CODEXFS" sync "$M" >/dev/null || fail "sync"
+	failed=
+	for ((i = 0; i < 60 && !${#failed}; i++)); do
+		timeout 120 head -c 8000000 /dev/urandom 2>/dev/null \
+			>"$M/fill$i" || failed=write
+		timeout 120 sync "$M/fill$i" 2>/dev/null || failed=fsync
+	done
+	[ -n "$failed" ] || fail "the disk does not fail"
+	say "$failed failed at file $i; state: $(timeout 20 "$CODEXFS" \
+		status --json "$M" | sed -n 's/.*"state": //p')"
+	timeout 60 cat "$M/one" >"$W/read" 2>/dev/null &&
+		{ cmp "$W/read" "$W/one" || fail "wrong bytes"; }
+	timeout 120 "$CODEXFS" umount "$M" >"$W/out" 2>&1 ||
+		say "umount: $(cat "$W/out")"
+	! mounted || "$CODEXFS" umount -l "$M" || umount -l "$M"
+	timeout 60 flock "$S/lock" true || fail "the store stays in use"
+	mount -o remount,size=2G "$W/tmpfs"
+	umount "$W/disk" || fail "umount of the disk"
+	e2fsck -fp "$W/tmpfs/image" >"$W/out" 2>&1
+	rc=$?
+	[ $rc -le 2 ] || say "e2fsck: $rc"
+	mount -o loop "$W/tmpfs/image" "$W/disk" || fail "the disk is lost"
+	do_mount
+	good_read "$M/one" "$W/one"
+	n=$i
+	for ((i = 0; i < n - 1; i++)); do
+		[ "$(stat -c %s "$M/fill$i")" -eq 8000000 ] ||
+			fail "fill$i was fsynced and is not whole"
+		timeout 60 cat "$M/fill$i" >/dev/null || fail "fill$i: EIO"
+	done
+	echo again >"$M/again" || fail "a repaired disk takes no file"
+	do_umount
+	check_store
+	umount "$W/disk"
+else
+	say "left out: no loop mounts here: $(cat "$W/out")"
+fi
+umount "$W/tmpfs"
+S=$first
 say "all good"

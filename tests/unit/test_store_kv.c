@@ -29,8 +29,9 @@ static void test_init(void **state)
 	kit_defaults(&k);
 	kit_init(&k);
 	kit_config(&k, &c);
-	assert_int_equal(cdx_store_init(k.path, &c), -EEXIST);
 	kit_open(&k);
+	kit_config(&k, &c);
+	assert_int_equal(cdx_store_init(k.path, &c), -EEXIST);
 	assert_int_equal(cdx_store_config(k.s)->k, 10);
 	assert_int_equal(cdx_store_config(k.s)->share[CDX_SHARE_VOLUME],
 			 64u << 20);
