@@ -17,6 +17,18 @@ static struct cdx_volume *volume_of(fuse_req_t req)
 	return fs->opts.volume;
 }
 
+/* The kernel reads what it has cached without asking, and keeps the times it
+ * knows: an open for reading is the access, and it must look again. */
+static void note_access(fuse_req_t req, fuse_ino_t ino, int flags)
+{
+	const struct cdx_fs *fs = fuse_req_userdata(req);
+
+	if ((flags & O_ACCMODE) == O_WRONLY || (flags & O_NOATIME) != 0)
+		return;
+	if (cdx_vol_accessed(fs->opts.volume, ino) > 0)
+		(void)fuse_lowlevel_notify_inval_inode(fs->session, ino, -1, 0);
+}
+
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct cdx_attr in = {0};
@@ -38,6 +50,7 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 			return;
 		}
 	}
+	note_access(req, ino, fi->flags);
 	cdx_fs_opened(fuse_req_userdata(req), ino, fi);
 	if (fuse_reply_open(req, fi) == -ENOENT)
 		cdx_fs_released(fuse_req_userdata(req), ino, fi);

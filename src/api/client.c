@@ -37,8 +37,8 @@ static void unescape(char *s)
 	*out = '\0';
 }
 
-/* One line of mountinfo: the source when it is ours and mounted at @path */
-static char *source_of_line(char *line, const char *path)
+/* One line of mountinfo: the source when it is ours, and the mount point */
+static char *source_of_line(char *line, char **path)
 {
 	char *save = NULL;
 	char *field = strtok_r(line, " ", &save);
@@ -61,10 +61,12 @@ static char *source_of_line(char *line, const char *path)
 		return NULL;
 	unescape(point);
 	unescape(source);
-	return strcmp(point, path) == 0 ? strdup(source) : NULL;
+	*path = point;
+	return source;
 }
 
-char *cdx_client_source(const char *path)
+/* Source of the last of our mounts that is at @path or of @store */
+static char *find_mount(const char *path, const char *store)
 {
 	FILE *f = fopen("/proc/self/mountinfo", "re");
 	char *found = NULL;
@@ -75,16 +77,30 @@ char *cdx_client_source(const char *path)
 		return NULL;
 	/* the last one is on top */
 	while (getline(&line, &cap, f) >= 0) {
-		char *s = source_of_line(line, path);
+		char *point = NULL;
+		const char *s = source_of_line(line, &point);
 
-		if (s != NULL) {
-			free(found);
-			found = s;
-		}
+		if (s == NULL || (path != NULL && strcmp(point, path) != 0) ||
+		    (store != NULL && strcmp(s, store) != 0))
+			continue;
+		free(found);
+		found = strdup(s);
 	}
 	free(line);
 	fclose(f);
 	return found;
+}
+
+char *cdx_client_source(const char *path)
+{
+	return find_mount(path, NULL);
+}
+
+bool cdx_client_mounted(const char *store)
+{
+	CDX_CLEANUP(cdx_freep) char *source = find_mount(NULL, store);
+
+	return source != NULL;
 }
 
 bool cdx_client_locked(const char *store)

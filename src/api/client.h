@@ -66,6 +66,9 @@ CDX_MUST_CHECK int cdx_client_lines(struct cdx_client *c, json_t **out,
  */
 char *cdx_client_source(const char *path);
 
+/* Is this store directory (absolute) mounted anywhere? */
+bool cdx_client_mounted(const char *store);
+
 /* Does a process hold the lock of this store directory? */
 bool cdx_client_locked(const char *store);
 

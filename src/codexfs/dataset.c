@@ -405,6 +405,7 @@ static int do_cid(struct dataset_args *a, const char *file)
 	struct cdx_cid cid;
 	char text[CDX_CID_TEXT_MAX];
 	char *name = NULL;
+	json_t *j = NULL;
 	uint64_t size;
 	int status;
 	int rc = open_input(&s, file);
@@ -422,11 +423,13 @@ static int do_cid(struct dataset_args *a, const char *file)
 	if (rc == 0) {
 		cid = cdx_manifest_cid(b.p, b.len);
 		cdx_cid_text(text, &cid);
-		rc = print_cid(a, json_pack("{s:s}", "cid", text));
+		j = json_pack("{s:s}", "cid", text);
+		rc = j == NULL ? -ENOMEM : print_cid(a, j);
 	}
 	status = fail_empty(rc, file);
 	if (rc < 0 && status == 0)
 		status = cli_fail("compute the CID", rc, NULL);
+	json_decref(j);
 	free(name);
 	cdx_buf_free(&b);
 	cdx_manifest_free(&m);

@@ -9,8 +9,10 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/io.h"
 #include "codexfs/cli.h"
@@ -21,6 +23,8 @@
 
 /* Exit status of a mount helper that failed (mount(8)) */
 #define MOUNT_FAILED 32
+/* How long to wait for the end of the last mount of the store */
+#define LAST_WAIT_S UINT64_C(30)
 
 static const char help[] =
 	"Usage: codexfs mount [options] STORE MNT\n\n"
@@ -117,6 +121,19 @@ static int check_mountpoint(struct mount_args *a, const char *path)
 	return 0;
 }
 
+/* Whoever was unmounted a moment ago still writes what is left: umount(8) does
+ * not wait for it.  A store that is mounted, or that is at work for longer, is
+ * refused when it is opened. */
+static void wait_for_last(const char *store)
+{
+	uint64_t end = cdx_clock_mono_ns() + LAST_WAIT_S * 1000000000u;
+	const struct timespec pause = {.tv_nsec = 10000000};
+
+	while (cdx_client_locked(store) && !cdx_client_mounted(store) &&
+	       cdx_clock_mono_ns() < end)
+		nanosleep(&pause, NULL);
+}
+
 static int prepare(struct mount_args *a, const char *store, const char *mnt)
 {
 	int rc;
@@ -138,6 +155,8 @@ static int prepare(struct mount_args *a, const char *store, const char *mnt)
 			  "mount point");
 		rc = -EINVAL;
 	}
+	if (rc == 0)
+		wait_for_last(a->store);
 	return rc;
 }
 

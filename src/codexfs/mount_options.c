@@ -66,8 +66,8 @@ static const struct flag flags[] = {
 
 /* Handed on to the mount as they are */
 static const char *const kernel_options[] = {
-	"dev",	   "nodev",    "suid",	     "nosuid", "exec",
-	"noexec",  "diratime", "nodiratime", "sync",   "dirsync",
+	"dev",	"nodev",  "suid", "nosuid",
+	"exec", "noexec", "sync", "dirsync",
 };
 
 /* For mount(8), or already so: nothing to do */
@@ -76,7 +76,8 @@ static const char *const swallowed[] = {
 	"noauto",  "nofail",	  "_netdev",	       "defaults",
 	"owner",   "group",	  "default_permissions", "async",
 	"nosync",  "strictatime", "lazytime",	       "nolazytime",
-	"remount", "silent",	  "loud",
+	"remount", "silent",	  "loud",	       "diratime",
+	"nodiratime",
 };
 
 static bool in_list(const char *const *list, size_t n, const char *name)

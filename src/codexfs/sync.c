@@ -96,6 +96,14 @@ int verb_sync(int argc, char **argv)
 	rc = cli_client(&c, &common, argv[optind]);
 	if (rc != 0)
 		return rc;
+	/* what a dead process had not written yet is lost: do not say that
+	 * everything is on the disk */
+	if (c.mountpoint != NULL && c.socket == NULL) {
+		cli_error("%s is a dead mount; what was not synced before is "
+			  "lost; mount %s again",
+			  c.mountpoint, c.store);
+		return cli_client_close(&c, 1);
+	}
 	rc = run(&c, until, as_json);
 	return cli_client_close(&c, rc);
 }

@@ -72,7 +72,7 @@ int cdx_tree_stream_root(struct cdx_digest *out,
 			 const struct cdx_tree_stream *t)
 {
 	unsigned depth;
-	struct cdx_digest tail;
+	struct cdx_digest tail = zero;
 	bool has_tail = false;
 
 	if (t->leaves == 0)

@@ -31,6 +31,7 @@ struct cdx_node_opts {
 	bool readonly;
 	bool noatime;
 	bool sync_write;
+	bool kernel_times;
 	bool no_background;	/* a verb that opens the store for a moment */
 	bool check_db;		/* fsck: read all of the databases first */
 	unsigned commit_ms;	/* 0 = 5000 */

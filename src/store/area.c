@@ -293,6 +293,33 @@ static bool bad_range(uint64_t off, uint64_t len)
 	return off > INT64_MAX || len > INT64_MAX - off;
 }
 
+/* Runs from here on go past the page cache; shorter ones are better gathered
+ * there. */
+#define DIRECT_MIN ((size_t)512 << 10)
+#define DIRECT_ALIGN 4096u
+
+static bool direct_fits(uint64_t off, const void *p, size_t len)
+{
+	return len >= DIRECT_MIN &&
+	       (off | len | (uintptr_t)p) % DIRECT_ALIGN == 0;
+}
+
+static int write_bytes(struct cdx_areas *a, struct cdx_area_file *f,
+		       uint64_t off, const void *p, size_t len)
+{
+	int fd = direct_fits(off, p, len) ? cdx_area_file_direct(a, f) : -1;
+	int rc;
+
+	if (fd >= 0) {
+		rc = cdx_pwrite_full(fd, p, len, (off_t)off);
+		if (rc != -EINVAL)
+			return rc;
+		/* opened, but not for blocks of this size */
+		cdx_area_no_direct(a);
+	}
+	return cdx_pwrite_full(f->fd, p, len, (off_t)off);
+}
+
 int cdx_area_write(struct cdx_store *s, uint64_t id, uint64_t off,
 		   const void *p, size_t len)
 {
@@ -305,7 +332,7 @@ int cdx_area_write(struct cdx_store *s, uint64_t id, uint64_t off,
 	rc = cdx_area_file_get(a, &f, id);
 	if (rc < 0)
 		return rc;
-	rc = cdx_pwrite_full(f->fd, p, len, (off_t)off);
+	rc = write_bytes(a, f, off, p, len);
 	/* a short write changed bytes too */
 	cdx_area_file_dirty(a, f, off, len);
 	cdx_area_file_put(a, f);

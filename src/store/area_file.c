@@ -53,7 +53,35 @@ const struct dirent *cdx_area_readdir(DIR *dir)
 static void file_free(struct cdx_area_file *f)
 {
 	(void)close(f->fd);
+	if (f->direct >= 0)
+		(void)close(f->direct);
 	free(f);
+}
+
+int cdx_area_file_direct(struct cdx_areas *a, struct cdx_area_file *f)
+{
+	char name[CDX_AREA_NAME_LEN];
+	int fd;
+
+	(void)pthread_mutex_lock(&a->mu);
+	if (f->direct < 0 && !a->no_direct) {
+		cdx_area_name(name, f->id);
+		f->direct = openat(a->dirfd, name,
+				   O_RDWR | O_DIRECT | O_CLOEXEC);
+		if (f->direct < 0)
+			a->no_direct = true;
+	}
+	fd = a->no_direct ? -1 : f->direct;
+	(void)pthread_mutex_unlock(&a->mu);
+	return fd;
+}
+
+void cdx_area_no_direct(struct cdx_areas *a)
+{
+	/* others may be using the descriptors: they stay open */
+	(void)pthread_mutex_lock(&a->mu);
+	a->no_direct = true;
+	(void)pthread_mutex_unlock(&a->mu);
 }
 
 /* Closes files that nobody uses and nothing waits to sync, oldest first. */
@@ -111,6 +139,7 @@ static int insert(struct cdx_areas *a, struct cdx_area_file **out, uint64_t id,
 	}
 	f->id = id;
 	f->fd = fd;
+	f->direct = -1;
 	f->refs = 1;
 	cdx_list_add_tail(&a->lru, &f->lru);
 	evict_locked(a);

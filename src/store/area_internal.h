@@ -27,6 +27,7 @@
 struct cdx_area_file {
 	uint64_t id;
 	int fd;
+	int direct; /* the same file with O_DIRECT; -1: not opened */
 	unsigned refs;
 	bool dead;	/* unlinked: not in the map, closed by the last put */
 	bool syncing;	/* somebody is in fdatasync */
@@ -74,6 +75,7 @@ struct cdx_quota {
 struct cdx_areas {
 	struct cdx_store *s;
 	int dirfd; /* areas/ */
+	bool no_direct; /* guarded by mu: this file system cannot */
 
 	pthread_mutex_t mu;
 	pthread_cond_t synced;
@@ -109,6 +111,16 @@ CDX_MUST_CHECK int cdx_area_file_get(struct cdx_areas *a,
 				     struct cdx_area_file **out, uint64_t id);
 /* Gives a reference back. */
 void cdx_area_file_put(struct cdx_areas *a, struct cdx_area_file *f);
+/**
+ * cdx_area_file_direct - a descriptor that goes past the page cache
+ *
+ * Long runs are written through it: no copy into pages that nobody will read
+ * from there, and writers of one file do not wait for each other's copying.
+ * -1 when the file system has no O_DIRECT.  Thread: safe.
+ */
+int cdx_area_file_direct(struct cdx_areas *a, struct cdx_area_file *f);
+/* O_DIRECT was refused after all: not again in this store.  Thread: safe. */
+void cdx_area_no_direct(struct cdx_areas *a);
 /* Takes a new descriptor into the cache; closes it on failure (-ENOMEM). */
 CDX_MUST_CHECK int cdx_area_file_adopt(struct cdx_areas *a, uint64_t id,
 				       int fd);

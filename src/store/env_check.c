@@ -32,60 +32,139 @@ int cdx_env_check_length(const char *path)
 
 /* ---- in the child ---- */
 
-static int read_table(MDB_txn *txn, MDB_dbi dbi)
+/* The head of LMDB's pages (lmdb.h does not have it): page number, 2 bytes,
+ * flags, then the bounds of the free space; for long values the two are one
+ * number of pages. */
+struct page {
+	size_t number;
+	uint16_t pad;
+	uint16_t flags;
+	uint16_t lower;
+	uint16_t upper;
+};
+#define PAGE_HEAD (sizeof(size_t) + 8u)
+#define PAGE_LEAF 2u
+#define PAGE_LONG 4u
+
+struct walk {
+	MDB_txn *txn;
+	size_t size; /* of a page */
+	size_t last; /* number of the last page */
+	uintptr_t base; /* where page 0 is mapped; 0: not known yet */
+};
+
+static struct page head_of(const struct walk *w, const void *in_page,
+			   uintptr_t *at)
 {
-	MDB_cursor *cur;
+	struct page p;
+
+	*at = (uintptr_t)in_page & ~(uintptr_t)(w->size - 1);
+	memcpy(&p, (const void *)*at, PAGE_HEAD);
+	return p;
+}
+
+static bool numbered(struct walk *w, const struct page *p, uintptr_t at)
+{
+	if (p->number > w->last)
+		return false;
+	if (w->base == 0)
+		w->base = at - p->number * w->size;
+	return at - p->number * w->size == w->base;
+}
+
+static bool value_fits(struct walk *w, const MDB_val *v, uintptr_t leaf)
+{
+	uintptr_t p = (uintptr_t)v->mv_data;
+	uintptr_t at;
+	struct page head;
+	uint32_t pages;
+
+	if (p >= leaf && p < leaf + w->size)
+		return v->mv_size <= leaf + w->size - p;
+	head = head_of(w, v->mv_data, &at);
+	memcpy(&pages, &head.lower, sizeof(pages));
+	return p == at + PAGE_HEAD && head.flags == PAGE_LONG &&
+	       numbered(w, &head, at) && pages <= w->last - head.number + 1 &&
+	       v->mv_size <= pages * w->size - PAGE_HEAD;
+}
+
+/* Key and value lie where a leaf may have them. */
+static bool entry_fits(struct walk *w, const MDB_val *k, const MDB_val *v)
+{
+	uintptr_t p = (uintptr_t)k->mv_data;
+	uintptr_t at;
+	struct page head = head_of(w, k->mv_data, &at);
+
+	return head.flags == PAGE_LEAF && numbered(w, &head, at) &&
+	       head.lower >= PAGE_HEAD && head.lower <= head.upper &&
+	       head.upper <= w->size && p >= at + head.upper &&
+	       k->mv_size <= at + w->size - p && value_fits(w, v, at);
+}
+
+/* Every entry in its place, in order, and found by its key */
+static int read_table(struct walk *w, MDB_dbi dbi)
+{
+	MDB_cursor *cur = NULL;
+	MDB_val before = {0};
 	MDB_val k;
 	MDB_val v;
-	volatile uint8_t sink = 0;
-	int rc = mdb_cursor_open(txn, dbi, &cur);
+	MDB_val found;
+	MDB_stat st;
+	size_t n = 0;
+	int rc = mdb_stat(w->txn, dbi, &st);
 
+	if (!rc)
+		rc = mdb_cursor_open(w->txn, dbi, &cur);
 	if (rc)
 		return rc;
 	while ((rc = mdb_cursor_get(cur, &k, &v, MDB_NEXT)) == 0) {
-		const uint8_t *p = v.mv_data;
-
-		/* a long value has pages of its own */
-		for (size_t i = 0; i < v.mv_size; i += 4096)
-			sink ^= p[i];
-		if (v.mv_size > 0)
-			sink ^= p[v.mv_size - 1];
+		if (n++ >= st.ms_entries || !entry_fits(w, &k, &v) ||
+		    (before.mv_data && mdb_cmp(w->txn, dbi, &before, &k) >= 0))
+			return MDB_CORRUPTED;
+		if (dbi > 0 && (mdb_get(w->txn, dbi, &k, &found) != 0 ||
+				found.mv_data != v.mv_data))
+			return MDB_CORRUPTED;
+		before = k;
 	}
 	mdb_cursor_close(cur);
-	return rc == MDB_NOTFOUND ? 0 : rc;
+	return rc == MDB_NOTFOUND && n == st.ms_entries ? 0 : MDB_CORRUPTED;
 }
 
-/* The free pages (table 0), the names (table 1), then each table */
-static int read_tables(MDB_txn *txn)
+/* The free pages (table 0), the names, then each table */
+static int read_tables(struct walk *w)
 {
-	MDB_dbi main_dbi;
+	MDB_dbi names;
 	MDB_dbi dbi;
-	MDB_cursor *cur;
+	MDB_cursor *cur = NULL;
 	MDB_val k;
 	MDB_val v;
 	char name[64];
-	int rc = mdb_dbi_open(txn, NULL, 0, &main_dbi);
+	int rc = mdb_dbi_open(w->txn, NULL, 0, &names);
 
 	if (!rc)
-		rc = read_table(txn, 0);
+		rc = read_table(w, 0);
 	if (!rc)
-		rc = mdb_cursor_open(txn, main_dbi, &cur);
+		rc = read_table(w, names);
+	if (!rc)
+		rc = mdb_cursor_open(w->txn, names, &cur);
 	while (!rc && (rc = mdb_cursor_get(cur, &k, &v, MDB_NEXT)) == 0) {
 		if (k.mv_size >= sizeof(name))
 			return MDB_CORRUPTED;
 		memcpy(name, k.mv_data, k.mv_size);
 		name[k.mv_size] = '\0';
-		rc = mdb_dbi_open(txn, name, 0, &dbi);
+		rc = mdb_dbi_open(w->txn, name, 0, &dbi);
 		if (!rc)
-			rc = read_table(txn, dbi);
+			rc = read_table(w, dbi);
 	}
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
 static int read_all(const char *path)
 {
+	struct walk w = {0};
+	MDB_envinfo info;
+	MDB_stat st;
 	MDB_env *mdb;
-	MDB_txn *txn;
 	int rc = mdb_env_create(&mdb);
 
 	if (!rc)
@@ -94,8 +173,16 @@ static int read_all(const char *path)
 		rc = mdb_env_open(mdb, path,
 				  MDB_NOSUBDIR | MDB_RDONLY | MDB_NOLOCK, 0);
 	if (!rc)
-		rc = mdb_txn_begin(mdb, NULL, MDB_RDONLY, &txn);
-	return rc ? rc : read_tables(txn);
+		rc = mdb_env_stat(mdb, &st);
+	if (!rc)
+		rc = mdb_env_info(mdb, &info);
+	if (!rc)
+		rc = mdb_txn_begin(mdb, NULL, MDB_RDONLY, &w.txn);
+	if (rc)
+		return rc;
+	w.size = st.ms_psize;
+	w.last = info.me_last_pgno;
+	return read_tables(&w);
 }
 
 static _Noreturn void child(const char *path)

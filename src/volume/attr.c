@@ -252,6 +252,18 @@ static int read_target(struct cdx_volume *v, struct cdx_vnode *n,
 	return rc == -ENODATA ? CDX_E_CORRUPT : rc;
 }
 
+int cdx_vol_accessed(struct cdx_volume *v, uint64_t ino)
+{
+	struct cdx_vnode *n;
+	int rc = cdx_vnode_get(v, &n, ino);
+
+	if (rc < 0)
+		return rc;
+	rc = cdx_vnode_accessed(v, n) ? 1 : 0;
+	cdx_vnode_put(v, n);
+	return rc;
+}
+
 int cdx_vol_readlink(struct cdx_volume *v, uint64_t ino, char *out, size_t cap)
 {
 	struct cdx_buf target CDX_CLEANUP(cdx_buf_free) = {0};

@@ -152,7 +152,7 @@ static int apply(struct copy *c)
 	if (n->disk_size < end)
 		n->disk_size = end;
 	cdx_data_cover(n);
-	cdx_vnode_touch(n, true);
+	cdx_vnode_wrote(v, n);
 	cdx_vnode_store(b, n);
 	rc = cdx_batch_apply(b);
 	if (rc < 0) {

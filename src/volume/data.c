@@ -293,13 +293,14 @@ static void commit_early(struct cdx_volume *v)
 int cdx_data_balance(struct cdx_volume *v, struct cdx_vnode *n)
 {
 	uint64_t limit = v->data->limit;
+	uint64_t relief = limit / 8 < RELIEF ? limit / 8 : RELIEF;
 
 	if (over(v, limit / 2))
 		commit_early(v);
 	if (!over(v, limit))
 		return 0;
 	/* a file that is much of it pays for itself */
-	for (int i = 0; i < 64 && over(v, limit - RELIEF); i++) {
+	for (int i = 0; i < 64 && over(v, limit - relief); i++) {
 		struct cdx_vnode *o = NULL;
 		uint64_t mine;
 		int rc;
@@ -309,7 +310,7 @@ int cdx_data_balance(struct cdx_volume *v, struct cdx_vnode *n)
 		pthread_rwlock_unlock(&n->lock);
 		if (mine < limit / 4)
 			o = oldest(v);
-		rc = relieve(v, o ? o : n, RELIEF);
+		rc = relieve(v, o ? o : n, relief);
 		if (o != NULL)
 			cdx_vnode_put(v, o);
 		if (rc < 0)

@@ -91,7 +91,7 @@ void cdx_vnode_attr(const struct cdx_vnode *n, struct cdx_attr *out);
 void cdx_vnode_mark(struct cdx_volume *v, struct cdx_vnode *n);
 /* A read happened: atime by the relatime rule, in memory.  Caller has a pin
  * and does NOT hold the lock.  Nothing when noatime or readonly. */
-void cdx_vnode_accessed(struct cdx_volume *v, struct cdx_vnode *n);
+bool cdx_vnode_accessed(struct cdx_volume *v, struct cdx_vnode *n);
 /* Stores every inode whose attributes are dirty (commit hook, close) */
 CDX_MUST_CHECK int cdx_vnode_flush_attrs(struct cdx_volume *v);
 /* Puts the inode record into a batch.  Caller holds the lock exclusively.
@@ -99,6 +99,9 @@ CDX_MUST_CHECK int cdx_vnode_flush_attrs(struct cdx_volume *v);
 void cdx_vnode_store(struct cdx_batch *b, struct cdx_vnode *n);
 /* Sets ctime (and mtime) to now; caller holds the lock exclusively */
 void cdx_vnode_touch(struct cdx_vnode *n, bool mtime);
+/* The same for a change of the contents, where the kernel does not keep the
+ * times (opts.kernel_times) or has not told them for long */
+void cdx_vnode_wrote(const struct cdx_volume *v, struct cdx_vnode *n);
 
 /* Record in CDX_DB_INODE */
 CDX_MUST_CHECK int cdx_inode_decode(struct cdx_vnode *out, const void *p,

@@ -201,7 +201,7 @@ static int cover_some(struct cdx_volume *v, struct cdx_vnode *n, uint64_t off,
 	clean(n, b, logged, off, *end);
 	cdx_data_cut(v, n, off, *end);
 	cdx_data_cover(n);
-	cdx_vnode_touch(n, true);
+	cdx_vnode_wrote(v, n);
 	cdx_vnode_store(b, n);
 	rc = cdx_batch_apply(b);
 	if (rc < 0)
@@ -343,7 +343,7 @@ static int grow_to(struct cdx_volume *v, struct cdx_vnode *n, uint64_t end)
 	struct cdx_batch *b = NULL;
 	int rc;
 
-	cdx_vnode_touch(n, true);
+	cdx_vnode_wrote(v, n);
 	if (n->attr.size >= end) {
 		cdx_vnode_mark(v, n);
 		return 0;

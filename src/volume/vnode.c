@@ -16,6 +16,8 @@
 
 #define DIR_SIZE 4096u	    /* what tools are used to see */
 #define ATIME_MAX_AGE 86400 /* seconds; the relatime rule */
+/* The kernel tells dirty times within its write-back delay of 35 s */
+#define KERNEL_TIMES_S 60
 #define FLUSH_AT_ONCE 64u   /* inodes in one batch of attributes */
 #define SECTOR 512u
 
@@ -275,6 +277,17 @@ void cdx_vnode_touch(struct cdx_vnode *n, bool mtime)
 		n->attr.mtime = n->attr.ctime;
 }
 
+void cdx_vnode_wrote(const struct cdx_volume *v, struct cdx_vnode *n)
+{
+	time_t age = cdx_clock_wall().tv_sec - n->attr.mtime.tv_sec;
+
+	/* ours would differ from what it shows, and stay when it has nothing
+	 * to add; but new bytes must not survive a crash with an old time */
+	if (v->opts.kernel_times && age >= 0 && age < KERNEL_TIMES_S)
+		return;
+	cdx_vnode_touch(n, true);
+}
+
 /* ---- attributes that wait for the next commit ---- */
 
 void cdx_vnode_mark(struct cdx_volume *v, struct cdx_vnode *n)
@@ -373,23 +386,24 @@ static bool atime_due(const struct cdx_vnode *n, const struct timespec *now)
 	       now->tv_sec - a->atime.tv_sec >= ATIME_MAX_AGE;
 }
 
-void cdx_vnode_accessed(struct cdx_volume *v, struct cdx_vnode *n)
+bool cdx_vnode_accessed(struct cdx_volume *v, struct cdx_vnode *n)
 {
 	struct timespec now;
 	bool due;
 
 	if (v->opts.noatime || v->opts.readonly)
-		return;
+		return false;
 	now = cdx_clock_wall();
 	pthread_rwlock_rdlock(&n->lock);
 	due = !n->dead && atime_due(n, &now);
 	pthread_rwlock_unlock(&n->lock);
 	if (!due)
-		return;
+		return false;
 	pthread_rwlock_wrlock(&n->lock);
 	n->attr.atime = now;
 	cdx_vnode_mark(v, n);
 	pthread_rwlock_unlock(&n->lock);
+	return true;
 }
 
 /* ---- kernel references ---- */

@@ -42,6 +42,7 @@ struct cdx_volume_opts {
 	bool readonly;
 	bool noatime;
 	bool sync_write;	 /* every write is fsynced before it returns */
+	bool kernel_times;	 /* the kernel's write-back cache keeps mtime */
 	size_t dirty_bytes;	 /* limit of dirty file data, 0 = 1/32 of
 				  * the memory within 96 .. 512 MiB */
 	unsigned cache_inodes;	 /* idle inodes kept in memory, 0 = 65536 */
@@ -168,6 +169,13 @@ enum cdx_setattr {
 /* -ESTALE no such inode */
 CDX_MUST_CHECK int cdx_vol_getattr(struct cdx_volume *v, uint64_t ino,
 				   struct cdx_attr *out);
+/**
+ * cdx_vol_accessed - a file was opened for reading
+ *
+ * Its atime by the relatime rule: what the kernel has cached is read without a
+ * word to us.  Returns 1 when the atime changed, 0; -ESTALE.  Thread: any.
+ */
+CDX_MUST_CHECK int cdx_vol_accessed(struct cdx_volume *v, uint64_t ino);
 /* @in: the members that @which names; @out: all of them afterwards */
 CDX_MUST_CHECK int cdx_vol_setattr(struct cdx_volume *v, uint64_t ino,
 				   const struct cdx_attr *in, unsigned which,

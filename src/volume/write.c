@@ -49,7 +49,7 @@ int cdx_data_put(struct cdx_volume *v, struct cdx_vnode *n, uint64_t off,
 
 static void wrote(struct cdx_volume *v, struct cdx_vnode *n)
 {
-	cdx_vnode_touch(n, true);
+	cdx_vnode_wrote(v, n);
 	if (!n->attr_dirty)
 		cdx_vnode_mark(v, n);
 }
@@ -269,7 +269,7 @@ static int fast_apply(struct fast *f)
 	size = n->attr.size;
 	disk_size = n->disk_size;
 	fast_sizes(n, end);
-	cdx_vnode_touch(n, true);
+	cdx_vnode_wrote(v, n);
 	cdx_vnode_store(b, n);
 	rc = cdx_batch_apply(b);
 	if (rc < 0) {

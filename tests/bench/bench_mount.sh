@@ -34,14 +34,16 @@ start_ext4() { mkdir -p "$W/ext4/mnt"; }
 stop_ext4() { :; }
 find_passthrough() {
 	local ex=/usr/share/doc/libfuse3-dev/examples
+	local -a flags
 	[ -z "${PASSTHROUGH:-}" ] || return 0
 	PASSTHROUGH=$(command -v passthrough_hp) && return 0
 	[ -f $ex/passthrough_ll.c ] || [ -f $ex/passthrough_ll.c.gz ] || return 1
 	mkdir -p "$W/pl"
 	cp $ex/passthrough_*.[ch]* "$W/pl/"
 	gunzip -q "$W/pl"/*.gz 2>/dev/null
+	read -ra flags < <(pkg-config --cflags --libs fuse3)
 	cc -O2 -I"$W/pl" "$W/pl/passthrough_ll.c" -o "$W/passthrough_ll" \
-		$(pkg-config --cflags --libs fuse3) >/dev/null 2>&1 || return 1
+		"${flags[@]}" >/dev/null 2>&1 || return 1
 	PASSTHROUGH=$W/passthrough_ll
 }
 start_passthrough() {

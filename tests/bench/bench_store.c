@@ -168,13 +168,13 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double median(double *v, int n)
+static double median(double *v, long n)
 {
 	qsort(v, (size_t)n, sizeof(*v), by_value);
 	return v[n / 2];
 }
 
-static void bench_fsync(int rounds)
+static void bench_fsync(long rounds)
 {
 	static struct row rows[] = {
 		{.name = "write in place", .op = raw_op, .threads = 1},
@@ -191,7 +191,7 @@ static void bench_fsync(int rounds)
 	double base[2] = {0, 0};
 	double m;
 
-	for (int r = 0; r < rounds; r++) {
+	for (long r = 0; r < rounds; r++) {
 		for (size_t i = 0; i < n; i++)
 			rows[i].rate[r] = run(&rows[i]);
 	}
@@ -397,7 +397,7 @@ int main(int argc, char **argv)
 {
 	const char *count = getenv("CDX_COUNT");
 	const char *tmp = getenv("TMPDIR");
-	int rounds = count ? atoi(count) : 5;
+	long rounds = count ? strtol(count, NULL, 10) : 5;
 
 	if (rounds < 1 || rounds > ROUNDS_MAX)
 		die("CDX_COUNT", -EINVAL);

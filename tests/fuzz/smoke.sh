@@ -32,4 +32,9 @@ for target in tests/fuzz/fuzz_*; do
 	ran=$((ran + 1))
 done
 echo "$ran targets, $failed with findings"
-[ $ran -gt 0 ] && [ $failed -eq 0 ]
+sources=("$CDX_SRCDIR"/tests/fuzz/fuzz_*.c)
+[ $ran -eq ${#sources[@]} ] || {
+	echo "but there are ${#sources[@]} sources: see tests/fuzz/module.am"
+	exit 1
+}
+[ $failed -eq 0 ]

@@ -37,8 +37,27 @@ rm "$M/open"
 printf abc >&7 || fail "writing to an unlinked file failed"
 exec 7>&-
 
+say "access times by the relatime rule"
+printf abc >"$M/read"
+before=$(stat -c %x "$M/read")
+sleep 0.05
+cat "$M/read" >"$W/out" # from the kernel's cache
+after=$(stat -c %x "$M/read")
+[ "$after" != "$before" ] || fail "reading did not set the access time"
+cat "$M/read" >"$W/out"
+[ "$(stat -c %x "$M/read")" = "$after" ] || fail "a second read set it again"
+rm "$M/read"
+
+say "umount and mount at once"
+cp "$M/a/big" "$M/late"
+umount "$M" || fail "umount(8) failed"
+do_mount -o nodiratime
+cmp "$M/late" "$W/tree/big" || fail "the last file is not whole"
+rm "$M/late"
+
 say "the virtual folder"
-ls "$M" | grep -q codex && fail ".codex is listed"
+find "$M" -mindepth 1 -maxdepth 1 -printf "%P\n" | grep -q codex &&
+	fail ".codex is listed"
 grep -q '"version"' "$M/.codex/status.json" || fail "no status.json"
 mkdir "$M/.codex" 2>/dev/null && fail ".codex could be made"
 [ "$(getfattr --only-values -n user.codex.state "$M/r1" 2>/dev/null)" ] ||

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
+# shellcheck shell=bash
 # Shared by the mount suites: sourced, not run.  Gives a scratch folder $W on a
 # real disk, a store $S, a mount point $M, and cleans up at the end.
 

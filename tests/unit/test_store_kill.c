@@ -151,7 +151,7 @@ static void check_victim(struct kit *k, struct promised *p)
 static void test_kill(void **state)
 {
 	const char *given = getenv("CDX_COUNT");
-	int rounds = given ? atoi(given) : 20;
+	long rounds = given ? strtol(given, NULL, 10) : 20;
 	struct seed seed = seed_start("kill");
 	struct promised *p;
 	struct kit k;
@@ -168,7 +168,7 @@ static void test_kill(void **state)
 	k.log_bytes = 256u << 10;
 	k.commit_ms = 11;
 	kit_init(&k);
-	for (int i = 0; i < rounds; i++) {
+	for (long i = 0; i < rounds; i++) {
 		uint64_t child_seed = seed_u64(&seed);
 		long ms = 5 + (long)seed_below(&seed, 80);
 		struct timespec ts = {0, ms * 1000000};
@@ -194,7 +194,7 @@ static void test_kill(void **state)
 		/* half of the time the next one replays the log again */
 		k.readonly = seed_below(&seed, 2) == 0;
 	}
-	printf("kill: %d rounds, %u + %u + %u batches, %llu records\n", rounds,
+	printf("kill: %ld rounds, %u + %u + %u batches, %llu records\n", rounds,
 	       atomic_load(&p->n[0]), atomic_load(&p->n[1]),
 	       atomic_load(&p->n[2]), (unsigned long long)logs);
 	kit_free(&k);

@@ -23,12 +23,12 @@ static void test_init(void **state)
 {
 	struct cdx_store_config c;
 	char sub[300];
+	char file[320];
 	struct kit k;
 
 	(void)state;
 	kit_defaults(&k);
 	kit_init(&k);
-	kit_config(&k, &c);
 	kit_open(&k);
 	kit_config(&k, &c);
 	assert_int_equal(cdx_store_init(k.path, &c), -EEXIST);
@@ -42,9 +42,8 @@ static void test_init(void **state)
 	/* something else is there: nothing is touched */
 	(void)snprintf(sub, sizeof(sub), "%s/other", k.path);
 	assert_int_equal(mkdir(sub, 0700), 0);
-	strcat(sub, "/file");
-	assert_int_equal(close(open(sub, O_CREAT | O_WRONLY, 0600)), 0);
-	(void)snprintf(sub, sizeof(sub), "%s/other", k.path);
+	(void)snprintf(file, sizeof(file), "%s/file", sub);
+	assert_int_equal(close(open(file, O_CREAT | O_WRONLY, 0600)), 0);
 	assert_int_equal(cdx_store_init(sub, &c), -ENOTEMPTY);
 
 	/* a directory that was not there is gone after a failure */
@@ -63,6 +62,65 @@ static void test_init(void **state)
 	(void)snprintf(sub, sizeof(sub), "%s/no/such", k.path);
 	kit_config(&k, &c);
 	assert_int_equal(cdx_store_init(sub, &c), -ENOENT);
+	kit_free(&k);
+}
+
+static void put_empty(const struct kit *k, const char *name)
+{
+	char path[320];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", k->path, name);
+	assert_int_equal(close(open(path, O_CREAT | O_WRONLY, 0600)), 0);
+}
+
+static bool there(const struct kit *k, const char *name)
+{
+	char path[320];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", k->path, name);
+	return access(path, F_OK) == 0;
+}
+
+/* What killed inits leave is taken over, and nothing else is */
+static void test_init_killed(void **state)
+{
+	struct seed seed = seed_start("init_killed");
+	struct cdx_store_config c;
+	struct kit k;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	kit_defaults(&k);
+	kit_init(&k);
+	for (int i = 0; i < 40; i++) {
+		kit_config(&k, &c);
+		pid = fork();
+		assert_true(pid >= 0);
+		if (pid == 0)
+			_exit(cdx_store_init(k.path, &c) == 0 ? 0 : 1);
+		(void)usleep((useconds_t)seed_below(&seed, 4000));
+		(void)kill(pid, SIGKILL);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+	}
+	/* the key files of an init that got further */
+	put_empty(&k, "key");
+	put_empty(&k, ".key.0123456789abcdef");
+	assert_int_equal(cdx_store_init(k.path, &c), 0);
+	assert_false(there(&k, "key"));
+	assert_false(there(&k, ".key.0123456789abcdef"));
+	put_empty(&k, "letter");
+	assert_int_equal(cdx_store_init(k.path, &c), -ENOTEMPTY);
+	assert_true(there(&k, "db"));
+
+	/* a store that was started is nobody's to replace */
+	assert_true(there(&k, CDX_INIT_MARK));
+	kit_open(&k);
+	assert_false(there(&k, CDX_INIT_MARK));
+	kit_close(&k);
+	assert_int_equal(cdx_store_init(k.path, &c), -EEXIST);
+	kit_open(&k);
 	kit_free(&k);
 }
 
@@ -129,7 +187,7 @@ static void test_open_errors(void **state)
 	/* both meta pages of LMDB */
 	flip(&k, "db", 16);
 	flip(&k, "db", 4096 + 16);
-	assert_int_equal(kit_try_open(&k, NULL, 0), CDX_E_FORMAT);
+	assert_int_equal(kit_try_open(&k, NULL, 0), CDX_E_CORRUPT);
 	flip(&k, "db", 16);
 	flip(&k, "db", 4096 + 16);
 	kit_open(&k);
@@ -532,6 +590,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_init),
+		cmocka_unit_test(test_init_killed),
 		cmocka_unit_test(test_open_errors),
 		cmocka_unit_test(test_sequence),
 		cmocka_unit_test(test_batch_bounds),

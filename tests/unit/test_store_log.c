@@ -185,9 +185,31 @@ static void test_torn(void **state)
 }
 
 /* The log of another store, or of an older state of this one */
+/* All of the log but its first page */
+static void copy_records(const struct kit *to, const struct kit *from)
+{
+	char path[300];
+	char page[4096];
+	ssize_t n;
+	off_t at;
+	int in;
+	int out;
+
+	(void)snprintf(path, sizeof(path), "%s/log", from->path);
+	in = open(path, O_RDONLY);
+	(void)snprintf(path, sizeof(path), "%s/log", to->path);
+	out = open(path, O_WRONLY);
+	assert_true(in >= 0 && out >= 0);
+	for (at = sizeof(page); (n = pread(in, page, sizeof(page), at)) > 0;
+	     at += n)
+		assert_int_equal(pwrite(out, page, (size_t)n, at), n);
+	assert_int_equal(n, 0);
+	assert_int_equal(close(in), 0);
+	assert_int_equal(close(out), 0);
+}
+
 static void test_foreign(void **state)
 {
-	char cmd[700];
 	struct kit k;
 	struct kit other;
 
@@ -199,11 +221,7 @@ static void test_foreign(void **state)
 	kit_crash(&k, crash_three);
 	kit_crash(&other, crash_three);
 	/* only the records of the other one, under our header */
-	(void)snprintf(cmd, sizeof(cmd),
-		       "dd if=%s/log of=%s/log bs=4096 skip=1 seek=1 "
-		       "conv=notrunc status=none",
-		       other.path, k.path);
-	assert_int_equal(system(cmd), 0);
+	copy_records(&k, &other);
 	kit_open(&k);
 	assert_int_equal(replayed(&k), 0);
 	check_n(&k, 0);

@@ -43,14 +43,6 @@ static bool same(struct timespec a, struct timespec b)
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-/* so that the next time stamp differs */
-static void tick(void)
-{
-	const struct timespec ms = {.tv_nsec = 1000000};
-
-	nanosleep(&ms, NULL);
-}
-
 static struct cdx_attr attr_of(struct volume_env *e, uint64_t ino)
 {
 	return volume_env_stat(e, ino);
@@ -143,7 +135,7 @@ static void test_times(void **state)
 		.atime = {5, 6}, .mtime = {-7, 8}, .ctime = {9, 10}};
 	struct cdx_attr a;
 
-	tick();
+	volume_env_tick();
 	assert_int_equal(cdx_vol_setattr(e->v, f, &in,
 					 CDX_SET_ATIME | CDX_SET_MTIME,
 					 &volume_env_cred, &a),
@@ -165,14 +157,14 @@ static void test_times(void **state)
 	assert_int_equal(cdx_vol_setattr(e->v, f, &in, CDX_SET_MTIME,
 					 &volume_env_cred, &a),
 			 -EINVAL);
-	tick();
+	volume_env_tick();
 	old = a;
 	assert_int_equal(cdx_vol_setattr(e->v, f, &in, CDX_SET_ATIME_NOW,
 					 &volume_env_cred, &a),
 			 0);
 	assert_true(later(a.atime, old.atime));
 	assert_true(same(a.mtime, old.mtime));
-	tick();
+	volume_env_tick();
 	old = a;
 	set(e, f, 0600);
 	a = attr_of(e, f);
@@ -190,11 +182,11 @@ static void test_relatime(void **state)
 	assert_int_equal(cdx_vol_symlink(e->v, ROOT, "l", "target",
 					 &volume_env_cred, &a),
 			 0);
-	tick();
+	volume_env_tick();
 	assert_int_equal(cdx_vol_readlink(e->v, a.ino, buf, sizeof(buf)), 6);
 	b = attr_of(e, a.ino);
 	assert_true(later(b.atime, a.atime));
-	tick();
+	volume_env_tick();
 	/* newer than mtime and ctime now, and not a day old */
 	assert_int_equal(cdx_vol_readlink(e->v, a.ino, buf, sizeof(buf)), 6);
 	assert_true(same(attr_of(e, a.ino).atime, b.atime));
@@ -211,6 +203,51 @@ static void test_relatime(void **state)
 	assert_int_equal(cdx_vol_readlink(e->v, a.ino, buf, sizeof(buf)), 6);
 	assert_true(same(attr_of(e, a.ino).atime, a.atime));
 	e->opts.noatime = false;
+}
+
+/* Reads that the kernel answers from its cache are told by the open */
+static void test_accessed(void **state)
+{
+	struct volume_env *e = *state;
+	uint64_t f = volume_env_file(e, ROOT, "f");
+	struct cdx_attr old = attr_of(e, f);
+
+	volume_env_tick();
+	assert_int_equal(cdx_vol_accessed(e->v, f), 1);
+	assert_true(later(attr_of(e, f).atime, old.atime));
+	assert_true(same(attr_of(e, f).mtime, old.mtime));
+	old = attr_of(e, f);
+	volume_env_tick();
+	assert_int_equal(cdx_vol_accessed(e->v, f), 0);
+	assert_true(same(attr_of(e, f).atime, old.atime));
+	assert_int_equal(cdx_vol_accessed(e->v, 999), -ESTALE);
+}
+
+/* What the kernel shows of a file written a moment ago stays true; what it has
+ * not told of for long is ours to say */
+static void test_kernel_times(void **state)
+{
+	struct volume_env *e = *state;
+	struct cdx_attr in = {.mtime = {5, 6}};
+	struct cdx_attr old;
+	struct cdx_attr a;
+	uint64_t f;
+
+	volume_env_close(e);
+	e->opts.kernel_times = true;
+	volume_env_open(e);
+	f = volume_env_file(e, ROOT, "f");
+	old = attr_of(e, f);
+	volume_env_tick();
+	assert_int_equal(cdx_vol_write(e->v, f, 0, "abc", 3, false), 0);
+	assert_true(same(attr_of(e, f).mtime, old.mtime));
+	assert_true(same(attr_of(e, f).ctime, old.ctime));
+	assert_int_equal(cdx_vol_setattr(e->v, f, &in, CDX_SET_MTIME,
+					 &volume_env_cred, &a),
+			 0);
+	assert_int_equal(cdx_vol_write(e->v, f, 0, "abc", 3, false), 0);
+	assert_true(later(attr_of(e, f).mtime, old.mtime));
+	e->opts.kernel_times = false;
 }
 
 static void test_symlink(void **state)
@@ -247,7 +284,8 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_setgid_dir), T(test_setid_clearing), T(test_times),
-		T(test_relatime),   T(test_symlink),
+		T(test_relatime),   T(test_accessed),	   T(test_kernel_times),
+		T(test_symlink),
 	};
 
 	return cmocka_run_group_tests_name("volume_attr", tests, NULL, NULL);

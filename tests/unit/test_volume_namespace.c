@@ -47,14 +47,6 @@ static bool same(struct timespec a, struct timespec b)
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-/* so that the next time stamp differs */
-static void tick(void)
-{
-	const struct timespec ms = {.tv_nsec = 1000000};
-
-	nanosleep(&ms, NULL);
-}
-
 static struct cdx_attr attr_of(struct volume_env *e, uint64_t ino)
 {
 	return volume_env_stat(e, ino);
@@ -168,7 +160,7 @@ static void test_create_times(void **state)
 	struct cdx_attr after;
 	struct cdx_attr f;
 
-	tick();
+	volume_env_tick();
 	f = attr_of(e, volume_env_file(e, ROOT, "f"));
 	after = attr_of(e, ROOT);
 	assert_true(later(after.mtime, before.mtime));
@@ -178,7 +170,7 @@ static void test_create_times(void **state)
 	assert_true(same(f.btime, f.atime));
 	assert_true(same(f.btime, f.ctime));
 	/* and removing */
-	tick();
+	volume_env_tick();
 	assert_int_equal(cdx_vol_unlink(e->v, ROOT, "f"), 0);
 	before = after;
 	after = attr_of(e, ROOT);
@@ -195,7 +187,7 @@ static void test_links(void **state)
 	struct cdx_attr dir = attr_of(e, d);
 	struct cdx_attr a;
 
-	tick();
+	volume_env_tick();
 	assert_int_equal(cdx_vol_link(e->v, f, d, "g", &a), 0);
 	assert_int_equal(a.ino, f);
 	assert_int_equal(a.nlink, 2);
@@ -205,7 +197,7 @@ static void test_links(void **state)
 	assert_int_equal(cdx_vol_link(e->v, f, d, "g", &a), -EEXIST);
 	assert_int_equal(cdx_vol_link(e->v, d, ROOT, "h", &a), -EPERM);
 	assert_int_equal(cdx_vol_link(e->v, f, f, "h", &a), -ENOTDIR);
-	tick();
+	volume_env_tick();
 	old = attr_of(e, f);
 	assert_int_equal(cdx_vol_unlink(e->v, ROOT, "f"), 0);
 	a = attr_of(e, f);

@@ -38,13 +38,6 @@ static bool later(struct timespec a, struct timespec b)
 	       (a.tv_sec == b.tv_sec && a.tv_nsec > b.tv_nsec);
 }
 
-static void tick(void)
-{
-	const struct timespec ms = {.tv_nsec = 1000000};
-
-	nanosleep(&ms, NULL);
-}
-
 static int mv(struct volume_env *e, uint64_t from, const char *a, uint64_t to,
 	      const char *b)
 {
@@ -60,7 +53,7 @@ static void test_plain(void **state)
 	struct cdx_attr dir = volume_env_stat(e, d);
 	struct cdx_attr file = volume_env_stat(e, f);
 
-	tick();
+	volume_env_tick();
 	assert_int_equal(mv(e, ROOT, "f", d, "g"), 0);
 	assert_int_equal(volume_env_find(e, ROOT, "f"), 0);
 	assert_int_equal(volume_env_find(e, d, "g"), f);
@@ -223,7 +216,7 @@ static void test_same_inode(void **state)
 
 	assert_int_equal(cdx_vol_link(e->v, f, ROOT, "g", &a), 0);
 	cdx_vol_forget(e->v, f, 1);
-	tick();
+	volume_env_tick();
 	assert_int_equal(mv(e, ROOT, "f", ROOT, "g"), 0);
 	assert_int_equal(volume_env_find(e, ROOT, "f"), f);
 	assert_int_equal(volume_env_find(e, ROOT, "g"), f);

@@ -12,7 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 const struct cdx_cred volume_env_cred = {
 	.uid = 1000, .gid = 1000, .umask = 022, .fsetid = true};
@@ -194,6 +197,18 @@ static void print_finding(void *arg, const char *what, const char *detail)
 {
 	(void)arg;
 	print_message("fsck: %s: %s\n", what, detail);
+}
+
+void volume_env_tick(void)
+{
+	const struct timespec ms = {.tv_nsec = 1000000};
+	struct timespec before = cdx_clock_wall();
+	struct timespec now;
+
+	do {
+		(void)nanosleep(&ms, NULL);
+		now = cdx_clock_wall();
+	} while (now.tv_sec == before.tv_sec && now.tv_nsec == before.tv_nsec);
 }
 
 uint64_t volume_env_fsck(struct volume_env *e)

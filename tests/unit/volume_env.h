@@ -50,6 +50,8 @@ void volume_env_crash(struct volume_env *e);
 void volume_env_commit(struct volume_env *e);
 /* Both checks; prints and counts what they find */
 uint64_t volume_env_fsck(struct volume_env *e);
+/* Waits until the next time stamp differs */
+void volume_env_tick(void);
 /* Closes and removes everything */
 void volume_env_free(struct volume_env *e);
 
