@@ -17,9 +17,9 @@ esac
 sudo=()
 [ "$(id -u)" -eq 0 ] || sudo=(sudo)
 
-packages=(libcmocka-dev clang shellcheck acl attr borgbackup curl fio git
-	gocryptfs openssl procps psmisc python3 restic rsync sqlite3 strace tar
-	util-linux xxd xz-utils)
+packages=(libcmocka-dev clang shellcheck acl attr borgbackup curl e2fsprogs
+	fio git gocryptfs lmdb-utils mount openssl procps psmisc python3 restic
+	rsync sqlite3 strace tar util-linux xxd xz-utils)
 # where they can be had: a peer of the benchmark
 optional=(securefs)
 

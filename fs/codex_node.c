@@ -33,7 +33,7 @@ int cdx_codex_find_node(struct cdx_fs *fs, uint64_t ino, struct codex_node *out)
 }
 
 int cdx_codex_ref_node(struct cdx_fs *fs, const struct codex_node *want,
-		    uint64_t *ino)
+		       uint64_t *ino)
 {
 	struct codex_node *n = NULL;
 	size_t pos = 0;

@@ -76,8 +76,7 @@ static int put_segment(void *arg, const struct cdx_segment_info *info)
 	return 0;
 }
 
-static int put_segment_text(struct cdx_fs *fs, uint64_t area,
-			    struct cdx_buf *b)
+static int put_segment_text(struct cdx_fs *fs, uint64_t area, struct cdx_buf *b)
 {
 	struct segment_arg a = {.out = b, .only = area};
 	int rc = cdx_vol_segments(fs->opts.volume, put_segment, &a);
@@ -275,7 +274,8 @@ static int lookup_root(const char *name, struct codex_node *n)
 static int lookup_node(struct cdx_fs *fs, fuse_ino_t parent, const char *name,
 		       struct codex_node *n)
 {
-	enum codex_kind kind = parent == CDX_ROOT_INO ? 0 : cdx_codex_fixed_kind(parent);
+	enum codex_kind kind =
+		parent == CDX_ROOT_INO ? 0 : cdx_codex_fixed_kind(parent);
 
 	memset(n, 0, sizeof(*n));
 	if (parent == CDX_ROOT_INO) {
@@ -368,8 +368,8 @@ void cdx_codex_read(struct cdx_fs *fs, fuse_req_t req, fuse_ino_t ino,
 
 	(void)ino;
 	if (!h->is_dataset) {
-		size_t from = (size_t)off < h->text.len ? (size_t)off
-							: h->text.len;
+		size_t from =
+			(size_t)off < h->text.len ? (size_t)off : h->text.len;
 		size_t n = h->text.len - from;
 
 		fuse_reply_buf(req, (const char *)h->text.p + from,
@@ -419,7 +419,6 @@ static int list_cid(void *arg, const struct cdx_dataset_info *info,
 	put_entry(arg, S_IFREG, text);
 	return 0;
 }
-
 
 static bool listed_already(const struct cdx_buf *b, const char *name)
 {
@@ -481,7 +480,8 @@ void cdx_codex_opendir(struct cdx_fs *fs, fuse_req_t req, fuse_ino_t ino,
 		       struct fuse_file_info *fi)
 {
 	struct codex_handle *h = calloc(1, sizeof(*h));
-	int rc = h == NULL ? -ENOMEM : list_dir(fs, cdx_codex_fixed_kind(ino), &h->text);
+	int rc = h == NULL ? -ENOMEM
+			   : list_dir(fs, cdx_codex_fixed_kind(ino), &h->text);
 
 	if (rc < 0) {
 		if (h != NULL)

@@ -53,6 +53,16 @@ struct cdx_fs_opts {
 CDX_MUST_CHECK int cdx_fs_mount(struct cdx_fs **out,
 				const struct cdx_fs_opts *opts);
 
+/**
+ * cdx_fs_remount - change what the kernel allows on a mounted filesystem
+ *
+ * @o: mountpoint, readonly and kernel_options count
+ *
+ * The process that serves it is not asked.  Errors: those of mount(2); -EPERM
+ * for who is not root.  Thread: any.
+ */
+CDX_MUST_CHECK int cdx_fs_remount(const struct cdx_fs_opts *o);
+
 /* Serves until unmounted or SIGTERM, SIGINT or SIGHUP.  0, or -errno of the
  * FUSE device. */
 CDX_MUST_CHECK int cdx_fs_run(struct cdx_fs *fs);

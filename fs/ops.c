@@ -72,15 +72,15 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	unsigned want = FUSE_CAP_ASYNC_READ | FUSE_CAP_ATOMIC_O_TRUNC |
 			FUSE_CAP_EXPORT_SUPPORT | FUSE_CAP_DONT_MASK |
 			FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO |
-			FUSE_CAP_ASYNC_DIO | FUSE_CAP_PARALLEL_DIROPS |
-			FUSE_CAP_POSIX_ACL | FUSE_CAP_CACHE_SYMLINKS |
-			FUSE_CAP_EXPLICIT_INVAL_DATA;
+			FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_POSIX_ACL |
+			FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_EXPLICIT_INVAL_DATA;
 	/* Data is encrypted and copied anyway: splice only adds pipes.  The
-	 * kernel clears set-id bits by itself.  Locks are kernel-local. */
+	 * kernel clears set-id bits by itself.  Locks are kernel-local.  After
+	 * asynchronous direct writes it leaves old pages in its cache. */
 	unsigned no = FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |
 		      FUSE_CAP_SPLICE_MOVE | FUSE_CAP_AUTO_INVAL_DATA |
 		      FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_FLOCK_LOCKS |
-		      FUSE_CAP_POSIX_LOCKS;
+		      FUSE_CAP_POSIX_LOCKS | FUSE_CAP_ASYNC_DIO;
 
 	if (fs->opts.writeback)
 		want |= FUSE_CAP_WRITEBACK_CACHE;
@@ -109,8 +109,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	rc = cdx_vol_lookup(fs->opts.volume, parent, name, &a);
 	if (rc == -ENOENT) {
 		/* the kernel may remember that the name is free */
-		struct fuse_entry_param e = {
-			.entry_timeout = CDX_FS_TIMEOUT_S};
+		struct fuse_entry_param e = {.entry_timeout = CDX_FS_TIMEOUT_S};
 
 		fuse_reply_entry(req, &e);
 		return;
@@ -306,9 +305,8 @@ static void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 	if (err != 0)
 		fuse_reply_err(req, err);
 	else
-		cdx_fs_reply_err(req,
-				 cdx_vol_unlink(fs_of(req)->opts.volume, parent,
-						name));
+		cdx_fs_reply_err(req, cdx_vol_unlink(fs_of(req)->opts.volume,
+						     parent, name));
 }
 
 static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -318,9 +316,8 @@ static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	if (err != 0)
 		fuse_reply_err(req, err);
 	else
-		cdx_fs_reply_err(req,
-				 cdx_vol_rmdir(fs_of(req)->opts.volume, parent,
-					       name));
+		cdx_fs_reply_err(req, cdx_vol_rmdir(fs_of(req)->opts.volume,
+						    parent, name));
 }
 
 static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
@@ -333,10 +330,9 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	if (err != 0)
 		fuse_reply_err(req, err);
 	else
-		cdx_fs_reply_err(req,
-				 cdx_vol_rename(fs_of(req)->opts.volume, parent,
-						name, newparent, newname,
-						flags));
+		cdx_fs_reply_err(req, cdx_vol_rename(fs_of(req)->opts.volume,
+						     parent, name, newparent,
+						     newname, flags));
 }
 
 static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name,

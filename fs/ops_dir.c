@@ -45,9 +45,9 @@ struct fill {
 static int add_plain(struct fill *f, const struct cdx_dirent *e)
 {
 	struct stat st = {.st_ino = e->ino, .st_mode = e->type};
-	size_t n = fuse_add_direntry(f->req, f->buf + f->used,
-				     f->size - f->used, e->name, &st,
-				     (off_t)e->cookie);
+	size_t n =
+		fuse_add_direntry(f->req, f->buf + f->used, f->size - f->used,
+				  e->name, &st, (off_t)e->cookie);
 
 	if (n > f->size - f->used)
 		return 0;
@@ -96,7 +96,8 @@ static int fill_one(void *arg, const struct cdx_dirent *e)
 static void read_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		     struct fuse_file_info *fi, bool plus)
 {
-	struct fill f = {.req = req, .fs = fuse_req_userdata(req), .plus = plus};
+	struct fill f = {
+		.req = req, .fs = fuse_req_userdata(req), .plus = plus};
 	int rc;
 
 	if (cdx_fs_is_virtual(ino)) {

@@ -112,7 +112,8 @@ static void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf,
 static void op_flush(fuse_req_t req, fuse_ino_t ino,
 		     struct fuse_file_info *fi CDX_UNUSED)
 {
-	int rc = cdx_fs_is_virtual(ino) ? 0 : cdx_vol_error(volume_of(req), ino);
+	int rc =
+		cdx_fs_is_virtual(ino) ? 0 : cdx_vol_error(volume_of(req), ino);
 
 	cdx_fs_reply_err(req, rc);
 }
@@ -137,11 +138,12 @@ static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
 	else if (off < 0 || len <= 0)
 		rc = -EINVAL;
 	else
-		rc = cdx_vol_fallocate(volume_of(req), ino, mode,
-				       (uint64_t)off, (uint64_t)len);
+		rc = cdx_vol_fallocate(volume_of(req), ino, mode, (uint64_t)off,
+				       (uint64_t)len);
 	cdx_fs_reply_err(req, rc);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): libfuse fixes the parameters */
 static void op_copy(fuse_req_t req, fuse_ino_t in, off_t in_off,
 		    struct fuse_file_info *fi_in CDX_UNUSED, fuse_ino_t out,
 		    off_t out_off, struct fuse_file_info *fi_out CDX_UNUSED,

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/err.h"
@@ -57,6 +59,59 @@ static int make_args(struct fuse_args *args, const struct cdx_fs_opts *o)
 	return rc;
 }
 
+/* Is @name, of two that exclude each other, the last said in a comma list? */
+static bool says(const char *list, const char *name, const char *opposite)
+{
+	bool yes = false;
+
+	while (list != NULL && *list != '\0') {
+		size_t n = strcspn(list, ",");
+
+		if (n == strlen(name) && memcmp(list, name, n) == 0)
+			yes = true;
+		else if (n == strlen(opposite) &&
+			 memcmp(list, opposite, n) == 0)
+			yes = false;
+		list += n + (list[n] == ',');
+	}
+	return yes;
+}
+
+static unsigned long mount_flags(const struct cdx_fs_opts *o)
+{
+	const char *list = o->kernel_options;
+	unsigned long flags = 0;
+
+	flags |= says(list, "dev", "nodev") ? 0 : MS_NODEV;
+	flags |= says(list, "suid", "nosuid") ? 0 : MS_NOSUID;
+	flags |= says(list, "noexec", "exec") ? MS_NOEXEC : 0;
+	flags |= o->readonly ? MS_RDONLY : 0;
+	return flags;
+}
+
+/*
+ * With auto_unmount it is fusermount3 that mounts, and libfuse does not tell it
+ * of dev and suid: root sets them afterwards.  Nothing asks the filesystem,
+ * which does not answer yet.
+ */
+static int allow_special(const char *mountpoint, const struct cdx_fs_opts *o)
+{
+	unsigned long flags = mount_flags(o);
+
+	if (!o->auto_unmount || geteuid() != 0 ||
+	    (flags & (MS_NODEV | MS_NOSUID)) == (MS_NODEV | MS_NOSUID))
+		return 0;
+	flags |= MS_REMOUNT | MS_BIND;
+	return mount(NULL, mountpoint, NULL, flags, NULL) < 0 ? -errno : 0;
+}
+
+int cdx_fs_remount(const struct cdx_fs_opts *o)
+{
+	unsigned long flags = MS_REMOUNT | mount_flags(o);
+
+	return mount(NULL, o->mountpoint, NULL, flags, NULL) < 0 ? -errno : 0;
+}
+
 int cdx_fs_mount(struct cdx_fs **out, const struct cdx_fs_opts *opts)
 {
 	struct fuse_lowlevel_ops ops = {0};
@@ -95,7 +150,9 @@ int cdx_fs_mount(struct cdx_fs **out, const struct cdx_fs_opts *opts)
 		goto out;
 	}
 	fs->mounted = true;
-	*out = fs;
+	rc = allow_special(fs->mountpoint, opts);
+	if (rc == 0)
+		*out = fs;
 out:
 	fuse_opt_free_args(&args);
 	if (rc < 0)
@@ -146,8 +203,7 @@ void cdx_fs_flush(struct cdx_fs *fs)
 
 	pthread_mutex_lock(&fs->writers_mu);
 	ino = calloc(fs->writers.len + 1, sizeof(*ino));
-	while (ino != NULL &&
-	       cdx_map_next(&fs->writers, &pos, &ino[n], &val))
+	while (ino != NULL && cdx_map_next(&fs->writers, &pos, &ino[n], &val))
 		n++;
 	pthread_mutex_unlock(&fs->writers_mu);
 	/* the kernel writes dirty pages before it drops them */

@@ -25,8 +25,8 @@ static void unescape(char *s)
 	char *out = s;
 
 	while (*s != '\0') {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' &&
-		    s[2] >= '0' && s[2] <= '7' && s[3] >= '0' && s[3] <= '7') {
+		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' &&
+		    s[2] <= '7' && s[3] >= '0' && s[3] <= '7') {
 			*out++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 +
 					(s[3] - '0'));
 			s += 4;
@@ -245,8 +245,7 @@ static ssize_t local_read(struct cdx_call *call, void *out, size_t cap)
 {
 	struct local_call *l = local_of(call);
 
-	return l->req->read == NULL ? 0
-				    : l->req->read(l->req->arg, out, cap);
+	return l->req->read == NULL ? 0 : l->req->read(l->req->arg, out, cap);
 }
 
 static int local_begin(struct cdx_call *call, int status,

@@ -16,7 +16,7 @@
  * answers.  One thread.
  */
 struct cdx_client {
-	char *store;	 /* directory, absolute */
+	char *store;	  /* directory, absolute */
 	char *mountpoint; /* set when named by its mount point */
 	char *socket;	  /* set: a live process is asked */
 	struct cdx_node node;

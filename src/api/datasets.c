@@ -33,24 +33,22 @@ static int add_to_list(void *arg, const struct cdx_dataset_info *info,
 {
 	json_t *one = dataset_json(info, m);
 
-	return one == NULL || json_array_append_new(arg, one) < 0 ? -ENOMEM
-								  : 0;
+	return one == NULL || json_array_append_new(arg, one) < 0 ? -ENOMEM : 0;
 }
 
 static void list(const struct cdx_api *api, struct cdx_call *call)
 {
 	json_t *all = json_array();
-	int rc = all == NULL ? -ENOMEM
-			     : cdx_dataset_list(api->node->store, add_to_list,
-						all);
+	int rc = all == NULL
+			 ? -ENOMEM
+			 : cdx_dataset_list(api->node->store, add_to_list, all);
 
 	if (rc < 0) {
 		json_decref(all);
 		cdx_api_reply_error(call, rc);
 		return;
 	}
-	cdx_api_reply_json(call, 200,
-			   json_pack("{s:o}", "content", all));
+	cdx_api_reply_json(call, 200, json_pack("{s:o}", "content", all));
 }
 
 static void show(const struct cdx_api *api, struct cdx_call *call,

@@ -93,12 +93,13 @@ static json_t *store_json(struct cdx_store *s)
 json_t *cdx_api_status(const struct cdx_api *api)
 {
 	struct cdx_node *n = api->node;
-	json_t *j = json_pack(
-		"{s:s, s:i, s:I, s:o, s:o, s:o, s:o}", "version",
-		PACKAGE_VERSION, "pid", (int)getpid(), "uptime",
-		(json_int_t)(cdx_clock_wall_s() - api->started), "store",
-		store_json(n->store), "quota", quota_json(n->store), "volume",
-		volume_json(n->volume), "segments", segments_json(n->volume));
+	json_t *j = json_pack("{s:s, s:i, s:I, s:o, s:o, s:o, s:o}", "version",
+			      PACKAGE_VERSION, "pid", (int)getpid(), "uptime",
+			      (json_int_t)(cdx_clock_wall_s() - api->started),
+			      "store", store_json(n->store), "quota",
+			      quota_json(n->store), "volume",
+			      volume_json(n->volume), "segments",
+			      segments_json(n->volume));
 
 	if (j != NULL && api->mountpoint != NULL)
 		json_object_set_new(j, "mountpoint",

@@ -11,7 +11,7 @@
 #define CDX_UNUSED __attribute__((unused))
 
 #define CDX_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define CDX_CONTAINER(ptr, type, member)                                       \
-	((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define CDX_CONTAINER(ptr, type, member) \
+	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 #endif

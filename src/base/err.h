@@ -10,18 +10,19 @@
  * -4096 so that a hash mismatch is never taken for an errno.
  */
 enum cdx_err {
-	CDX_E_HASH = -4096,	/* bytes do not match their hash or checksum */
-	CDX_E_FORMAT = -4097,	/* malformed encoding */
-	CDX_E_VERSION = -4098,	/* made by a newer version than this one */
-	CDX_E_AUTH = -4099,	/* wrong password, key or words */
-	CDX_E_LOCKED = -4100,	/* another process holds the store */
-	CDX_E_QUOTA = -4101,	/* the share of the quota is used up */
-	CDX_E_SEQUENCE = -4102, /* called in the wrong order; object unchanged */
-	CDX_E_CODEC = -4103,	/* known format, but a codec we do not have */
-	CDX_E_CORRUPT = -4104,	/* the store contradicts itself */
-	CDX_E_AGAIN = -4105,	/* state changed meanwhile, do it once more */
-	CDX_E_PROOF = -4106,	/* a proof does not verify */
-	CDX_E_CHAIN = -4107,	/* the chain or its node refused */
+	CDX_E_HASH = -4096,    /* bytes do not match their hash or checksum */
+	CDX_E_FORMAT = -4097,  /* malformed encoding */
+	CDX_E_VERSION = -4098, /* made by a newer version than this one */
+	CDX_E_AUTH = -4099,    /* wrong password, key or words */
+	CDX_E_LOCKED = -4100,  /* another process holds the store */
+	CDX_E_QUOTA = -4101,   /* the share of the quota is used up */
+	CDX_E_SEQUENCE =
+		-4102,	       /* called in the wrong order; object unchanged */
+	CDX_E_CODEC = -4103,   /* known format, but a codec we do not have */
+	CDX_E_CORRUPT = -4104, /* the store contradicts itself */
+	CDX_E_AGAIN = -4105,   /* state changed meanwhile, do it once more */
+	CDX_E_PROOF = -4106,   /* a proof does not verify */
+	CDX_E_CHAIN = -4107,   /* the chain or its node refused */
 };
 
 /**

@@ -54,12 +54,12 @@ static inline void cdx_list_del(struct cdx_list *node)
 
 #define cdx_list_entry(node, type, member) CDX_CONTAINER(node, type, member)
 
-#define cdx_list_foreach(pos, head)                                            \
-	for (struct cdx_list *pos = (head)->next; (pos) != (head);             \
+#define cdx_list_foreach(pos, head)                                \
+	for (struct cdx_list *pos = (head)->next; (pos) != (head); \
 	     (pos) = (pos)->next)
 
-#define cdx_list_foreach_safe(pos, tmp, head)                                  \
-	for (struct cdx_list *pos = (head)->next, *tmp = (pos)->next;          \
+#define cdx_list_foreach_safe(pos, tmp, head)                         \
+	for (struct cdx_list *pos = (head)->next, *tmp = (pos)->next; \
 	     (pos) != (head); (pos) = (tmp), (tmp) = (pos)->next)
 
 #endif

@@ -62,7 +62,7 @@ void cdx_log_write(const struct cdx_log *log, enum cdx_log_level level,
  */
 CDX_MUST_CHECK int cdx_log_level_parse(const char *name);
 
-#define cdx_log(log, lvl, subsys, ...)                                         \
+#define cdx_log(log, lvl, subsys, ...) \
 	cdx_log_write((log), CDX_LOG_##lvl, (subsys), __VA_ARGS__)
 
 #endif

@@ -110,8 +110,8 @@ int cli_size(uint64_t *out, const char *text)
 	errno = 0;
 	v = strtod(text, &end);
 	/* strtod also takes nan, inf, hex and signs */
-	if (end == text || errno != 0 || strspn(text, "0123456789.") !=
-						 (size_t)(end - text))
+	if (end == text || errno != 0 ||
+	    strspn(text, "0123456789.") != (size_t)(end - text))
 		return -EINVAL;
 	unit = *end == '\0' ? NULL : strchr(units, *end & ~0x20);
 	if (unit != NULL) {
@@ -203,8 +203,7 @@ void cli_print_json(json_t *json)
 
 int cli_fail(const char *what, int rc, const json_t *answer)
 {
-	const char *why =
-		json_string_value(json_object_get(answer, "error"));
+	const char *why = json_string_value(json_object_get(answer, "error"));
 
 	if (why == NULL)
 		why = cdx_strerror(rc);

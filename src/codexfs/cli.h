@@ -49,18 +49,21 @@ enum {
 	CLI_OPT_LOG_LEVEL,
 	CLI_OPT_OWN, /* first value for a verb's own options */
 };
-#define CLI_COMMON_OPTIONS                                                     \
-	{"help", no_argument, NULL, 'h'},                                      \
-	{"store", required_argument, NULL, CLI_OPT_STORE},                     \
-	{"key", required_argument, NULL, CLI_OPT_KEY},                         \
-	{"password-file", required_argument, NULL, CLI_OPT_PASSWORD_FILE},     \
+/* a table, one option on a line */
+/* clang-format off */
+#define CLI_COMMON_OPTIONS \
+	{"help", no_argument, NULL, 'h'},				\
+	{"store", required_argument, NULL, CLI_OPT_STORE},		\
+	{"key", required_argument, NULL, CLI_OPT_KEY},			\
+	{"password-file", required_argument, NULL, CLI_OPT_PASSWORD_FILE}, \
 	{"log-level", required_argument, NULL, CLI_OPT_LOG_LEVEL}
-#define CLI_COMMON_HELP                                                        \
-	"  --store DIR           the store, or a mount point "                 \
-	"(default: $CODEXFS_STORE)\n"                                          \
-	"  --key FILE            key file (default: STORE/key)\n"              \
-	"  --password-file FILE  first line is the key file's password\n"      \
-	"  --log-level LEVEL     error, warn, info, debug or trace\n"          \
+/* clang-format on */
+#define CLI_COMMON_HELP                                                   \
+	"  --store DIR           the store, or a mount point "            \
+	"(default: $CODEXFS_STORE)\n"                                     \
+	"  --key FILE            key file (default: STORE/key)\n"         \
+	"  --password-file FILE  first line is the key file's password\n" \
+	"  --log-level LEVEL     error, warn, info, debug or trace\n"     \
 	"  -h, --help            this text\n"
 
 struct cli_common {

@@ -328,8 +328,7 @@ static int do_get(struct dataset_args *a, const char *cid)
 	if (tmp == NULL)
 		return status;
 	/* a half-written file never gets the final name */
-	if (status == 0 &&
-	    (fsync(s.fd) < 0 || rename(tmp, a->output) < 0)) {
+	if (status == 0 && (fsync(s.fd) < 0 || rename(tmp, a->output) < 0)) {
 		cli_error("cannot write %s: %s", a->output, strerror(errno));
 		status = 1;
 	}
@@ -352,8 +351,7 @@ static int do_show(struct dataset_args *a, const char *cid)
 		free(arg);
 		return status;
 	}
-	rc = arg == NULL ||
-			     asprintf(&path, "/control/v1/datasets/%s", arg) < 0
+	rc = arg == NULL || asprintf(&path, "/control/v1/datasets/%s", arg) < 0
 		     ? -ENOMEM
 		     : cdx_client_json(&c, &j, "GET", path);
 	if (rc < 0)
@@ -442,8 +440,8 @@ static void print_row(const json_t *d)
 	const char *name = json_string_value(json_object_get(m, "filename"));
 	char size[32];
 
-	cli_bytes(size, (uint64_t)json_integer_value(
-				json_object_get(d, "size")));
+	cli_bytes(size,
+		  (uint64_t)json_integer_value(json_object_get(d, "size")));
 	printf("%s  %10s  %s%s  %s\n",
 	       json_string_value(json_object_get(d, "cid")), size,
 	       json_is_true(json_object_get(d, "pinned")) ? "p" : "-",

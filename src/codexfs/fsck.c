@@ -131,7 +131,7 @@ static int run(struct cli_common *c, const char *store, bool as_json)
 		json_decref(r.findings);
 		/* a store that contradicts itself was checked, in a way */
 		return is_damage(rc) && rc != CDX_E_FORMAT ? FSCK_ERRORS_LEFT
-							: FSCK_OPERATIONAL;
+							   : FSCK_OPERATIONAL;
 	}
 	status = check(&r, &node);
 	rc = cdx_node_close(&node);

@@ -70,7 +70,8 @@ static int parse_code(struct init_args *a, const char *text)
 	if (plus == NULL || (size_t)(plus - text) >= sizeof(k))
 		return -EINVAL;
 	memcpy(k, text, (size_t)(plus - text));
-	if (cli_number(&kv, k, 1, 32) < 0 || cli_number(&mv, plus + 1, 0, 31) < 0)
+	if (cli_number(&kv, k, 1, 32) < 0 ||
+	    cli_number(&mv, plus + 1, 0, 31) < 0)
 		return -EINVAL;
 	if (kv + mv > 32)
 		return -ERANGE;
@@ -190,8 +191,8 @@ static int make(struct init_args *a, const char *path)
 			  cdx_strerror(rc));
 	if (rc < 0)
 		return rc;
-	rc = keyfile_write(path, a->common.node.key_file, &a->keys,
-			   a->password, a->common.node.password_file, false);
+	rc = keyfile_write(path, a->common.node.key_file, &a->keys, a->password,
+			   a->common.node.password_file, false);
 	if (rc < 0)
 		return rc;
 	/* the first open makes the root directory and proves that it works */

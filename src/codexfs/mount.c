@@ -20,6 +20,7 @@
 #include "codexfs/mounted.h"
 #include "codexfs/umount.h"
 #include "crypto/hash.h"
+#include "fs/fs.h"
 
 /* Exit status of a mount helper that failed (mount(8)) */
 #define MOUNT_FAILED 32
@@ -147,8 +148,8 @@ static int prepare(struct mount_args *a, const char *store, const char *mnt)
 		return rc;
 	}
 	rc = check_mountpoint(a, mnt);
-	if (rc == 0 && strncmp(a->store, a->mountpoint,
-			       strlen(a->mountpoint)) == 0 &&
+	if (rc == 0 &&
+	    strncmp(a->store, a->mountpoint, strlen(a->mountpoint)) == 0 &&
 	    (a->store[strlen(a->mountpoint)] == '/' ||
 	     a->store[strlen(a->mountpoint)] == '\0')) {
 		cli_error("the store lies below the mount point; use another "
@@ -234,13 +235,41 @@ static int daemonize(struct mount_args *a, const struct cdx_keyfile *keys)
 	exit(rc);
 }
 
+/* -o remount: the flags of the mount change, its process goes on */
+static int remount(struct mount_args *a, const char *mnt)
+{
+	CDX_CLEANUP(cdx_freep) char *path = realpath(mnt, NULL);
+	CDX_CLEANUP(cdx_freep) char *source = NULL;
+	struct cdx_fs_opts o = {.mountpoint = path,
+				.readonly = a->opts.readonly};
+	int rc;
+
+	if (path != NULL)
+		source = cdx_client_source(path);
+	if (source == NULL) {
+		cli_error("%s is not a codexfs mount", mnt);
+		return cdx_err_exit(-ENOENT);
+	}
+	cdx_buf_u8(&a->opts.kernel, 0);
+	rc = cdx_buf_ok(&a->opts.kernel);
+	o.kernel_options = (const char *)a->opts.kernel.p;
+	if (rc == 0)
+		rc = cdx_fs_remount(&o);
+	if (rc < 0)
+		cli_error("cannot remount %s: %s", mnt, cdx_strerror(rc));
+	return cdx_err_exit(rc);
+}
+
 static int mount_volume(struct mount_args *a, const char *store,
 			const char *mnt)
 {
 	char error[CDX_NODE_ERROR_MAX];
 	struct cdx_keyfile keys;
-	int rc = prepare(a, store, mnt);
+	int rc;
 
+	if (a->opts.remount)
+		return remount(a, mnt);
+	rc = prepare(a, store, mnt);
 	if (rc < 0)
 		return cdx_err_exit(rc);
 	if (a->opts.key_file != NULL)
@@ -311,6 +340,10 @@ int mount_helper(int argc, char **argv)
 	int rc;
 
 	args_init(&a);
+	/* as for every filesystem that root mounts; a user's mount comes with
+	 * the opposites */
+	if (geteuid() == 0 && mount_options_parse(&a.opts, "dev,suid") < 0)
+		return 1;
 	/* mount(8) puts SPEC and DIR first; -s sloppy, -f fake, -n no mtab,
 	 * -v verbose */
 	while ((opt = getopt(argc, argv, "-sfnvN:o:t:")) != -1) {

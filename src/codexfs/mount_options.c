@@ -13,9 +13,9 @@
 /* Is fusermount3 on the path?  libfuse finds it the same way. */
 static bool have_fusermount(void)
 {
-	static const char *const places[] = {
-		"/usr/bin/fusermount3", "/bin/fusermount3",
-		"/usr/local/bin/fusermount3"};
+	static const char *const places[] = {"/usr/bin/fusermount3",
+					     "/bin/fusermount3",
+					     "/usr/local/bin/fusermount3"};
 
 	for (size_t i = 0; i < CDX_ARRAY_LEN(places); i++)
 		if (access(places[i], X_OK) == 0)
@@ -44,12 +44,15 @@ struct flag {
 	size_t member;
 	bool value;
 };
-#define FLAG(name, member, value)                                              \
-	{name, offsetof(struct mount_options, member), value}
+#define FLAG(name, member, value)                                   \
+	{                                                           \
+		name, offsetof(struct mount_options, member), value \
+	}
 
 static const struct flag flags[] = {
 	FLAG("ro", readonly, true),
 	FLAG("rw", readonly, false),
+	FLAG("remount", remount, true),
 	FLAG("noatime", noatime, true),
 	FLAG("atime", noatime, false),
 	FLAG("relatime", noatime, false),
@@ -66,17 +69,30 @@ static const struct flag flags[] = {
 
 /* Handed on to the mount as they are */
 static const char *const kernel_options[] = {
-	"dev",	"nodev",  "suid", "nosuid",
-	"exec", "noexec", "sync", "dirsync",
+	"dev", "nodev", "suid", "nosuid", "exec", "noexec", "sync", "dirsync",
 };
 
 /* For mount(8), or already so: nothing to do */
 static const char *const swallowed[] = {
-	"user",	   "users",	  "nouser",	       "auto",
-	"noauto",  "nofail",	  "_netdev",	       "defaults",
-	"owner",   "group",	  "default_permissions", "async",
-	"nosync",  "strictatime", "lazytime",	       "nolazytime",
-	"remount", "silent",	  "loud",	       "diratime",
+	"user",
+	"users",
+	"nouser",
+	"auto",
+	"noauto",
+	"nofail",
+	"_netdev",
+	"defaults",
+	"owner",
+	"group",
+	"default_permissions",
+	"async",
+	"nosync",
+	"strictatime",
+	"lazytime",
+	"nolazytime",
+	"silent",
+	"loud",
+	"diratime",
 	"nodiratime",
 };
 
@@ -179,6 +195,10 @@ static int one_option(struct mount_options *o, char *name)
 	if (value != NULL) {
 		/* what fuse3's own helper may add */
 		if (strcmp(name, "fsname") == 0 || strcmp(name, "subtype") == 0)
+			return 0;
+		/* what /proc/mounts shows comes back with a remount */
+		if (strcmp(name, "user_id") == 0 ||
+		    strcmp(name, "group_id") == 0)
 			return 0;
 	} else if (set_flag(o, name) == 0 ||
 		   in_list(swallowed, CDX_ARRAY_LEN(swallowed), name)) {

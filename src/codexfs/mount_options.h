@@ -13,6 +13,7 @@ struct mount_options {
 	char *key_file;
 	char *password_file;
 	bool readonly;
+	bool remount;
 	bool noatime;
 	bool allow_other;
 	bool auto_unmount;

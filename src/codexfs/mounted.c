@@ -133,8 +133,8 @@ static int open_node(struct mounted *m)
 		.readonly = a->options->readonly,
 		.noatime = a->options->noatime,
 		.sync_write = a->options->sync_write,
-		.kernel_times = a->options->writeback &&
-				!a->options->sync_write,
+		.kernel_times =
+			a->options->writeback && !a->options->sync_write,
 		.commit_ms = a->options->commit_s * 1000,
 		.seal_age_s = a->options->seal_age_s,
 	};

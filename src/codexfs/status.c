@@ -46,8 +46,7 @@ static void line_bytes(const char *label, uint64_t bytes)
 
 static void print(const json_t *st, const struct cdx_client *c)
 {
-	const char *mnt =
-		json_string_value(json_object_get(st, "mountpoint"));
+	const char *mnt = json_string_value(json_object_get(st, "mountpoint"));
 	char used[32];
 	char cap[32];
 	uint64_t capacity = number(st, "volume", "capacity");

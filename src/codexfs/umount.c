@@ -49,13 +49,25 @@ static int run_fusermount(const char *path, bool lazy)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EBUSY;
 }
 
+/* Tools that look at every mount (df, an indexer) keep one busy for a moment:
+ * only who stays is worth a message. */
+#define BUSY_TRIES 20
+#define BUSY_PAUSE_NS 50000000
+
 int umount_path(const char *path, bool lazy)
 {
-	if (umount2(path, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0)
-		return 0;
-	if (errno != EPERM)
-		return -errno;
-	return run_fusermount(path, lazy);
+	const struct timespec pause = {.tv_nsec = BUSY_PAUSE_NS};
+	int flags = UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0);
+	int tries;
+
+	for (tries = 0; umount2(path, flags) < 0; tries++) {
+		if (errno == EPERM)
+			return run_fusermount(path, lazy);
+		if (errno != EBUSY || tries == BUSY_TRIES)
+			return -errno;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
 }
 
 /* Waits for the end of the process that has the store. */

@@ -21,8 +21,8 @@ struct cdx_server;
  * Errors: -errno of the socket calls; -EIO libmicrohttpd refuses.
  */
 CDX_MUST_CHECK int cdx_server_unix(struct cdx_server **out, int dirfd,
-				   const char *name, cdx_call_fn *fn,
-				   void *arg, const struct cdx_log *log);
+				   const char *name, cdx_call_fn *fn, void *arg,
+				   const struct cdx_log *log);
 
 /* Waits for the calls under way, stops, removes the socket.  NULL allowed. */
 void cdx_server_free(struct cdx_server *s);

@@ -20,8 +20,8 @@ static unsigned pool_size(void)
 	return n < 1 ? 1 : n > 16 ? 16 : (unsigned)n;
 }
 
-static int store_error(char error[CDX_NODE_ERROR_MAX], int rc,
-		       const char *path, const char *holder)
+static int store_error(char error[CDX_NODE_ERROR_MAX], int rc, const char *path,
+		       const char *holder)
 {
 	if (rc == CDX_E_LOCKED)
 		snprintf(error, CDX_NODE_ERROR_MAX,

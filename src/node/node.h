@@ -27,17 +27,17 @@ struct cdx_node_opts {
 	const char *password_file; /* NULL: ask on the terminal when needed */
 	const struct cdx_keyfile *keys; /* read already (before a fork), or
 					 * NULL: read them here */
-	const struct cdx_log *log; /* kept */
+	const struct cdx_log *log;	/* kept */
 	bool readonly;
 	bool noatime;
 	bool sync_write;
 	bool kernel_times;
-	bool no_background;	/* a verb that opens the store for a moment */
-	bool check_db;		/* fsck: read all of the databases first */
-	unsigned commit_ms;	/* 0 = 5000 */
-	unsigned seal_age_s;	/* 0 = 3600 */
-	unsigned cache_inodes;	/* 0 = default */
-	size_t dirty_bytes;	/* 0 = default */
+	bool no_background;    /* a verb that opens the store for a moment */
+	bool check_db;	       /* fsck: read all of the databases first */
+	unsigned commit_ms;    /* 0 = 5000 */
+	unsigned seal_age_s;   /* 0 = 3600 */
+	unsigned cache_inodes; /* 0 = default */
+	size_t dirty_bytes;    /* 0 = default */
 };
 
 /* What went wrong, in words for the user */

@@ -66,8 +66,8 @@ int cdx_area_file_direct(struct cdx_areas *a, struct cdx_area_file *f)
 	(void)pthread_mutex_lock(&a->mu);
 	if (f->direct < 0 && !a->no_direct) {
 		cdx_area_name(name, f->id);
-		f->direct = openat(a->dirfd, name,
-				   O_RDWR | O_DIRECT | O_CLOEXEC);
+		f->direct =
+			openat(a->dirfd, name, O_RDWR | O_DIRECT | O_CLOEXEC);
 		if (f->direct < 0)
 			a->no_direct = true;
 	}

@@ -74,7 +74,7 @@ struct cdx_quota {
 
 struct cdx_areas {
 	struct cdx_store *s;
-	int dirfd; /* areas/ */
+	int dirfd;	/* areas/ */
 	bool no_direct; /* guarded by mu: this file system cannot */
 
 	pthread_mutex_t mu;

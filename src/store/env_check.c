@@ -48,8 +48,8 @@ struct page {
 
 struct walk {
 	MDB_txn *txn;
-	size_t size; /* of a page */
-	size_t last; /* number of the last page */
+	size_t size;	/* of a page */
+	size_t last;	/* number of the last page */
 	uintptr_t base; /* where page 0 is mapped; 0: not known yet */
 };
 

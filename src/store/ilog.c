@@ -303,3 +303,37 @@ int cdx_ilog_peek(const struct cdx_ilog *l, uint64_t pos, uint64_t seq)
 
 	return r ? r : peek_at(l, next_lap(l, pos), seq);
 }
+
+int cdx_ilog_cut(const struct cdx_ilog *l, uint64_t pos, uint64_t seq, bool dry)
+{
+	static const uint8_t zero[CDX_ILOG_REC_HEAD];
+	/* the next begins behind one record and the rest of a lap at most,
+	 * which are a quarter of the log each */
+	const uint64_t step = l->cap / 2 + CDX_ILOG_ALIGN;
+	uint64_t reach = step;
+	uint8_t head[CDX_ILOG_REC_HEAD];
+	struct cdx_ilog_rec rec;
+	uint64_t at;
+	int n = 0;
+	int r = 0;
+
+	for (at = 0; at < reach && at < l->cap; at += CDX_ILOG_ALIGN) {
+		off_t off = (off_t)(CDX_ILOG_HEAD + (pos + at) % l->cap);
+
+		r = cdx_pread_full(l->fd, head, sizeof(head), off);
+		if (r < 0)
+			return r;
+		if (cdx_ilog_rec_decode(&rec, head) < 0 || rec.seq <= seq ||
+		    rec.seq - seq > l->cap / CDX_ILOG_ALIGN)
+			continue;
+		n++;
+		reach = at + step;
+		if (!dry)
+			r = cdx_pwrite_full(l->fd, zero, sizeof(zero), off);
+		if (r < 0)
+			return r;
+	}
+	if (n > 0 && !dry && fdatasync(l->fd) < 0)
+		return -errno;
+	return n;
+}

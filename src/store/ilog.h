@@ -100,6 +100,20 @@ void cdx_ilog_seal(const struct cdx_ilog *l, uint8_t *out,
 CDX_MUST_CHECK int cdx_ilog_read(const struct cdx_ilog *l, uint64_t *pos,
 				 struct cdx_ilog_rec *out, struct cdx_buf *body,
 				 uint64_t seq);
+/**
+ * cdx_ilog_cut - destroy records behind the end of a replay
+ *
+ * @pos: where the record that ended it should be
+ * @seq: its number
+ * @dry: only count
+ *
+ * A damaged record has whole ones behind it.  The next records get the same
+ * numbers again; one from then, met right behind one from now, would be
+ * replayed into a state that it is not of.  Call before anything is logged.
+ * Returns how many there were; negative errors.
+ */
+CDX_MUST_CHECK int cdx_ilog_cut(const struct cdx_ilog *l, uint64_t pos,
+				uint64_t seq, bool dry);
 /* Walks an opened body.  1 and the next batch (borrowed), 0 at the end,
  * CDX_E_FORMAT. */
 CDX_MUST_CHECK int cdx_ilog_body_next(struct cdx_cursor *c, const uint8_t **p,

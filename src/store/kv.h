@@ -40,27 +40,27 @@ enum cdx_db {
 
 /* Exact counters; changed by batches only. */
 enum cdx_counter {
-	CDX_CNT_NEXT_INO,	 /* maximum, not a sum */
-	CDX_CNT_NEXT_COOKIE,	 /* maximum */
-	CDX_CNT_NEXT_AREA,	 /* maximum; also dataset ids */
-	CDX_CNT_USED_VOLUME,	 /* bytes charged, by share (order as enum) */
+	CDX_CNT_NEXT_INO,    /* maximum, not a sum */
+	CDX_CNT_NEXT_COOKIE, /* maximum */
+	CDX_CNT_NEXT_AREA,   /* maximum; also dataset ids */
+	CDX_CNT_USED_VOLUME, /* bytes charged, by share (order as enum) */
 	CDX_CNT_USED_PROVIDER,
 	CDX_CNT_USED_CACHE,
 	CDX_CNT_RESERVED_VOLUME, /* bytes reserved durably, by share */
 	CDX_CNT_RESERVED_PROVIDER,
 	CDX_CNT_RESERVED_CACHE,
-	CDX_CNT_INODES,		 /* in the tree, orphans included */
-	CDX_CNT_FILE_BYTES,	 /* bytes of extents that hold data */
-	CDX_CNT_RECORD_LIVE,	 /* bytes of live records, sealed size */
-	CDX_CNT_INLINE_LIVE,	 /* bytes of live inline values */
-	CDX_CNT_BLOCKS,		 /* block records */
+	CDX_CNT_INODES,	     /* in the tree, orphans included */
+	CDX_CNT_FILE_BYTES,  /* bytes of extents that hold data */
+	CDX_CNT_RECORD_LIVE, /* bytes of live records, sealed size */
+	CDX_CNT_INLINE_LIVE, /* bytes of live inline values */
+	CDX_CNT_BLOCKS,	     /* block records */
 	CDX_CNT_DATASETS,
-	CDX_CNT_SEG_OPEN,	 /* segments by state */
+	CDX_CNT_SEG_OPEN, /* segments by state */
 	CDX_CNT_SEG_SEALED,
-	CDX_CNT_ZERO_BYTES,	 /* preallocated, not written */
-	CDX_CNT_SEG_BYTES,	 /* blocks of all segments, data part */
-	CDX_CNT_SEG_LIVE,	 /* of them referenced (shared: each time) */
-	CDX_COUNTERS = 32,	 /* room on disk */
+	CDX_CNT_ZERO_BYTES, /* preallocated, not written */
+	CDX_CNT_SEG_BYTES,  /* blocks of all segments, data part */
+	CDX_CNT_SEG_LIVE,   /* of them referenced (shared: each time) */
+	CDX_COUNTERS = 32,  /* room on disk */
 };
 
 /* Value of a counter, all applied batches included.  Thread: safe. */

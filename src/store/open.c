@@ -227,7 +227,7 @@ int cdx_store_start(struct cdx_store *s, const struct cdx_key *log_key,
 	r = s->readonly ? 0 : cdx_init_finish(s->dirfd);
 	if (!r)
 		/* from here on there may be data: no init takes it for its own */
-	r = s->readonly ? 0 : cdx_init_finish(s->dirfd);
+		r = s->readonly ? 0 : cdx_init_finish(s->dirfd);
 	if (!r)
 		r = cdx_replay(s, replay);
 	if (!r)

@@ -94,6 +94,19 @@ static int replay_record(struct cdx_store *s, const struct cdx_store_replay *r,
 	return err < 0 || seq != rec->last + 1 ? CDX_E_CORRUPT : 0;
 }
 
+/* What lies behind the end of the replay was synced, and cannot be had. */
+static int end_log(struct cdx_store *s)
+{
+	int n = cdx_ilog_cut(&s->ilog, s->ilog.head, s->ilog.seq, s->readonly);
+
+	if (n > 0)
+		cdx_log(s->log, ERROR, "store",
+			"log record %llu is damaged: %d later ones cannot be "
+			"replayed, what was synced with them is lost",
+			(unsigned long long)s->ilog.seq, n);
+	return n < 0 ? n : 0;
+}
+
 static int replay_log(struct cdx_store *s, const struct cdx_store_replay *r)
 {
 	struct cdx_ilog_rec rec;
@@ -115,7 +128,7 @@ static int replay_log(struct cdx_store *s, const struct cdx_store_replay *r)
 		atomic_fetch_add(&s->log_replayed, 1);
 	}
 	cdx_buf_wipe(&body);
-	return err < 0 ? err : 0;
+	return err < 0 ? err : end_log(s);
 }
 
 static int replay_carry(struct cdx_store *s, const struct cdx_store_replay *r,

@@ -26,9 +26,8 @@ static size_t default_limit(void)
 {
 	long pages = sysconf(_SC_PHYS_PAGES);
 	long size = sysconf(_SC_PAGESIZE);
-	size_t part = pages > 0 && size > 0
-			      ? (size_t)pages / 32 * (size_t)size
-			      : 0;
+	size_t part =
+		pages > 0 && size > 0 ? (size_t)pages / 32 * (size_t)size : 0;
 
 	if (part < CDX_DIRTY_MIN)
 		return CDX_DIRTY_MIN;

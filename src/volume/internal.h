@@ -39,23 +39,23 @@ struct cdx_vnode {
 	struct cdx_list lru; /* guarded by v->cache_mu */
 	pthread_rwlock_t lock;
 	/* guarded by lock: */
-	struct cdx_attr attr;	/* as users see it; blocks is derived */
-	uint64_t disk_size;	/* size that extents and holes really cover */
-	uint64_t alloc;		/* bytes of extents, holes not counted */
-	uint64_t parent;	/* directories: for ".." and loops */
-	uint64_t entries;	/* directories: number of names */
-	bool unlinked;		/* nlink 0: in the orphan table */
-	bool attr_dirty;	/* times or size not yet in a batch */
-	uint32_t flags;		/* CDX_INODE_ bits */
-	uint8_t state;		/* enum cdx_vnode_state; guarded by cache_mu */
-	bool dead;		/* purged: nothing may store it again */
-	struct cdx_list attr_link; /* v->attrs, guarded by cache_mu */
-	int error;		/* late write error, told once */
-	struct cdx_dirty *dirty; /* data.c; NULL when there is none; else the
+	struct cdx_attr attr; /* as users see it; blocks is derived */
+	uint64_t disk_size;   /* size that extents and holes really cover */
+	uint64_t alloc;	      /* bytes of extents, holes not counted */
+	uint64_t parent;      /* directories: for ".." and loops */
+	uint64_t entries;     /* directories: number of names */
+	bool unlinked;	      /* nlink 0: in the orphan table */
+	bool attr_dirty;      /* times or size not yet in a batch */
+	uint32_t flags;	      /* CDX_INODE_ bits */
+	uint8_t state;	      /* enum cdx_vnode_state; guarded by cache_mu */
+	bool dead;	      /* purged: nothing may store it again */
+	struct cdx_list attr_link;  /* v->attrs, guarded by cache_mu */
+	int error;		    /* late write error, told once */
+	struct cdx_dirty *dirty;    /* data.c; NULL when there is none; else the
 				  * inode is in v->dirty, which has a pin */
 	struct cdx_list dirty_link; /* v->dirty list, guarded by v->dirty_mu */
-	bool gated;		/* renamed over something with dirty data */
-	struct cdx_list gate_link; /* guarded by v->dirty_mu */
+	bool gated;		    /* renamed over something with dirty data */
+	struct cdx_list gate_link;  /* guarded by v->dirty_mu */
 };
 
 /* cdx_vnode.flags, stored in the inode record */
@@ -159,7 +159,7 @@ struct cdx_extent {
 
 enum cdx_seg_state {
 	CDX_SEG_OPEN = 1,
-	CDX_SEG_SEALING = 2,  /* full: padding, footer, tree are being made */
+	CDX_SEG_SEALING = 2, /* full: padding, footer, tree are being made */
 	CDX_SEG_SEALED = 3,
 	CDX_SEG_DROPPING = 4, /* no live byte: being removed */
 };
@@ -176,7 +176,7 @@ struct cdx_seg_run {
 	uint64_t area;
 	uint32_t index; /* of the first block */
 	uint32_t n;
-	uint64_t live; /* bytes of content; set by the writer */
+	uint64_t live;	       /* bytes of content; set by the writer */
 	struct cdx_leaf *leaf; /* @n, owned */
 };
 
@@ -344,10 +344,10 @@ struct cdx_extent_edit {
 	struct cdx_volume *v;
 	struct cdx_vnode *n;
 	struct cdx_batch *b;
-	uint64_t alloc;	      /* n->alloc before */
-	uint64_t done;	      /* ranges below are edited */
-	uint64_t cut_end;     /* the extent that ends here in the tables ... */
-	uint64_t cut_off;     /* ... now begins here */
+	uint64_t alloc;	  /* n->alloc before */
+	uint64_t done;	  /* ranges below are edited */
+	uint64_t cut_end; /* the extent that ends here in the tables ... */
+	uint64_t cut_off; /* ... now begins here */
 	struct cdx_extent last; /* ends at done when len is not 0 */
 	int64_t d_alloc;
 	int64_t d_bytes;
@@ -372,10 +372,9 @@ CDX_MUST_CHECK int cdx_extent_put(struct cdx_extent_edit *e, uint64_t off,
 				  const struct cdx_sealed *sealed);
 void cdx_extent_end(struct cdx_extent_edit *e);
 /* begin, put, end: for a file that has one range in the batch */
-CDX_MUST_CHECK int cdx_extent_replace(struct cdx_volume *v,
-				      struct cdx_vnode *n, struct cdx_batch *b,
-				      uint64_t off, uint64_t len,
-				      const struct cdx_loc *loc,
+CDX_MUST_CHECK int cdx_extent_replace(struct cdx_volume *v, struct cdx_vnode *n,
+				      struct cdx_batch *b, uint64_t off,
+				      uint64_t len, const struct cdx_loc *loc,
 				      const struct cdx_sealed *sealed);
 /* First extent that ends behind @off, with its sealed bytes in @buf; -ENOENT */
 CDX_MUST_CHECK int cdx_extent_find(struct cdx_volume *v, uint64_t ino,
@@ -409,7 +408,7 @@ struct cdx_volume {
 	struct cdx_map lookups;	  /* ino -> kernel references, as a pointer */
 	struct cdx_list lru;
 	size_t idle;
-	struct cdx_list attrs;	/* vnodes with dirty attributes, pinned */
+	struct cdx_list attrs; /* vnodes with dirty attributes, pinned */
 	size_t attrs_len;
 	struct cdx_map orphans; /* ino -> enum cdx_orphan_state */
 	struct cdx_inoq purge;	/* orphans that nobody has any more */

@@ -59,11 +59,15 @@ static int lookup_dots(struct cdx_volume *v, const struct cdx_name *d,
 		       struct cdx_attr *out)
 {
 	uint64_t up = 0;
-	int rc = check_dir(v, d->parent, &up);
+	int rc;
 
+	/* the kernel finds any inode of a file handle so, not only folders */
+	if (d->len == 1)
+		return take(v, d->parent, out);
+	rc = check_dir(v, d->parent, &up);
 	if (rc < 0)
 		return rc;
-	return take(v, d->len == 1 ? d->parent : up, out);
+	return take(v, up, out);
 }
 
 int cdx_vol_lookup(struct cdx_volume *v, uint64_t parent, const char *name,

@@ -321,15 +321,21 @@ static int make(struct cdx_volume *v, struct cdx_oseg *o,
 		cdx_progress_fn *progress, void *arg)
 {
 	struct cdx_seg_rec rec;
+	uint32_t cap;
 	int r = 0;
 
 	cdx_oseg_rec(v->segs, o, &rec);
+	cap = rec.cap;
 	if (!rec.footers) {
 		r = wait_frees(v, o->area);
 		if (r == 0)
 			r = cdx_seal_fill(v, o, progress, arg);
 		cdx_oseg_rec(v->segs, o, &rec);
 	}
+	/* Not shorter on disk than what is durable says: after a crash this is
+	 * an open segment of the old size again. */
+	if (r == 0 && rec.cap < cap)
+		r = cdx_store_commit(v->store);
 	if (r == 0)
 		r = cdx_area_truncate(v->store, o->area,
 				      (uint64_t)rec.cap * CDX_BLOCK_SIZE);

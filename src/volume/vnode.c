@@ -18,7 +18,7 @@
 #define ATIME_MAX_AGE 86400 /* seconds; the relatime rule */
 /* The kernel tells dirty times within its write-back delay of 35 s */
 #define KERNEL_TIMES_S 60
-#define FLUSH_AT_ONCE 64u   /* inodes in one batch of attributes */
+#define FLUSH_AT_ONCE 64u /* inodes in one batch of attributes */
 #define SECTOR 512u
 
 static struct cdx_vnode *vnode_alloc(uint64_t ino)

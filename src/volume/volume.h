@@ -41,14 +41,14 @@ struct cdx_volume_opts {
 	struct cdx_pool *pool;		/* kept; NULL: work on the caller */
 	bool readonly;
 	bool noatime;
-	bool sync_write;	 /* every write is fsynced before it returns */
-	bool kernel_times;	 /* the kernel's write-back cache keeps mtime */
-	size_t dirty_bytes;	 /* limit of dirty file data, 0 = 1/32 of
+	bool sync_write;       /* every write is fsynced before it returns */
+	bool kernel_times;     /* the kernel's write-back cache keeps mtime */
+	size_t dirty_bytes;    /* limit of dirty file data, 0 = 1/32 of
 				  * the memory within 96 .. 512 MiB */
-	unsigned cache_inodes;	 /* idle inodes kept in memory, 0 = 65536 */
-	unsigned seal_age_s;	 /* seal an open segment after, 0 = 3600 */
-	unsigned pack_age_s;	 /* records older than this are cold, 0 = 30 */
-	bool no_background;	 /* no packer, sealer, compactor thread */
+	unsigned cache_inodes; /* idle inodes kept in memory, 0 = 65536 */
+	unsigned seal_age_s;   /* seal an open segment after, 0 = 3600 */
+	unsigned pack_age_s;   /* records older than this are cold, 0 = 30 */
+	bool no_background;    /* no packer, sealer, compactor thread */
 };
 
 /**
@@ -132,8 +132,8 @@ CDX_MUST_CHECK int cdx_vol_readlink(struct cdx_volume *v, uint64_t ino,
 
 struct cdx_dirent {
 	uint64_t ino;
-	uint64_t cookie; /* give it to the next readdir to go on behind it */
-	mode_t type;	 /* S_IFMT bits */
+	uint64_t cookie;  /* give it to the next readdir to go on behind it */
+	mode_t type;	  /* S_IFMT bits */
 	const char *name; /* NUL-terminated, borrowed */
 	size_t name_len;
 };
@@ -163,7 +163,7 @@ enum cdx_setattr {
 	CDX_SET_MTIME = 32,
 	CDX_SET_ATIME_NOW = 64,
 	CDX_SET_MTIME_NOW = 128,
-	CDX_SET_CTIME = 256,	/* the kernel's own, with write-back cache */
+	CDX_SET_CTIME = 256,	 /* the kernel's own, with write-back cache */
 	CDX_SET_KILL_PRIV = 512, /* clear setuid, setgid, capabilities */
 };
 /* -ESTALE no such inode */
@@ -302,9 +302,9 @@ struct cdx_segment_info {
 	uint64_t area;
 	unsigned state; /* enum cdx_seg_state of volume/internal.h */
 	const char *state_name;
-	uint32_t capacity; /* blocks */
-	uint32_t used;	   /* indexes taken */
-	uint64_t live;	   /* bytes */
+	uint32_t capacity;	 /* blocks */
+	uint32_t used;		 /* indexes taken */
+	uint64_t live;		 /* bytes */
 	struct cdx_cid manifest; /* sealed only; version 0 otherwise */
 };
 typedef int cdx_segment_fn(void *arg, const struct cdx_segment_info *info);

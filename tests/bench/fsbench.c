@@ -114,8 +114,8 @@ static double rand_read(const char *dir, unsigned n)
 	double t = now();
 
 	for (unsigned i = 0; i < n; i++)
-		if (pread(fd, buf, 4096, (off_t)(next_random() % pages * 4096)) !=
-		    4096)
+		if (pread(fd, buf, 4096,
+			  (off_t)(next_random() % pages * 4096)) != 4096)
 			die("pread");
 	t = now() - t;
 	close(fd);

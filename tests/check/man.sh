@@ -90,7 +90,8 @@ mount_options=$(sed -nE \
 [ "$(wc -w <<<"$mount_options")" -gt 30 ] ||
 	complain 'mount options not found in mount_options.c'
 for option in $mount_options; do
-	[ "$option" = password ] || [ "$option" = words ] ||
+	# refused, and the kernel's own, which a remount repeats
+	[[ $option = @(password|words|user_id|group_id) ]] ||
 		grep -qE "(Cm|,) ($option|.* , $option|.* $option)( |\$)" \
 			$man/codexfs.5 ||
 		complain "codexfs.5 does not name -o $option"

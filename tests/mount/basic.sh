@@ -51,8 +51,14 @@ rm "$M/read"
 say "umount and mount at once"
 cp "$M/a/big" "$M/late"
 umount "$M" || fail "umount(8) failed"
-do_mount -o nodiratime
+do_mount -o nodiratime,dev
+mknod "$M/null" c 1 3
+echo x >"$M/null" || fail "-o dev: a device does not open"
+rm "$M/null"
 cmp "$M/late" "$W/tree/big" || fail "the last file is not whole"
+"$CODEXFS" mount -o remount,ro "$S" "$M" || fail "remount,ro failed"
+touch "$M/late" 2>/dev/null && fail "a file changed after remount,ro"
+"$CODEXFS" mount -o remount,rw "$S" "$M" || fail "remount,rw failed"
 rm "$M/late"
 
 say "the virtual folder"

@@ -165,8 +165,8 @@ static void replace(unsigned w)
 		die("create", from);
 	while (done < n) {
 		size_t part = 1 + below(200000);
-		ssize_t r = write(fd, p + done, part < n - done ? part
-								: n - done);
+		ssize_t r =
+			write(fd, p + done, part < n - done ? part : n - done);
 
 		if (r <= 0)
 			die("write", from);

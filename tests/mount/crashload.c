@@ -324,9 +324,8 @@ static int read_file(const char *path, uint8_t *out, size_t cap, ssize_t *len)
 }
 
 /* Is the block at @off, of which @len bytes are there, as @c says? */
-static bool block_is(const struct worker *w, unsigned slot,
-		     const uint8_t *have, uint32_t len, uint32_t off,
-		     const struct content *c)
+static bool block_is(const struct worker *w, unsigned slot, const uint8_t *have,
+		     uint32_t len, uint32_t off, const struct content *c)
 {
 	uint8_t b[BLOCK];
 
@@ -351,8 +350,7 @@ static bool is_content(const struct worker *w, unsigned slot,
 {
 	if (!c->exists)
 		return len < 0;
-	return len == (ssize_t)c->size &&
-	       prefix_is(w, slot, have, c->size, c);
+	return len == (ssize_t)c->size && prefix_is(w, slot, have, c->size, c);
 }
 
 static bool acceptable(const struct worker *w, unsigned slot,

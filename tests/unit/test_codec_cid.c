@@ -159,8 +159,8 @@ static void reads_other_bases(void **state)
 	const char *want = "zDxWB8EDDsokSpiTXNRpv1jS2LXjEdLgTiDfxFd7Eo8CSPKVj93"
 			   "r";
 	const char *const same[] = {
-		"f01829a031220e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934"
-		"ca495991b7852b855",
+		("f01829a031220e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934"
+		 "ca495991b7852b855"),
 		"bagbjuaysedr3brcctd6byfe27p2mrglpxescplsb4rsjxe2muskzsg3ykk4fk",
 		"mAYKaAxIg47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU",
 		"uAYKaAxIg47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU",

@@ -442,6 +442,7 @@ static void *fill(void *arg)
 static void test_pressure(void **state)
 {
 	struct filler f = {0};
+	atomic_int got = 0;
 	struct kit k;
 	MDB_txn *txn;
 	pthread_t t;
@@ -456,8 +457,7 @@ static void test_pressure(void **state)
 	assert_int_equal(mdb_txn_begin(k.s->env.mdb, NULL, 0, &txn), 0);
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(kit_put(&k, CDX_DB_XATTR, "a", "1"), 0);
-	assert_int_equal(
-		cdx_store_commit_async(k.s, on_ticket, &(atomic_int){0}), 0);
+	assert_int_equal(cdx_store_commit_async(k.s, on_ticket, &got), 0);
 	for (int i = 0; i < 10000 && !stats(&k).commits; i++) {
 		bool frozen;
 

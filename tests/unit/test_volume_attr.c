@@ -283,8 +283,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_setgid_dir), T(test_setid_clearing), T(test_times),
-		T(test_relatime),   T(test_accessed),	   T(test_kernel_times),
+		T(test_setgid_dir), T(test_setid_clearing),
+		T(test_times),	    T(test_relatime),
+		T(test_accessed),   T(test_kernel_times),
 		T(test_symlink),
 	};
 

@@ -74,6 +74,21 @@ static void test_root(void **state)
 	assert_int_equal(cdx_vol_rmdir(e->v, ROOT, ".."), -ENOTEMPTY);
 }
 
+/* File handles: "." of any inode, as long as it has a name */
+static void test_lookup_self(void **state)
+{
+	struct volume_env *e = *state;
+	uint64_t f = volume_env_file(e, ROOT, "f");
+	struct cdx_attr a;
+
+	assert_int_equal(cdx_vol_lookup(e->v, f, ".", &a), 0);
+	assert_int_equal(a.ino, f);
+	cdx_vol_forget(e->v, f, 1);
+	assert_int_equal(cdx_vol_lookup(e->v, f, "..", &a), -ENOTDIR);
+	assert_int_equal(cdx_vol_unlink(e->v, ROOT, "f"), 0);
+	assert_int_equal(cdx_vol_lookup(e->v, f, ".", &a), -ESTALE);
+}
+
 static void test_types(void **state)
 {
 	static const mode_t type[] = {S_IFREG, S_IFIFO, S_IFSOCK, S_IFCHR,
@@ -500,7 +515,7 @@ int main(void)
 		T(test_wrong_keys),  T(test_readonly),
 		T(test_crash),	     T(test_damage),
 		T(test_fsck_finds),  T(test_statfs),
-		T(test_cache_limit),
+		T(test_cache_limit), T(test_lookup_self),
 	};
 
 	return cmocka_run_group_tests_name("volume_namespace", tests, NULL,
