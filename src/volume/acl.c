@@ -136,20 +136,34 @@ static struct cdx_acl_entry *find(const struct cdx_acl *a, unsigned tag)
 	return NULL;
 }
 
-/* The entry that the group bits of the mode show: the mask if there is one */
-static struct cdx_acl_entry *group_class(const struct cdx_acl *a)
+/* The tag of the entry that the group bits of the mode show */
+static unsigned group_class(const struct cdx_acl *a)
 {
-	struct cdx_acl_entry *mask = find(a, TAG_MASK);
+	return find(a, TAG_MASK) != NULL ? TAG_MASK : TAG_GROUP_OBJ;
+}
 
-	return mask != NULL ? mask : find(a, TAG_GROUP_OBJ);
+/* A valid ACL has each of the entries that these are asked for. */
+static unsigned perm_get(const struct cdx_acl *a, unsigned tag)
+{
+	const struct cdx_acl_entry *e = find(a, tag);
+
+	return e != NULL ? e->perm : 0;
+}
+
+static void perm_set(struct cdx_acl *a, unsigned tag, unsigned perm)
+{
+	struct cdx_acl_entry *e = find(a, tag);
+
+	if (e != NULL)
+		e->perm = (uint16_t)(perm & 7);
 }
 
 bool cdx_acl_mode(const struct cdx_acl *a, mode_t *mode)
 {
-	mode_t bits = (mode_t)find(a, TAG_USER_OBJ)->perm << 6;
+	mode_t bits = (mode_t)perm_get(a, TAG_USER_OBJ) << 6;
 
-	bits |= (mode_t)group_class(a)->perm << 3;
-	bits |= find(a, TAG_OTHER)->perm;
+	bits |= (mode_t)perm_get(a, group_class(a)) << 3;
+	bits |= perm_get(a, TAG_OTHER);
 	*mode = (*mode & ~(mode_t)0777) | bits;
 	/* owner, group and others, and nothing else */
 	return a->n == 3;
@@ -157,15 +171,16 @@ bool cdx_acl_mode(const struct cdx_acl *a, mode_t *mode)
 
 void cdx_acl_chmod(struct cdx_acl *a, mode_t mode)
 {
-	find(a, TAG_USER_OBJ)->perm = (mode >> 6) & 7;
-	group_class(a)->perm = (mode >> 3) & 7;
-	find(a, TAG_OTHER)->perm = mode & 7;
+	perm_set(a, TAG_USER_OBJ, mode >> 6);
+	perm_set(a, group_class(a), mode >> 3);
+	perm_set(a, TAG_OTHER, mode);
 }
 
 bool cdx_acl_create(struct cdx_acl *a, mode_t *mode)
 {
-	find(a, TAG_USER_OBJ)->perm &= (*mode >> 6) & 7;
-	group_class(a)->perm &= (*mode >> 3) & 7;
-	find(a, TAG_OTHER)->perm &= *mode & 7;
+	mode_t old = 0;
+
+	(void)cdx_acl_mode(a, &old);
+	cdx_acl_chmod(a, old & *mode);
 	return cdx_acl_mode(a, mode);
 }

@@ -393,7 +393,7 @@ static void check_rooted(struct check *c, struct seen *s)
 		       s->ino);
 		return;
 	}
-	for (up = s; !up->rooted; up = find(c, up->parent))
+	for (up = s; up != NULL && !up->rooted; up = find(c, up->parent))
 		up->rooted = true;
 }
 
