@@ -134,11 +134,23 @@ row() { # row NAME DIR
 	esac
 }
 
+# passthrough_hp keeps a descriptor for each inode it has seen and runs out of
+# them: it starts anew before rows with many files.
+fresh() {
+	case $1,$2 in
+	passthrough,untar | passthrough,rsync | passthrough,create | \
+		passthrough,borg) ;;
+	*) return ;;
+	esac
+	stop_passthrough && start_passthrough
+}
+
 measure() { # measure FS
 	local fs=$1 r v d=$W/$1/mnt
 	"start_$fs" || { echo "$fs: not to be had here"; return; }
 	for r in $rows; do
 		[ -z "$only" ] || [[ " $only " == *" $r "* ]] || continue
+		fresh "$fs" "$r"
 		v=$(row "$r" "$d") || v=0
 		R[$fs,$r]="${R[$fs,$r]:-} $v"
 	done
