@@ -79,6 +79,9 @@ static bool value_fits(struct walk *w, const MDB_val *v, uintptr_t leaf)
 	struct page head;
 	uint32_t pages;
 
+	/* an empty value at a page's end points just behind it */
+	if (v->mv_size == 0)
+		return p >= leaf && p <= leaf + w->size;
 	if (p >= leaf && p < leaf + w->size)
 		return v->mv_size <= leaf + w->size - p;
 	head = head_of(w, v->mv_data, &at);
