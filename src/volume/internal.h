@@ -417,7 +417,6 @@ struct cdx_volume {
 	pthread_cond_t purge_cv;
 
 	pthread_mutex_t dirty_mu; /* guards the two lists and dirty_bytes */
-	pthread_cond_t dirty_cv;
 	struct cdx_list dirty; /* vnodes with dirty data */
 	struct cdx_list gates;
 	uint64_t dirty_bytes;
