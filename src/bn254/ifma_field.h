@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * Arithmetic in eight lanes a vector, for STREAMS vectors at once: a template,
+ * included once for each number of streams by poseidon2_ifma.c (no guard).
+ * IFMA_NAME(x) makes the names.
+ *
+ * Five limbs of 52 bits; an element a is kept as a * 2^260 mod r, plus a
+ * multiple of r.  Two kinds of limbs:
+ *
+ *   ready  limbs 0 to 3 may have anything above bit 51 (already carried into
+ *          the next limb; vpmadd52 reads 52 bits only), limb 4 is below 2^52
+ *   raw    the value is the sum of l[i] * 2^(52 i); limbs up to 64 bits
+ *
+ * Bounds of values are given as multiples of r; 2^260 is 84.6 r.
+ *
+ * The streams do the same at the same time, instruction by instruction, so
+ * that one has work while the other waits for a result.
+ */
+
+/* One element in each lane */
+struct IFMA_NAME(fe) {
+	__m512i l[IFMA_STREAMS][IFMA_LIMBS];
+};
+
+#define LO(k, a, b) EACH(t[s][k] = madd_lo(t[s][k], a, b))
+#define HI(k, a, b) EACH(t[s][k] = madd_hi(t[s][k], a, b))
+/* the part of column k above 52 bits belongs to column k + 1 */
+#define CARRY(k) EACH(t[s][(k) + 1] = add(t[s][(k) + 1], high(t[s][k])))
+
+/* t += x[i] * y * 2^(52 i) */
+#define ROW(i)                                       \
+	do {                                         \
+		LO((i), x->l[s][i], y->l[s][0]);     \
+		LO((i) + 1, x->l[s][i], y->l[s][1]); \
+		LO((i) + 2, x->l[s][i], y->l[s][2]); \
+		LO((i) + 3, x->l[s][i], y->l[s][3]); \
+		LO((i) + 4, x->l[s][i], y->l[s][4]); \
+		HI((i) + 1, x->l[s][i], y->l[s][0]); \
+		HI((i) + 2, x->l[s][i], y->l[s][1]); \
+		HI((i) + 3, x->l[s][i], y->l[s][2]); \
+		HI((i) + 4, x->l[s][i], y->l[s][3]); \
+		HI((i) + 5, x->l[s][i], y->l[s][4]); \
+	} while (0)
+
+/*
+ * Column j < 3 is replaced by its 52 bits times 2^(52 (j - 3)) mod r, at
+ * columns 3 and up: congruent, with everything divided by 2^156.
+ */
+#define FOLD(j)                                         \
+	do {                                            \
+		LO(3, t[s][j], bcast(ifma_fold[j][0])); \
+		LO(4, t[s][j], bcast(ifma_fold[j][1])); \
+		LO(5, t[s][j], bcast(ifma_fold[j][2])); \
+		LO(6, t[s][j], bcast(ifma_fold[j][3])); \
+		LO(7, t[s][j], bcast(ifma_fold[j][4])); \
+		HI(4, t[s][j], bcast(ifma_fold[j][0])); \
+		HI(5, t[s][j], bcast(ifma_fold[j][1])); \
+		HI(6, t[s][j], bcast(ifma_fold[j][2])); \
+		HI(7, t[s][j], bcast(ifma_fold[j][3])); \
+		HI(8, t[s][j], bcast(ifma_fold[j][4])); \
+	} while (0)
+
+/*
+ * Montgomery's step for column k: t += q r with q = -t[k] / r mod 2^52, and
+ * column k becomes a multiple of 2^52.  Column k started at 2^52 - 1, so
+ * that its high part is the quotient by 2^52 rounded up: what the addition
+ * would leave of it, which is thus not done.  q makes up for the -1.
+ */
+#define MONT_Q(k)                                                        \
+	do {                                                             \
+		EACH(q[(k)-3][s] = madd_lo(bcast(IFMA_NEG_INV), t[s][k], \
+					   bcast(IFMA_NEG_INV)));        \
+		CARRY(k);                                                \
+	} while (0)
+#define MONT_FIRST(k)                                             \
+	do {                                                      \
+		LO((k) + 1, q[(k)-3][s], bcast(ifma_modulus[1])); \
+		HI((k) + 1, q[(k)-3][s], bcast(ifma_modulus[0])); \
+	} while (0)
+#define MONT_REST(k)                                              \
+	do {                                                      \
+		LO((k) + 2, q[(k)-3][s], bcast(ifma_modulus[2])); \
+		HI((k) + 2, q[(k)-3][s], bcast(ifma_modulus[1])); \
+		LO((k) + 3, q[(k)-3][s], bcast(ifma_modulus[3])); \
+		HI((k) + 3, q[(k)-3][s], bcast(ifma_modulus[2])); \
+		LO((k) + 4, q[(k)-3][s], bcast(ifma_modulus[4])); \
+		HI((k) + 4, q[(k)-3][s], bcast(ifma_modulus[3])); \
+		HI((k) + 5, q[(k)-3][s], bcast(ifma_modulus[4])); \
+	} while (0)
+
+#define START(init)                                                \
+	do {                                                       \
+		EACH(t[s][0] = zero());                            \
+		EACH(t[s][1] = zero());                            \
+		EACH(t[s][2] = zero());                            \
+		EACH(t[s][3] = bcast(IFMA_MASK));                  \
+		EACH(t[s][4] = bcast(IFMA_MASK));                  \
+		EACH(t[s][5] = (init) ? (init)->l[s][0] : zero()); \
+		EACH(t[s][6] = (init) ? (init)->l[s][1] : zero()); \
+		EACH(t[s][7] = (init) ? (init)->l[s][2] : zero()); \
+		EACH(t[s][8] = (init) ? (init)->l[s][3] : zero()); \
+		EACH(t[s][9] = (init) ? (init)->l[s][4] : zero()); \
+	} while (0)
+
+#define FINISH()                              \
+	do {                                  \
+		EACH(out->l[s][0] = t[s][5]); \
+		EACH(out->l[s][1] = t[s][6]); \
+		EACH(out->l[s][2] = t[s][7]); \
+		EACH(out->l[s][3] = t[s][8]); \
+		EACH(out->l[s][4] = t[s][9]); \
+	} while (0)
+
+/* raw -> ready; the value is below 2^260 and does not change */
+static IFMA_INLINE void IFMA_NAME(ready)(struct IFMA_NAME(fe) * x)
+{
+	EACH(x->l[s][1] = add(x->l[s][1], high(x->l[s][0])));
+	EACH(x->l[s][2] = add(x->l[s][2], high(x->l[s][1])));
+	EACH(x->l[s][3] = add(x->l[s][3], high(x->l[s][2])));
+	EACH(x->l[s][4] = add(x->l[s][4], high(x->l[s][3])));
+	EACH(CHECK_MAX(x->l[s][4], IFMA_MASK));
+}
+
+/**
+ * mul - out = x * y / 2^260 + init (or nothing)
+ *
+ * x and y ready, out raw, below x y / 2^260 + 1.01 r + init: after the folds
+ * there is less than x y / 2^156 + 3 * 2^52 r, and the two steps divide that by
+ * 2^104 and add less than r + r / 2^52.
+ * No column wraps: column 5 has the most terms, 9 of the product, 6 of folds
+ * and 4 of the steps, each below 2^52, a carry and init.
+ */
+static IFMA_INLINE void IFMA_NAME(mul)(struct IFMA_NAME(fe) * out,
+				       const struct IFMA_NAME(fe) * x,
+				       const struct IFMA_NAME(fe) * y,
+				       const struct IFMA_NAME(fe) * init)
+{
+	__m512i t[IFMA_STREAMS][2 * IFMA_LIMBS];
+	__m512i q[2][IFMA_STREAMS];
+
+	START(init);
+	ROW(0);
+	FOLD(0);
+	ROW(1);
+	FOLD(1);
+	CARRY(1);
+	ROW(2);
+	FOLD(2);
+	CARRY(2);
+	ROW(3);
+	MONT_Q(3);
+	ROW(4);
+	MONT_FIRST(3);
+	MONT_Q(4);
+	MONT_REST(3);
+	MONT_FIRST(4);
+	MONT_REST(4);
+	FINISH();
+}
+
+/* out = x^2 / 2^260; as mul.  The products of two different limbs are added
+ * once and doubled, those with limb 4 by doubling that one. */
+static IFMA_INLINE void IFMA_NAME(sqr)(struct IFMA_NAME(fe) * out,
+				       const struct IFMA_NAME(fe) * x)
+{
+	const struct IFMA_NAME(fe) *none = NULL;
+	__m512i t[IFMA_STREAMS][2 * IFMA_LIMBS];
+	__m512i q[2][IFMA_STREAMS];
+	__m512i d[IFMA_STREAMS]; /* twice limb 4 */
+
+	START(none);
+	/* doubled and with the carries they are 2^52 - 1, see MONT_Q */
+	EACH(t[s][2] = bcast(IFMA_LIMB / 2));
+	EACH(t[s][3] = bcast(IFMA_LIMB - 1));
+	EACH(t[s][4] = bcast(IFMA_LIMB / 2 - 1));
+	LO(1, x->l[s][0], x->l[s][1]);
+	LO(2, x->l[s][0], x->l[s][2]);
+	LO(3, x->l[s][0], x->l[s][3]);
+	LO(4, x->l[s][1], x->l[s][3]);
+	LO(5, x->l[s][2], x->l[s][3]);
+	HI(2, x->l[s][0], x->l[s][1]);
+	HI(3, x->l[s][0], x->l[s][2]);
+	HI(4, x->l[s][0], x->l[s][3]);
+	HI(5, x->l[s][1], x->l[s][3]);
+	HI(6, x->l[s][2], x->l[s][3]);
+	LO(3, x->l[s][1], x->l[s][2]);
+	HI(4, x->l[s][1], x->l[s][2]);
+	EACH(d[s] = add(x->l[s][4], x->l[s][4]));
+	EACH(CHECK_MAX(d[s], IFMA_MASK));
+	LO(0, x->l[s][0], x->l[s][0]);
+	EACH(t[s][1] = add(t[s][1], t[s][1]));
+	EACH(t[s][2] = add(t[s][2], t[s][2]));
+	HI(1, x->l[s][0], x->l[s][0]);
+	LO(2, x->l[s][1], x->l[s][1]);
+	EACH(t[s][3] = add(t[s][3], t[s][3]));
+	EACH(t[s][4] = add(t[s][4], t[s][4]));
+	EACH(t[s][5] = add(t[s][5], t[s][5]));
+	EACH(t[s][6] = add(t[s][6], t[s][6]));
+	FOLD(0);
+	HI(3, x->l[s][1], x->l[s][1]);
+	LO(4, x->l[s][2], x->l[s][2]);
+	LO(4, x->l[s][0], d[s]);
+	FOLD(1);
+	CARRY(1);
+	HI(5, x->l[s][2], x->l[s][2]);
+	LO(6, x->l[s][3], x->l[s][3]);
+	LO(5, x->l[s][1], d[s]);
+	HI(6, x->l[s][1], d[s]);
+	FOLD(2);
+	CARRY(2);
+	HI(5, x->l[s][0], d[s]);
+	HI(7, x->l[s][3], x->l[s][3]);
+	MONT_Q(3);
+	LO(6, x->l[s][2], d[s]);
+	HI(7, x->l[s][2], d[s]);
+	LO(8, x->l[s][4], x->l[s][4]);
+	LO(7, x->l[s][3], d[s]);
+	HI(9, x->l[s][4], x->l[s][4]);
+	HI(8, x->l[s][3], d[s]);
+	MONT_FIRST(3);
+	MONT_Q(4);
+	MONT_REST(3);
+	MONT_FIRST(4);
+	MONT_REST(4);
+	FINISH();
+}
+
+/**
+ * sbox - out = x^5 + init
+ *
+ * x raw, at most 42 r (sqr doubles limb 4); out raw, and may be x or init.
+ * Bounds: z = x x / 84.6 + 1.01, w = z z / 84.6 + 1.01,
+ * out = w x / 84.6 + 1.01 + init.  When x is 42 then z is 21.9, w 6.7.
+ */
+static IFMA_INLINE void IFMA_NAME(sbox)(struct IFMA_NAME(fe) * out,
+					const struct IFMA_NAME(fe) * from,
+					const struct IFMA_NAME(fe) * init)
+{
+	struct IFMA_NAME(fe) x = *from;
+	struct IFMA_NAME(fe) z;
+
+	IFMA_NAME(ready)(&x);
+	IFMA_NAME(sqr)(&z, &x);
+	IFMA_NAME(ready)(&z);
+	IFMA_NAME(sqr)(&z, &z);
+	IFMA_NAME(ready)(&z);
+	IFMA_NAME(mul)(out, &z, &x, init);
+}
