@@ -7,7 +7,6 @@
 
 #include "base/attr.h"
 #include "codec/cid.h"
-#include "crypto/block.h"
 #include "merkle/sha256_tree.h"
 
 /**
@@ -15,7 +14,7 @@
  *
  * @arg:    what cdx_chunker_new was given
  * @index:  number of the block, from 0, in order
- * @block:  CDX_BLOCK_SIZE bytes, the last one zero-padded; borrowed
+ * @block:  block_size bytes, the last one zero-padded; borrowed
  * @digest: SHA-256 of the block; borrowed
  *
  * A negative result ends the chunking with that result.
@@ -24,19 +23,21 @@ typedef int cdx_chunk_fn(void *arg, uint64_t index, const uint8_t *block,
 			 const struct cdx_digest *digest);
 
 /* Cuts a byte stream of unknown length into blocks, hashes them and keeps the
- * running tree.  loop-confined.  64 KiB of memory. */
+ * running tree.  loop-confined.  One block of memory. */
 struct cdx_chunker;
 
 /**
  * cdx_chunker_new - start a dataset
  *
- * @out: returns new
- * @fn:  called for every block during feed and end; kept
- * @arg: for @fn; kept
+ * @out:        returns new
+ * @block_size: bytes, 1 to CDX_BLOCK_SIZE_MAX
+ * @fn:         called for every block during feed and end; kept
+ * @arg:        for @fn; kept
  *
- * Errors: -ENOMEM.
+ * Errors: -EINVAL block size out of range; -ENOMEM.
  */
-CDX_MUST_CHECK int cdx_chunker_new(struct cdx_chunker **out, cdx_chunk_fn *fn,
+CDX_MUST_CHECK int cdx_chunker_new(struct cdx_chunker **out,
+				   uint32_t block_size, cdx_chunk_fn *fn,
 				   void *arg);
 /**
  * cdx_chunker_feed - the next bytes

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "codec/pb.h"
-#include "crypto/block.h"
 #include "dataset/manifest_fields.h"
 
 static int copy_text(char **out, const char *text, size_t max)
@@ -27,11 +26,12 @@ static int copy_text(char **out, const char *text, size_t max)
 
 int cdx_manifest_plain(struct cdx_manifest *out,
 		       const struct cdx_digest *tree_root, uint64_t size,
-		       const char *filename, const char *mimetype)
+		       uint32_t block_size, const char *filename,
+		       const char *mimetype)
 {
 	struct cdx_manifest m = {
 		.tree = cdx_cid_sha256(CDX_CODEC_ROOT, tree_root),
-		.block_size = CDX_BLOCK_SIZE,
+		.block_size = block_size,
 		.dataset_size = size,
 		.codec = CDX_CODEC_BLOCK,
 		.hcodec = CDX_MHASH_SHA256,
@@ -39,6 +39,8 @@ int cdx_manifest_plain(struct cdx_manifest *out,
 	};
 	int r;
 
+	if (block_size == 0 || block_size > CDX_BLOCK_SIZE_MAX)
+		return -EINVAL;
 	r = copy_text(&m.filename, filename, CDX_FILENAME_MAX);
 	if (r == 0)
 		r = copy_text(&m.mimetype, mimetype, CDX_MIMETYPE_MAX);
@@ -84,6 +86,8 @@ static void put_erasure(struct cdx_buf *out, const struct cdx_manifest *m)
 	cdx_pb_put_u64(&msg, ERASURE_STRATEGY, e->strategy);
 	if (m->is_verifiable)
 		put_verification(&msg, &m->verification);
+	if (e->codec)
+		cdx_pb_put_u64(&msg, ERASURE_CODEC, e->codec);
 	cdx_pb_put_msg(out, HEADER_ERASURE, &msg);
 	cdx_buf_free(&msg);
 }

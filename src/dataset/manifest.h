@@ -17,17 +17,21 @@
 #define CDX_MANIFEST_MAX 65536
 /* slots of a verifiable manifest, K + M; the proof circuit has room for 2^8 */
 #define CDX_SLOTS_MAX 256
+/* bytes of a block in the datasets that are made here; reading is not bound */
+#define CDX_BLOCK_SIZE_MAX 4194304u
 
 /* ErasureInfo, VerificationInfo: taken apart into these fields, checked
  * against each other (spec/datasets.md 4.5) and written back in the order and
  * form of spec/datasets.md 4.2 and 4.3, so that what a Codex node wrote comes
- * out byte for byte.  Fields that those tables do not list are not kept. */
+ * out byte for byte.  Of fields that those tables do not list only the codec
+ * (docs/FORMATS.md) is kept, and written when it is not 0. */
 struct cdx_erasure_info {
 	uint32_t k; /* data columns */
 	uint32_t m; /* parity columns */
 	struct cdx_cid original_tree;
 	uint64_t original_size; /* bytes, unpadded */
 	uint32_t strategy;	/* enum cdx_strategy of the code's steps */
+	uint32_t codec; /* enum cdx_ec_codec; unknown numbers are kept */
 };
 
 struct cdx_verification_info {
@@ -55,19 +59,22 @@ struct cdx_manifest {
 };
 
 /**
- * cdx_manifest_plain - a plain manifest with 64 KiB blocks
+ * cdx_manifest_plain - a plain manifest
  *
- * @out:       written on success only; free with cdx_manifest_free
- * @tree_root: root of the dataset's tree
- * @size:      bytes of the dataset, unpadded
- * @filename:  copied; NULL or empty for none
- * @mimetype:  copied; NULL or empty for none
+ * @out:        written on success only; free with cdx_manifest_free
+ * @tree_root:  root of the dataset's tree
+ * @size:       bytes of the dataset, unpadded
+ * @block_size: bytes, 1 to CDX_BLOCK_SIZE_MAX
+ * @filename:   copied; NULL or empty for none
+ * @mimetype:   copied; NULL or empty for none
  *
- * Errors: -ENOMEM; -ENAMETOOLONG above CDX_FILENAME_MAX, CDX_MIMETYPE_MAX.
+ * Errors: -EINVAL block size out of range; -ENOMEM; -ENAMETOOLONG above
+ * CDX_FILENAME_MAX, CDX_MIMETYPE_MAX.
  */
 CDX_API CDX_MUST_CHECK int
 cdx_manifest_plain(struct cdx_manifest *out, const struct cdx_digest *tree_root,
-		   uint64_t size, const char *filename, const char *mimetype);
+		   uint64_t size, uint32_t block_size, const char *filename,
+		   const char *mimetype);
 
 /* Exact bytes; appended to @out.  -ENOMEM (also when @out had failed). */
 CDX_API CDX_MUST_CHECK int cdx_manifest_encode(struct cdx_buf *out,

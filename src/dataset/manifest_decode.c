@@ -141,6 +141,9 @@ static int walk_erasure(struct cdx_erasure_info *e, struct erasure_spans *spans,
 		case ERASURE_VERIFICATION:
 			cdx_pb_get_bytes(&spans->verification, &f);
 			break;
+		case ERASURE_CODEC:
+			cdx_pb_get_u32(&e->codec, &c, &f);
+			break;
 		default:
 			break;
 		}

@@ -30,6 +30,7 @@ enum manifest_erasure_field {
 	ERASURE_ORIGINAL_SIZE = 4, /* uint64 */
 	ERASURE_STRATEGY = 5,	   /* uint32 */
 	ERASURE_VERIFICATION = 6,  /* message, verifiable only */
+	ERASURE_CODEC = 100,	   /* uint32, ours; never written as 0 */
 };
 
 enum manifest_verification_field {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "codec/ec_codec.h"
 
 static const char replacement[] = "\xEF\xBF\xBD"; /* U+FFFD */
 
@@ -80,14 +81,63 @@ static json_t *size_json(uint64_t v)
 	return json_integer(v > INT64_MAX ? INT64_MAX : (json_int_t)v);
 }
 
+static json_t *cid_json(const struct cdx_cid *cid)
+{
+	char text[CDX_CID_TEXT_MAX];
+
+	cdx_cid_text(text, cid);
+	return json_string(text);
+}
+
+/* The codec's name; its number when it has none here */
+static json_t *codec_json(uint32_t codec)
+{
+	const char *name = cdx_ec_name(codec);
+
+	return name ? json_string(name) : size_json(codec);
+}
+
+/* Of this and the next: a value or an object that is NULL gives -1. */
+static int set_erasure(json_t *o, const struct cdx_erasure_info *e)
+{
+	int bad = 0;
+
+	bad |= json_object_set_new(o, "ecK", size_json(e->k));
+	bad |= json_object_set_new(o, "ecM", size_json(e->m));
+	bad |= json_object_set_new(o, "originalTreeCid",
+				   cid_json(&e->original_tree));
+	bad |= json_object_set_new(o, "originalDatasetSize",
+				   size_json(e->original_size));
+	bad |= json_object_set_new(o, "protectedStrategy",
+				   size_json(e->strategy));
+	/* without parity nobody made it */
+	bad |= json_object_set_new(
+		o, "codec", e->m == 0 ? json_null() : codec_json(e->codec));
+	return bad;
+}
+
+static int set_verification(json_t *o, const struct cdx_verification_info *v)
+{
+	json_t *roots = json_array();
+	int bad = 0;
+
+	for (uint32_t i = 0; i < v->slots; i++)
+		bad |= json_array_append_new(roots,
+					     cid_json(&v->slot_roots[i]));
+	bad |= json_object_set_new(o, "verifyRoot", cid_json(&v->verify_root));
+	bad |= json_object_set_new(o, "slotRoots", roots);
+	bad |= json_object_set_new(o, "cellSize", size_json(v->cell_size));
+	bad |= json_object_set_new(o, "verifiableStrategy",
+				   size_json(v->strategy));
+	return bad;
+}
+
 json_t *cdx_manifest_json(const struct cdx_manifest *m)
 {
-	char tree[CDX_CID_TEXT_MAX];
 	json_t *o = json_object();
 	int bad = 0; /* a value or an object that is NULL makes it -1 */
 
-	cdx_cid_text(tree, &m->tree);
-	bad |= json_object_set_new(o, "treeCid", json_string(tree));
+	bad |= json_object_set_new(o, "treeCid", cid_json(&m->tree));
 	bad |= json_object_set_new(o, "datasetSize",
 				   size_json(m->dataset_size));
 	bad |= json_object_set_new(o, "blockSize", size_json(m->block_size));
@@ -95,6 +145,10 @@ json_t *cdx_manifest_json(const struct cdx_manifest *m)
 	bad |= json_object_set_new(o, "mimetype", text_or_null(m->mimetype));
 	bad |= json_object_set_new(o, "protected",
 				   json_boolean(m->is_protected));
+	if (m->is_protected)
+		bad |= set_erasure(o, &m->erasure);
+	if (m->is_verifiable)
+		bad |= set_verification(o, &m->verification);
 	if (bad) {
 		json_decref(o);
 		return NULL;

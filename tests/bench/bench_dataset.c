@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "codec/cid.h"
+#include "crypto/block.h"
 #include "crypto/hash.h"
 #include "dataset/chunker.h"
 #include "merkle/sha256_tree.h"
@@ -58,7 +59,7 @@ static void chunk_all(struct bench *b)
 	struct cdx_digest root;
 	uint64_t size;
 
-	if (cdx_chunker_new(&c, drop, NULL) < 0)
+	if (cdx_chunker_new(&c, CDX_BLOCK_SIZE, drop, NULL) < 0)
 		abort();
 	for (size_t at = 0; at < WORK; at += b->feed) {
 		size_t n = WORK - at < b->feed ? WORK - at : b->feed;

@@ -14,7 +14,9 @@
 
 #include "base/err.h"
 #include "codec/cid.h"
+#include "crypto/block.h"
 #include "dataset/chunker.h"
+#include "dataset/manifest.h"
 #include "tests/unit/seed.h"
 #include "tests/unit/vector_file.h"
 
@@ -25,6 +27,7 @@ struct sink {
 	uint8_t bytes[BLOCKS_MAX * CDX_BLOCK_SIZE];
 	uint64_t blocks;
 	uint64_t fail_at; /* block that is refused, UINT64_MAX for none */
+	size_t block_size;
 };
 
 static struct sink sink;
@@ -37,12 +40,12 @@ static int take(void *arg, uint64_t index, const uint8_t *block,
 	struct cdx_digest want;
 
 	assert_int_equal(index, s->blocks);
-	assert_true(index < BLOCKS_MAX);
+	assert_true((index + 1) * s->block_size <= sizeof(s->bytes));
 	if (index == s->fail_at)
 		return -ENOSPC;
-	cdx_sha256(&want, block, CDX_BLOCK_SIZE);
+	cdx_sha256(&want, block, s->block_size);
 	assert_memory_equal(&want, digest, sizeof(want));
-	memcpy(s->bytes + index * CDX_BLOCK_SIZE, block, CDX_BLOCK_SIZE);
+	memcpy(s->bytes + index * s->block_size, block, s->block_size);
 	s->blocks++;
 	return 1; /* a count is no failure */
 }
@@ -51,6 +54,7 @@ static void reset_sink(void)
 {
 	memset(&sink, 0, sizeof(sink));
 	sink.fail_at = UINT64_MAX;
+	sink.block_size = CDX_BLOCK_SIZE;
 }
 
 static void check_blocks(size_t size)
@@ -76,7 +80,7 @@ static void upload_has_the_published_tree(void **state)
 
 	(void)state;
 	reset_sink();
-	assert_int_equal(cdx_chunker_new(&c, take, &sink), 0);
+	assert_int_equal(cdx_chunker_new(&c, CDX_BLOCK_SIZE, take, &sink), 0);
 	assert_int_equal(cdx_chunker_feed(c, data, strlen(data)), 0);
 	assert_int_equal(sink.blocks, 0);
 	assert_int_equal(cdx_chunker_end(c, &root, &size), 0);
@@ -107,7 +111,7 @@ static void published_data_has_the_published_tree(void **state)
 
 	(void)state;
 	reset_sink();
-	assert_int_equal(cdx_chunker_new(&c, take, &sink), 0);
+	assert_int_equal(cdx_chunker_new(&c, CDX_BLOCK_SIZE, take, &sink), 0);
 	assert_int_equal(cdx_chunker_feed(c, data, sizeof(data) - 1), 0);
 	assert_int_equal(cdx_chunker_end(c, &root, &size), 0);
 	cdx_chunker_free(c);
@@ -144,7 +148,8 @@ static void any_feeding_gives_the_same(void **state)
 		size_t at = 0;
 
 		reset_sink();
-		assert_int_equal(cdx_chunker_new(&c, take, &sink), 0);
+		assert_int_equal(
+			cdx_chunker_new(&c, CDX_BLOCK_SIZE, take, &sink), 0);
 		while (at < total) {
 			size_t n = seed_below(&seed, 3 * CDX_BLOCK_SIZE);
 
@@ -171,6 +176,65 @@ static void any_feeding_gives_the_same(void **state)
 	}
 }
 
+/* The small vector has blocks of 1 KiB. */
+static void small_blocks(void **state)
+{
+	json_t *v = vector_load("derived_small_k3m2.json");
+	size_t size = (size_t)vector_u64(v, "datasetSize");
+	struct cdx_chunker *c;
+	struct cdx_digest root;
+	struct cdx_cid cid;
+	char text[CDX_CID_TEXT_MAX];
+	uint64_t fed;
+
+	(void)state;
+	reset_sink();
+	sink.block_size = (size_t)vector_u64(v, "blockSize");
+	for (size_t i = 0; i < size; i++)
+		input[i] =
+			(uint8_t)(i * 31 + (i >> 8) * 17 + (i >> 16) * 7 + 5);
+	assert_int_equal(cdx_chunker_new(&c, 1024, take, &sink), 0);
+	assert_int_equal(cdx_chunker_feed(c, input, 3000), 0);
+	assert_int_equal(cdx_chunker_feed(c, input + 3000, size - 3000), 0);
+	assert_int_equal(cdx_chunker_end(c, &root, &fed), 0);
+	assert_int_equal(fed, size);
+	assert_int_equal(sink.blocks, vector_u64(v, "blocks"));
+	assert_memory_equal(sink.bytes, input, size);
+	cid = cdx_cid_sha256(CDX_CODEC_ROOT, &root);
+	cdx_cid_text(text, &cid);
+	assert_string_equal(text, vector_text(v, "treeCid"));
+	cdx_chunker_free(c);
+	json_decref(v);
+}
+
+static void any_block_size(void **state)
+{
+	static const uint32_t good[] = {1, 7, 65535, CDX_BLOCK_SIZE_MAX};
+	struct cdx_chunker *c = NULL;
+	struct cdx_digest root;
+	uint64_t size;
+
+	(void)state;
+	for (size_t i = 0; i < CDX_ARRAY_LEN(good); i++) {
+		size_t len = good[i] == CDX_BLOCK_SIZE_MAX ? 0 : 100;
+
+		reset_sink();
+		sink.block_size = good[i];
+		assert_int_equal(cdx_chunker_new(&c, good[i], take, &sink), 0);
+		assert_int_equal(cdx_chunker_feed(c, input, len), 0);
+		assert_int_equal(cdx_chunker_end(c, &root, &size),
+				 len ? 0 : -ENODATA);
+		assert_int_equal(sink.blocks, (len + good[i] - 1) / good[i]);
+		cdx_chunker_free(c);
+	}
+	assert_int_equal(cdx_chunker_new(&c, 0, take, &sink), -EINVAL);
+	assert_null(c);
+	assert_int_equal(cdx_chunker_new(&c, CDX_BLOCK_SIZE_MAX + 1, take,
+					 &sink),
+			 -EINVAL);
+	assert_null(c);
+}
+
 static void nothing_fed_is_an_error(void **state)
 {
 	struct cdx_chunker *c;
@@ -179,7 +243,7 @@ static void nothing_fed_is_an_error(void **state)
 
 	(void)state;
 	reset_sink();
-	assert_int_equal(cdx_chunker_new(&c, take, &sink), 0);
+	assert_int_equal(cdx_chunker_new(&c, CDX_BLOCK_SIZE, take, &sink), 0);
 	assert_int_equal(cdx_chunker_feed(c, NULL, 0), 0);
 	assert_int_equal(cdx_chunker_end(c, &root, &size), -ENODATA);
 	assert_int_equal(sink.blocks, 0);
@@ -196,7 +260,7 @@ static void refusal_sticks(void **state)
 	(void)state;
 	reset_sink();
 	sink.fail_at = 1;
-	assert_int_equal(cdx_chunker_new(&c, take, &sink), 0);
+	assert_int_equal(cdx_chunker_new(&c, CDX_BLOCK_SIZE, take, &sink), 0);
 	assert_int_equal(cdx_chunker_feed(c, input, 3 * CDX_BLOCK_SIZE),
 			 -ENOSPC);
 	assert_int_equal(sink.blocks, 1);
@@ -209,7 +273,7 @@ static void refusal_sticks(void **state)
 	/* also when the padded block is refused */
 	reset_sink();
 	sink.fail_at = 0;
-	assert_int_equal(cdx_chunker_new(&c, take, &sink), 0);
+	assert_int_equal(cdx_chunker_new(&c, CDX_BLOCK_SIZE, take, &sink), 0);
 	assert_int_equal(cdx_chunker_feed(c, input, 5), 0);
 	assert_int_equal(cdx_chunker_end(c, &root, &size), -ENOSPC);
 	assert_int_equal(cdx_chunker_end(c, &root, &size), -ENOSPC);
@@ -222,6 +286,8 @@ int main(void)
 		cmocka_unit_test(upload_has_the_published_tree),
 		cmocka_unit_test(published_data_has_the_published_tree),
 		cmocka_unit_test(any_feeding_gives_the_same),
+		cmocka_unit_test(small_blocks),
+		cmocka_unit_test(any_block_size),
 		cmocka_unit_test(nothing_fed_is_an_error),
 		cmocka_unit_test(refusal_sticks),
 	};

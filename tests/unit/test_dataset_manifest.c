@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "codec/pb.h"
+#include "crypto/block.h"
 #include "dataset/manifest.h"
 #include "dataset/manifest_json.h"
 #include "tests/unit/vector_file.h"
@@ -81,7 +82,9 @@ static void plain_upload(void **state)
 	assert_bytes(&m, hex, vector_text(up, "manifestCid_derived"));
 
 	memcpy(root.b, m.tree.digest, sizeof(root.b));
-	assert_int_equal(cdx_manifest_plain(&made, &root, 18, NULL, ""), 0);
+	assert_int_equal(cdx_manifest_plain(&made, &root, 18, CDX_BLOCK_SIZE,
+					    NULL, ""),
+			 0);
 	assert_bytes(&made, hex, vector_text(up, "manifestCid_derived"));
 	cdx_manifest_free(&made);
 	cdx_manifest_free(&m);
@@ -147,8 +150,8 @@ static void names_are_kept(void **state)
 
 	(void)state;
 	assert_non_null(name);
-	assert_int_equal(cdx_manifest_plain(&m, &root, 70000, "caf\xc3\xa9.txt",
-					    "text/plain"),
+	assert_int_equal(cdx_manifest_plain(&m, &root, 70000, CDX_BLOCK_SIZE,
+					    "caf\xc3\xa9.txt", "text/plain"),
 			 0);
 	assert_int_equal(cdx_manifest_encode(&b, &m), 0);
 	/* field 8 and field 9 end the header */
@@ -167,10 +170,13 @@ static void names_are_kept(void **state)
 
 	memset(name, 'n', CDX_FILENAME_MAX + 1);
 	name[CDX_FILENAME_MAX + 1] = '\0';
-	assert_int_equal(cdx_manifest_plain(&m, &root, 1, name, NULL),
+	assert_int_equal(cdx_manifest_plain(&m, &root, 1, CDX_BLOCK_SIZE, name,
+					    NULL),
 			 -ENAMETOOLONG);
 	name[CDX_FILENAME_MAX] = '\0';
-	assert_int_equal(cdx_manifest_plain(&m, &root, 1, name, NULL), 0);
+	assert_int_equal(cdx_manifest_plain(&m, &root, 1, CDX_BLOCK_SIZE, name,
+					    NULL),
+			 0);
 	assert_int_equal(cdx_manifest_encode(&b, &m), 0);
 	assert_int_equal(cdx_manifest_decode(&again, b.p, b.len), 0);
 	assert_string_equal(again.filename, name);
@@ -178,7 +184,8 @@ static void names_are_kept(void **state)
 	cdx_manifest_free(&m);
 	cdx_buf_free(&b);
 	name[CDX_MIMETYPE_MAX + 1] = '\0';
-	assert_int_equal(cdx_manifest_plain(&m, &root, 1, NULL, name),
+	assert_int_equal(cdx_manifest_plain(&m, &root, 1, CDX_BLOCK_SIZE, NULL,
+					    name),
 			 -ENAMETOOLONG);
 	free(name);
 }
@@ -211,8 +218,8 @@ static void published_node_outputs(void **state)
 		memcpy(root.b, cid.digest, sizeof(root.b));
 		assert_int_equal(
 			cdx_manifest_plain(&m, &root,
-					   vector_u64(o, "datasetSize"), NULL,
-					   NULL),
+					   vector_u64(o, "datasetSize"),
+					   CDX_BLOCK_SIZE, NULL, NULL),
 			0);
 		assert_int_equal(cdx_manifest_encode(&ours, &m), 0);
 		cdx_buf_put(&header, ours.p + 2, ours.len - 2);
@@ -240,7 +247,9 @@ static void json_view(void **state)
 	json_t *j;
 
 	(void)state;
-	assert_int_equal(cdx_manifest_plain(&m, &root, 18, NULL, NULL), 0);
+	assert_int_equal(cdx_manifest_plain(&m, &root, 18, CDX_BLOCK_SIZE, NULL,
+					    NULL),
+			 0);
 	j = cdx_manifest_json(&m);
 	assert_non_null(j);
 	assert_int_equal(json_object_size(j), 6);
@@ -264,6 +273,7 @@ static void json_view(void **state)
 
 	/* bytes that are not UTF-8, also cut off at the end */
 	assert_int_equal(cdx_manifest_plain(&m, &root, UINT64_MAX,
+					    CDX_BLOCK_SIZE,
 					    "a\xff"
 					    "b\xc3\xa9\xf0\x9f",
 					    "\xed\xa0\x80"),
@@ -279,6 +289,78 @@ static void json_view(void **state)
 	assert_true(vector_u64(j, "datasetSize") == INT64_MAX);
 	json_decref(j);
 	cdx_manifest_free(&m);
+}
+
+static void assert_json_cid(const json_t *o, const char *name,
+			    const struct cdx_cid *cid)
+{
+	assert_cid(cid, vector_text(o, name));
+}
+
+static void json_of_all_kinds(void **state)
+{
+	json_t *v = vector_load("derived_small_k3m2.json");
+	const json_t *want = vector_get(v, "slotRootCids");
+	struct cdx_manifest m;
+	json_t *j;
+
+	(void)state;
+	decode_hex(&m, vector_text(v, "protectedManifestHex"));
+	m.erasure.codec = 1;
+	j = cdx_manifest_json(&m);
+	assert_non_null(j);
+	assert_int_equal(json_object_size(j), 12);
+	assert_int_equal(vector_u64(j, "datasetSize"), 15 * 1024);
+	assert_int_equal(vector_u64(j, "ecK"), 3);
+	assert_int_equal(vector_u64(j, "ecM"), 2);
+	assert_json_cid(j, "originalTreeCid", &m.erasure.original_tree);
+	assert_int_equal(vector_u64(j, "originalDatasetSize"), 7892);
+	assert_int_equal(vector_u64(j, "protectedStrategy"), 1);
+	assert_string_equal(vector_text(j, "codec"), "isa_l_rs_cauchy");
+	json_decref(j);
+	m.erasure.codec = 99;
+	j = cdx_manifest_json(&m);
+	assert_int_equal(vector_u64(j, "codec"), 99);
+	json_decref(j);
+	cdx_manifest_free(&m);
+
+	decode_hex(&m, vector_text(v, "verifiableManifestHex"));
+	j = cdx_manifest_json(&m);
+	assert_non_null(j);
+	assert_int_equal(json_object_size(j), 16);
+	assert_string_equal(vector_text(j, "codec"), "leopard");
+	assert_string_equal(vector_text(j, "verifyRoot"),
+			    vector_text(v, "verifyRootCid"));
+	assert_true(json_equal(vector_get(j, "slotRoots"), want));
+	assert_int_equal(vector_u64(j, "cellSize"), 64);
+	assert_int_equal(vector_u64(j, "verifiableStrategy"), 0);
+	json_decref(j);
+	cdx_manifest_free(&m);
+	json_decref(v);
+}
+
+static void block_sizes(void **state)
+{
+	static const uint32_t good[] = {1, 1000, CDX_BLOCK_SIZE,
+					CDX_BLOCK_SIZE_MAX};
+	struct cdx_digest root = {{4}};
+	struct cdx_manifest m;
+
+	(void)state;
+	for (size_t i = 0; i < CDX_ARRAY_LEN(good); i++) {
+		assert_int_equal(cdx_manifest_plain(&m, &root, 5000, good[i],
+						    NULL, NULL),
+				 0);
+		assert_int_equal(m.block_size, good[i]);
+		assert_int_equal(cdx_manifest_blocks(&m),
+				 (5000 + good[i] - 1) / good[i]);
+		cdx_manifest_free(&m);
+	}
+	assert_int_equal(cdx_manifest_plain(&m, &root, 1, 0, NULL, NULL),
+			 -EINVAL);
+	assert_int_equal(cdx_manifest_plain(&m, &root, 1,
+					    CDX_BLOCK_SIZE_MAX + 1, NULL, NULL),
+			 -EINVAL);
 }
 
 /* ---- decoding what no encoder writes ---- */
@@ -305,7 +387,8 @@ struct bent {
 	size_t filename_len;
 	bool plain; /* no erasure info */
 	bool no_verification;
-	bool extra; /* unknown fields everywhere */
+	bool extra;	   /* unknown fields everywhere */
+	uint64_t ec_codec; /* written when not 0 */
 };
 
 static struct cdx_cid some_cid(uint32_t codec, uint32_t mhash)
@@ -370,6 +453,8 @@ static void build(struct cdx_buf *out, const struct bent *x)
 	cdx_pb_put_u64(&e, 5, x->strategy);
 	if (!x->no_verification)
 		cdx_pb_put_msg(&e, 6, &v);
+	if (x->ec_codec)
+		cdx_pb_put_u64(&e, 100, x->ec_codec);
 	put_cid(&h, 1, &x->tree);
 	cdx_pb_put_u64(&h, 2, x->block_size);
 	cdx_pb_put_u64(&h, 3, x->dataset_size);
@@ -476,6 +561,52 @@ static void bent_verification_is_refused(void **state)
 	    x.original_size = 1; x.dataset_size = 257 * 1024);
 }
 
+/* Who made the parity: field 100 of the erasure info, kept whatever its number
+ * is; decoders that do not know it skip it. */
+static void codec_of_the_parity(void **state)
+{
+	static const uint32_t codecs[] = {0, 1, 5, 6, 300, UINT32_MAX};
+
+	(void)state;
+	for (size_t i = 0; i < CDX_ARRAY_LEN(codecs); i++) {
+		struct bent x = straight();
+		struct cdx_manifest m;
+		struct cdx_buf b = {0};
+		struct cdx_buf got = {0};
+
+		x.ec_codec = codecs[i];
+		build(&b, &x);
+		assert_int_equal(cdx_manifest_decode(&m, b.p, b.len), 0);
+		assert_int_equal(m.erasure.codec, codecs[i]);
+		assert_int_equal(cdx_manifest_encode(&got, &m), 0);
+		assert_int_equal(got.len, b.len);
+		assert_memory_equal(got.p, b.p, b.len);
+		cdx_manifest_free(&m);
+		cdx_buf_free(&got);
+		cdx_buf_free(&b);
+	}
+	TRY(CDX_E_FORMAT, x.ec_codec = UINT64_C(1) << 32);
+}
+
+/* A protected manifest of codec 1 ends in its field: tag 0xa0 0x06, value. */
+static void codec_on_the_wire(void **state)
+{
+	struct bent x = straight();
+	struct cdx_manifest m;
+	struct cdx_buf b = {0};
+
+	(void)state;
+	x.no_verification = true;
+	build(&b, &x);
+	assert_int_equal(cdx_manifest_decode(&m, b.p, b.len), 0);
+	cdx_buf_free(&b);
+	m.erasure.codec = 1;
+	assert_int_equal(cdx_manifest_encode(&b, &m), 0);
+	assert_memory_equal(b.p + b.len - 3, "\xa0\x06\x01", 3);
+	cdx_manifest_free(&m);
+	cdx_buf_free(&b);
+}
+
 /* spec/datasets.md 0: last wins, wrong types and unknown fields are skipped */
 static void dialect_of_the_header(void **state)
 {
@@ -539,6 +670,10 @@ int main(void)
 		cmocka_unit_test(bent_headers_are_refused),
 		cmocka_unit_test(bent_geometry_is_refused),
 		cmocka_unit_test(bent_verification_is_refused),
+		cmocka_unit_test(codec_of_the_parity),
+		cmocka_unit_test(codec_on_the_wire),
+		cmocka_unit_test(json_of_all_kinds),
+		cmocka_unit_test(block_sizes),
 		cmocka_unit_test(dialect_of_the_header),
 		cmocka_unit_test(truncated_and_empty_are_refused),
 	};
