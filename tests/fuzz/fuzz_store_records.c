@@ -11,8 +11,8 @@
 #include "base/bytes.h"
 #include "store/records.h"
 
-/* First byte: which record; the rest is its value (for a free record: key and
- * value).  Whatever decodes must encode to the very same bytes. */
+/* First byte: which record; the rest is its value (for free, protection
+ * and slot node records: key and value).  Whatever decodes must encode to the very same bytes. */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -85,11 +85,49 @@ static void free_record(const uint8_t *p, size_t len)
 	same(val, sizeof(val), pair.val, pair.val_len);
 }
 
+static void protection(const uint8_t *p, size_t len)
+{
+	uint8_t key[CDX_PROTECTION_KEY_LEN];
+	uint8_t val[CDX_PROTECTION_VAL_LEN];
+	struct cdx_kv_pair pair = {.key = p, .key_len = sizeof(key)};
+	struct cdx_protection rec;
+
+	if (len < sizeof(key))
+		return;
+	pair.val = p + sizeof(key);
+	pair.val_len = len - sizeof(key);
+	if (cdx_protection_decode(&rec, &pair) < 0)
+		return;
+	cdx_protection_encode(key, val, &rec);
+	same(key, sizeof(key), p, sizeof(key));
+	same(val, sizeof(val), pair.val, pair.val_len);
+}
+
+static void slot_row(const uint8_t *p, size_t len)
+{
+	uint8_t key[CDX_SLOT_NODE_KEY_LEN];
+	struct cdx_kv_pair pair = {.key = p, .key_len = sizeof(key)};
+	struct cdx_slot_row row;
+	int n;
+
+	if (len < sizeof(key))
+		return;
+	pair.val = p + sizeof(key);
+	pair.val_len = len - sizeof(key);
+	n = cdx_slot_row_decode(&row, &pair);
+	if (n < 0)
+		return;
+	if (n == 0 || 1 + (size_t)n * CDX_NODE_LEN != pair.val_len)
+		abort();
+	cdx_slot_row_key(key, &row);
+	same(key, sizeof(key), p, sizeof(key));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size == 0)
 		return 0;
-	switch (data[0] % 5) {
+	switch (data[0] % 7) {
 	case 0:
 		area(data + 1, size - 1);
 		break;
@@ -104,6 +142,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 4:
 		free_record(data + 1, size - 1);
+		break;
+	case 5:
+		protection(data + 1, size - 1);
+		break;
+	case 6:
+		slot_row(data + 1, size - 1);
 		break;
 	}
 	return 0;

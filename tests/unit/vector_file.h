@@ -31,6 +31,26 @@ static inline json_t *vector_load(const char *name)
 	return j;
 }
 
+/* The bytes of the file: the caller frees @b */
+static inline void vector_raw(struct cdx_buf *b, const char *name)
+{
+	const char *srcdir = getenv("CDX_SRCDIR");
+	char path[PATH_MAX];
+	char part[4096];
+	size_t n;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/tests/vectors/%s",
+		 srcdir ? srcdir : ".", name);
+	f = fopen(path, "rb");
+	if (!f)
+		fail_msg("%s is not there", path);
+	while ((n = fread(part, 1, sizeof(part), f)) > 0)
+		cdx_buf_put(b, part, n);
+	fclose(f);
+	assert_int_equal(cdx_buf_ok(b), 0);
+}
+
 /* Member @key of an object, which must be there */
 static inline json_t *vector_get(const json_t *o, const char *key)
 {
