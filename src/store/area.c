@@ -24,6 +24,7 @@
 #include "store/records.h"
 
 #define AREAS_DIR "areas"
+#define COPY_BYTES ((size_t)64 << 20)
 
 int cdx_areas_init(int dirfd)
 {
@@ -65,6 +66,7 @@ void cdx_areas_close(struct cdx_areas *a)
 	if (a == NULL)
 		return;
 	cdx_area_files_close(a);
+	cdx_bad_free(a);
 	cdx_reclaim_fini(&a->reclaim);
 	cdx_quota_fini(&a->quota);
 	(void)pthread_mutex_destroy(&a->drop_mu);
@@ -183,10 +185,7 @@ static void report_missing(struct cdx_areas *a, const struct cdx_map *left)
 		/* a file that reclaim unlinked before a crash is not missed */
 		if (cdx_area_info(a->s, id, &info) < 0)
 			continue;
-		cdx_log(cdx_store_log(a->s), ERROR, "store",
-			"data file areas/%016" PRIx64
-			" is missing; run codexfs fsck",
-			id);
+		cdx_area_missing(a, id);
 	}
 }
 
@@ -211,26 +210,41 @@ int cdx_areas_start(struct cdx_store *s)
 
 /* Space is taken now, so that a full disk shows here and not in the middle of
  * a group. */
-static int allocate(int fd, uint64_t bytes)
+static int allocate(int fd, uint64_t from, uint64_t end)
 {
 	struct statvfs vfs;
 
-	if (bytes == 0)
+	if (end <= from)
 		return 0;
-	if (bytes > INT64_MAX)
+	if (end > INT64_MAX)
 		return -EINVAL;
 	/* a hopeless try could fill the disk for everybody before it fails */
 	if (fstatvfs(fd, &vfs) == 0 &&
-	    bytes / vfs.f_frsize > (uint64_t)vfs.f_bavail)
+	    (end - from) / vfs.f_frsize > (uint64_t)vfs.f_bavail)
 		return -ENOSPC;
-	if (fallocate(fd, 0, 0, (off_t)bytes) == 0)
+	if (fallocate(fd, 0, (off_t)from, (off_t)(end - from)) == 0)
 		return 0;
 	if (errno != EOPNOTSUPP)
 		return -errno;
-	return ftruncate(fd, (off_t)bytes) < 0 ? -errno : 0;
+	return ftruncate(fd, (off_t)end) < 0 ? -errno : 0;
 }
 
-static int make_file(struct cdx_areas *a, uint64_t id, uint64_t prealloc)
+/* All bytes of another descriptor, from the same place on */
+static int copy_bytes(int fd, int from)
+{
+	off_t in = 0;
+	off_t out = 0;
+	ssize_t n;
+
+	do
+		n = copy_file_range(from, &in, fd, &out, COPY_BYTES, 0);
+	while (n > 0 || (n < 0 && errno == EINTR));
+	return n < 0 ? -errno : 0;
+}
+
+/* @from: descriptor to copy bytes from; -1 none */
+static int make_file(struct cdx_areas *a, uint64_t id, uint64_t prealloc,
+		     int from)
 {
 	char name[CDX_AREA_NAME_LEN];
 	int fd;
@@ -241,15 +255,19 @@ static int make_file(struct cdx_areas *a, uint64_t id, uint64_t prealloc)
 		    0600);
 	if (fd < 0)
 		return -errno;
-	rc = allocate(fd, prealloc);
+	rc = allocate(fd, 0, prealloc);
+	if (rc == 0 && from >= 0)
+		rc = copy_bytes(fd, from);
 	if (rc == 0 && fsync(fd) < 0)
 		rc = -errno;
 	if (rc == 0)
 		rc = cdx_fsync_dir(a->dirfd);
-	if (rc < 0)
+	if (rc < 0) {
 		(void)close(fd);
-	else
+	} else {
+		cdx_area_file_forget(a, id);
 		rc = cdx_area_file_adopt(a, id, fd);
+	}
 	if (rc < 0)
 		(void)unlinkat(a->dirfd, name, 0);
 	return rc;
@@ -278,7 +296,7 @@ int cdx_area_create(struct cdx_store *s, uint64_t *id, enum cdx_area_kind kind,
 	 * it: that id is then passed over. */
 	do {
 		n = cdx_area_next_id(s);
-		rc = make_file(a, n, prealloc);
+		rc = make_file(a, n, prealloc, -1);
 	} while (rc == -EEXIST);
 	if (rc < 0)
 		return rc;
@@ -286,6 +304,74 @@ int cdx_area_create(struct cdx_store *s, uint64_t *id, enum cdx_area_kind kind,
 	cdx_area_set_info(b, n, &info);
 	*id = n;
 	return 0;
+}
+
+/* The file is there: is it as long as it has to be? */
+static int lengthen(struct cdx_areas *a, uint64_t id, uint64_t size)
+{
+	struct cdx_area_file *f;
+	struct stat st;
+	int rc;
+
+	rc = cdx_area_file_get(a, &f, id);
+	if (rc < 0)
+		return rc;
+	if (fstat(f->fd, &st) < 0)
+		rc = -errno;
+	else if ((uint64_t)st.st_size < size)
+		rc = allocate(f->fd, (uint64_t)st.st_size, size);
+	if (rc == 0 && (uint64_t)st.st_size < size) {
+		rc = 1;
+		cdx_area_file_dirty(a, f, 0, 0);
+		cdx_log(cdx_store_log(a->s), INFO, "store",
+			"data file areas/%016" PRIx64
+			" was too short and is made longer",
+			id);
+	}
+	cdx_area_file_put(a, f);
+	return rc;
+}
+
+bool cdx_area_is_gone(struct cdx_store *s, uint64_t id)
+{
+	char name[CDX_AREA_NAME_LEN];
+	struct stat st;
+
+	cdx_area_name(name, id);
+	return fstatat(cdx_store_areas(s)->dirfd, name, &st, 0) < 0 &&
+	       errno == ENOENT;
+}
+
+int cdx_area_remake(struct cdx_store *s, uint64_t id)
+{
+	struct cdx_areas *a = cdx_store_areas(s);
+	struct cdx_area_file *old = NULL;
+	struct cdx_area_info info;
+	bool kept;
+	int rc;
+
+	rc = cdx_area_info(s, id, &info);
+	if (rc == -ENOENT || (rc == 0 && info.kind != CDX_AREA_SEGMENT &&
+			      info.kind != CDX_AREA_PARITY))
+		return CDX_E_CORRUPT;
+	if (rc < 0)
+		return rc;
+	if (!cdx_area_is_gone(s, id))
+		return lengthen(a, id, info.size);
+	/* a process that has it open does not see that its name is gone */
+	rc = cdx_area_file_get(a, &old, id);
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	kept = rc == 0;
+	rc = make_file(a, id, info.size, kept ? old->fd : -1);
+	if (kept)
+		cdx_area_file_put(a, old);
+	if (rc < 0)
+		return rc;
+	cdx_log(cdx_store_log(s), INFO, "store",
+		"data file areas/%016" PRIx64 " was gone and is made again%s",
+		id, kept ? ", with its bytes" : "");
+	return kept ? 0 : 1;
 }
 
 static bool bad_range(uint64_t off, uint64_t len)

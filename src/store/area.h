@@ -14,14 +14,15 @@
 enum cdx_area_kind {
 	CDX_AREA_SEGMENT = 1, /* block i at i * 64 KiB, preallocated */
 	CDX_AREA_RECORDS = 2, /* sealed records of a volume, appended */
-	CDX_AREA_LOOSE = 3, /* loose blocks at multiples of 64 KiB, appended */
+	CDX_AREA_LOOSE = 3,   /* loose blocks at multiples of 4 KiB, appended */
+	CDX_AREA_PARITY = 4,  /* parity of a protection, preallocated */
 };
 
 /* Record in CDX_DB_AREA */
 struct cdx_area_info {
 	enum cdx_area_kind kind;
 	uint64_t size; /* bytes that may be in use; grows only */
-	uint64_t live; /* bytes referenced */
+	uint64_t live; /* bytes referenced; loose and records files only */
 	bool closed;   /* no more appends */
 };
 
@@ -68,6 +69,11 @@ void cdx_area_remove(struct cdx_batch *b, uint64_t id);
 /* Are free records of this area still waiting?  (Sealing waits for them.) */
 CDX_MUST_CHECK int cdx_area_frees_pending(struct cdx_store *s, uint64_t id,
 					  bool *out);
+
+/* Commits and reclaims until none waits: what is written to such a range before
+ * would be punched.  CDX_E_AGAIN readers hold it for too long.  Blocks; not from
+ * a hook. */
+CDX_MUST_CHECK int cdx_area_frees_wait(struct cdx_store *s, uint64_t id);
 
 /* Cuts a file to @size at once (sealing early). */
 CDX_MUST_CHECK int cdx_area_truncate(struct cdx_store *s, uint64_t id,

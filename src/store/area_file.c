@@ -225,15 +225,11 @@ void cdx_area_file_dirty(struct cdx_areas *a, struct cdx_area_file *f,
 				      SYNC_FILE_RANGE_WRITE);
 }
 
-int cdx_area_file_unlink(struct cdx_areas *a, uint64_t id)
+void cdx_area_file_forget(struct cdx_areas *a, uint64_t id)
 {
-	char name[CDX_AREA_NAME_LEN];
 	struct cdx_area_file *f;
 	bool last = false;
 
-	cdx_area_name(name, id);
-	if (unlinkat(a->dirfd, name, 0) < 0 && errno != ENOENT)
-		return -errno;
 	(void)pthread_mutex_lock(&a->mu);
 	f = cdx_map_del(&a->files, id);
 	if (f != NULL) {
@@ -244,6 +240,16 @@ int cdx_area_file_unlink(struct cdx_areas *a, uint64_t id)
 	(void)pthread_mutex_unlock(&a->mu);
 	if (last)
 		file_free(f);
+}
+
+int cdx_area_file_unlink(struct cdx_areas *a, uint64_t id)
+{
+	char name[CDX_AREA_NAME_LEN];
+
+	cdx_area_name(name, id);
+	if (unlinkat(a->dirfd, name, 0) < 0 && errno != ENOENT)
+		return -errno;
+	cdx_area_file_forget(a, id);
 	return 0;
 }
 

@@ -72,6 +72,12 @@ struct cdx_quota {
 	uint64_t read_at; /* monotonic ns; 0 never */
 };
 
+/* What was said about a data file since the store was opened */
+struct cdx_bad {
+	unsigned lines;
+	bool missing;
+};
+
 struct cdx_areas {
 	struct cdx_store *s;
 	int dirfd;	/* areas/ */
@@ -79,9 +85,11 @@ struct cdx_areas {
 
 	pthread_mutex_t mu;
 	pthread_cond_t synced;
-	struct cdx_map files; /* guarded by mu */
-	struct cdx_list lru;  /* guarded by mu; oldest first */
-	int sync_err;	      /* guarded by mu; permanent */
+	struct cdx_map files;	 /* guarded by mu */
+	struct cdx_list lru;	 /* guarded by mu; oldest first */
+	int sync_err;		 /* guarded by mu; permanent */
+	struct cdx_map bad;	 /* guarded by mu: struct cdx_bad by id */
+	struct cdx_bad bad_rest; /* guarded by mu: when there are too many */
 
 	struct cdx_readers readers[CDX_READER_STRIPES];
 	atomic_uint parity; /* changed by reclaim only */
@@ -128,12 +136,37 @@ CDX_MUST_CHECK int cdx_area_file_adopt(struct cdx_areas *a, uint64_t id,
  * @len 0: no bytes to write back early. */
 void cdx_area_file_dirty(struct cdx_areas *a, struct cdx_area_file *f,
 			 uint64_t off, uint64_t len);
+/* Forgets the descriptor: the next use opens the file by its name. */
+void cdx_area_file_forget(struct cdx_areas *a, uint64_t id);
 /* Unlinks the file and forgets the descriptor; 0 also when it was gone. */
 CDX_MUST_CHECK int cdx_area_file_unlink(struct cdx_areas *a, uint64_t id);
 /* Closes everything */
 void cdx_area_files_close(struct cdx_areas *a);
 
+/* ---- what is said about bad ones (bad.c) ---- */
+
+/* Is a line about a bad block of this file still to be shown?  After the last
+ * one says itself that no more are.  Thread: safe. */
+bool cdx_area_bad_line(struct cdx_areas *a, uint64_t id);
+/* Logs once that a data file is missing.  Thread: safe. */
+void cdx_area_missing(struct cdx_areas *a, uint64_t id);
+/* At the end; nothing runs any more. */
+void cdx_bad_free(struct cdx_areas *a);
+
 /* ---- the other parts of struct cdx_areas ---- */
+
+/**
+ * cdx_area_remake - a preallocated data file that is gone comes back
+ *
+ * Made with the size that its record says, directory synced, logged; one that
+ * was cut short is made longer.  Bytes that an open descriptor still has are
+ * copied.  Returns 1 when bytes are lost (they read as zeros), 0 when nothing
+ * was amiss.  Errors: CDX_E_CORRUPT no record, or one of another kind; -ENOSPC;
+ * -errno.  Caller holds drop_mu.
+ */
+CDX_MUST_CHECK int cdx_area_remake(struct cdx_store *s, uint64_t id);
+/* Has it lost its name? */
+bool cdx_area_is_gone(struct cdx_store *s, uint64_t id);
 
 /* Next id of a data file or dataset, never 0; the batch that uses it carries
  * cdx_batch_max(b, CDX_CNT_NEXT_AREA, id + 1). */

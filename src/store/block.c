@@ -45,14 +45,14 @@ int cdx_block_add(struct cdx_store *s, struct cdx_batch *b,
 		  const struct cdx_digest *digest,
 		  const struct cdx_block_loc *loc)
 {
-	return cdx_block_set_one(s, b, digest, loc, true);
+	return cdx_block_set_one(s, b, digest, CDX_BLOCK_SIZE, loc, true);
 }
 
 int cdx_block_del(struct cdx_store *s, struct cdx_batch *b,
 		  const struct cdx_digest *digest,
 		  const struct cdx_block_loc *loc)
 {
-	return cdx_block_set_one(s, b, digest, loc, false);
+	return cdx_block_set_one(s, b, digest, CDX_BLOCK_SIZE, loc, false);
 }
 
 static void report_bad(struct cdx_store *s, const struct cdx_digest *digest,
@@ -62,28 +62,34 @@ static void report_bad(struct cdx_store *s, const struct cdx_digest *digest,
 	char text[CDX_CID_TEXT_MAX];
 
 	cdx_store_count_bad(s);
+	if (err == -ENOENT) {
+		cdx_area_missing(cdx_store_areas(s), loc->area);
+		return;
+	}
+	if (!cdx_area_bad_line(cdx_store_areas(s), loc->area))
+		return;
 	cdx_cid_text(text, &cid);
 	cdx_log(cdx_store_log(s), ERROR, "store",
 		"block %s at %" PRIu64 " of areas/%016" PRIx64 ": %s", text,
 		loc->off, loc->area, cdx_strerror(err));
 }
 
-static int read_loc(struct cdx_store *s, uint8_t *out,
+static int read_loc(struct cdx_store *s, uint8_t *out, uint32_t size,
 		    const struct cdx_digest *digest,
 		    const struct cdx_block_loc *loc)
 {
 	struct cdx_digest got;
 	int rc;
 
-	rc = cdx_area_read(s, loc->area, loc->off, out, CDX_BLOCK_SIZE);
+	rc = cdx_area_read(s, loc->area, loc->off, out, size);
 	if (rc < 0)
 		return rc;
-	cdx_sha256(&got, out, CDX_BLOCK_SIZE);
+	cdx_sha256(&got, out, size);
 	return memcmp(&got, digest, sizeof(got)) == 0 ? 0 : CDX_E_HASH;
 }
 
-static int read_any(struct cdx_store *s, uint8_t *out,
-		    const struct cdx_digest *digest)
+static int read_any(struct cdx_store *s, uint8_t *out, uint32_t size,
+		    const struct cdx_digest *digest, bool quiet)
 {
 	struct cdx_block_info info;
 	int rc;
@@ -91,22 +97,38 @@ static int read_any(struct cdx_store *s, uint8_t *out,
 	rc = cdx_block_info(s, digest, &info);
 	if (rc < 0)
 		return rc;
+	if (info.size != size)
+		return CDX_E_CORRUPT;
+	if (info.locs == 0)
+		return -ENODATA;
 	for (uint32_t i = 0; i < info.locs; i++) {
-		rc = read_loc(s, out, digest, &info.loc[i]);
-		if (rc == 0 || rc == -ENOMEM || rc == -EMFILE)
+		rc = read_loc(s, out, size, digest, &info.loc[i]);
+		if (rc == 0 || rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE)
 			return rc;
-		report_bad(s, digest, &info.loc[i], rc);
+		if (!quiet)
+			report_bad(s, digest, &info.loc[i], rc);
 	}
 	return CDX_E_HASH;
 }
 
-int cdx_block_read(struct cdx_store *s, uint8_t *out,
+int cdx_block_read(struct cdx_store *s, uint8_t *out, uint32_t size,
 		   const struct cdx_digest *digest)
 {
 	uint64_t token = cdx_store_read_begin(s);
 	int rc;
 
-	rc = read_any(s, out, digest);
+	rc = read_any(s, out, size, digest, false);
+	cdx_store_read_end(s, token);
+	return rc;
+}
+
+int cdx_block_read_quiet(struct cdx_store *s, uint8_t *out, uint32_t size,
+			 const struct cdx_digest *digest)
+{
+	uint64_t token = cdx_store_read_begin(s);
+	int rc;
+
+	rc = read_any(s, out, size, digest, true);
 	cdx_store_read_end(s, token);
 	return rc;
 }

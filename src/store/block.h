@@ -11,7 +11,7 @@
 #include "store/area.h"
 #include "store/kv.h"
 
-/* Where a block's 64 KiB lie */
+/* Where a block's bytes lie */
 struct cdx_block_loc {
 	uint64_t area;
 	uint64_t off; /* bytes */
@@ -22,7 +22,8 @@ struct cdx_block_loc {
 /* Record in CDX_DB_BLOCK, key = digest */
 struct cdx_block_info {
 	uint32_t refs; /* leaf records that name it */
-	uint32_t locs;
+	uint32_t size; /* bytes; CDX_BLOCK_SIZE for segments */
+	uint32_t locs; /* 0: known, but not here (an evicted slot's) */
 	struct cdx_block_loc loc[CDX_BLOCK_LOCS_MAX];
 };
 
@@ -40,10 +41,10 @@ void cdx_block_unlock(struct cdx_store *s);
 /**
  * cdx_block_add - one more reference and, when not there yet, one location
  *
- * @loc: NULL: the block must be known (-ENOENT)
+ * @loc: of 64 KiB; NULL: the block must be known (-ENOENT)
  *
  * Sees the store, not @b: add or drop a digest once in a batch.  (Several
- * equal blocks, or loose ones: store/block_set.h, inside the store.)
+ * equal blocks, other sizes, or loose ones: store/block_set.h.)
  */
 CDX_MUST_CHECK int cdx_block_add(struct cdx_store *s, struct cdx_batch *b,
 				 const struct cdx_digest *digest,
@@ -60,10 +61,16 @@ CDX_MUST_CHECK int cdx_block_del(struct cdx_store *s, struct cdx_batch *b,
 				 const struct cdx_digest *digest,
 				 const struct cdx_block_loc *loc);
 /* Reads a block from any location whose bytes still hash to @digest.
- * Errors: -ENOENT unknown; CDX_E_HASH every copy is bad (logged and counted).
- * @out: CDX_BLOCK_SIZE bytes. */
+ * Errors: -ENOENT unknown; -ENODATA known, but not here; CDX_E_HASH every copy
+ * is bad (logged and counted); CDX_E_CORRUPT its size is not @size.
+ * @out: @size bytes. */
 CDX_MUST_CHECK int cdx_block_read(struct cdx_store *s, uint8_t *out,
+				  uint32_t size,
 				  const struct cdx_digest *digest);
+/* The same for one that may well be gone: nothing is logged or counted. */
+CDX_MUST_CHECK int cdx_block_read_quiet(struct cdx_store *s, uint8_t *out,
+					uint32_t size,
+					const struct cdx_digest *digest);
 
 /* ---- leaf records: the blocks of a dataset in index order ---- */
 

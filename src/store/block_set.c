@@ -16,46 +16,8 @@
 #include "base/map.h"
 #include "crypto/block.h"
 #include "store/area_internal.h"
+#include "store/block_set_internal.h"
 #include "store/records.h"
-
-/* A block record as the batch will leave it */
-struct entry {
-	struct entry *next; /* all entries */
-	struct entry *same; /* equal first eight bytes */
-	struct cdx_digest digest;
-	struct cdx_block_info info;
-	bool existed; /* in the store before the batch */
-	bool exists;
-	bool changed;
-};
-
-/* A loose file's record as the batch will leave it */
-struct loose {
-	struct loose *next;
-	uint64_t id;
-	struct cdx_area_info info;
-	bool changed;
-};
-
-struct cdx_block_set {
-	struct cdx_store *s;
-	struct cdx_areas *a;
-	struct cdx_batch *b;
-	struct cdx_map map; /* first digest bytes -> entries */
-	struct entry *entries;
-	struct loose *areas;
-	uint64_t loose_id; /* where to append; 0 none */
-	uint64_t loose_off;
-	bool appended;
-};
-
-uint64_t cdx_block_charge(const struct cdx_store *s)
-{
-	const struct cdx_store_config *c = cdx_store_config(s);
-	uint64_t k = c->k != 0 ? c->k : 1;
-
-	return ((uint64_t)CDX_BLOCK_SIZE * (k + c->m) + k - 1) / k;
-}
 
 static void set_init(struct cdx_block_set *set, struct cdx_store *s,
 		     struct cdx_batch *b)
@@ -70,8 +32,8 @@ static void set_init(struct cdx_block_set *set, struct cdx_store *s,
 
 static void set_clear(struct cdx_block_set *set)
 {
-	struct entry *e;
-	struct loose *l;
+	struct cdx_block_entry *e;
+	struct cdx_loose *l;
 
 	while ((e = set->entries) != NULL) {
 		set->entries = e->next;
@@ -135,10 +97,11 @@ void cdx_block_set_dropp(struct cdx_block_set **set)
 
 /* ---- entries ---- */
 
-static int entry_new(struct cdx_block_set *set, struct entry **out,
-		     struct entry *same, const struct cdx_digest *digest)
+static int entry_new(struct cdx_block_set *set, struct cdx_block_entry **out,
+		     struct cdx_block_entry *same,
+		     const struct cdx_digest *digest)
 {
-	struct entry *e = calloc(1, sizeof(*e));
+	struct cdx_block_entry *e = calloc(1, sizeof(*e));
 	int rc;
 
 	if (e == NULL)
@@ -162,12 +125,13 @@ out:
 	return rc;
 }
 
-static int entry_get(struct cdx_block_set *set, struct entry **out,
+static int entry_get(struct cdx_block_set *set, struct cdx_block_entry **out,
 		     const struct cdx_digest *digest)
 {
-	struct entry *same = cdx_map_get(&set->map, cdx_get_be64(digest->b));
+	struct cdx_block_entry *same =
+		cdx_map_get(&set->map, cdx_get_be64(digest->b));
 
-	for (struct entry *e = same; e != NULL; e = e->same)
+	for (struct cdx_block_entry *e = same; e != NULL; e = e->same)
 		if (memcmp(&e->digest, digest, sizeof(*digest)) == 0) {
 			*out = e;
 			return 0;
@@ -175,8 +139,8 @@ static int entry_get(struct cdx_block_set *set, struct entry **out,
 	return entry_new(set, out, same, digest);
 }
 
-static void info_add_loc(struct cdx_block_info *info,
-			 const struct cdx_block_loc *loc)
+void cdx_block_info_add_loc(struct cdx_block_info *info,
+			    const struct cdx_block_loc *loc)
 {
 	for (uint32_t i = 0; i < info->locs; i++)
 		if (info->loc[i].area == loc->area &&
@@ -200,10 +164,15 @@ static void info_del_loc(struct cdx_block_info *info,
 }
 
 /* One more reference to what may be a new record */
-static int entry_ref(struct entry *e)
+static int entry_ref(struct cdx_block_entry *e, uint32_t size)
 {
-	if (!e->exists)
+	if (!e->exists) {
 		memset(&e->info, 0, sizeof(e->info));
+		e->info.size = size;
+	}
+	/* equal digests, different lengths: no file has that */
+	if (e->info.size != size)
+		return CDX_E_CORRUPT;
 	if (e->info.refs == UINT32_MAX)
 		return -EOVERFLOW;
 	e->exists = true;
@@ -212,156 +181,28 @@ static int entry_ref(struct entry *e)
 	return 0;
 }
 
-/* ---- loose files ---- */
-
-/* The record of an area when it is a loose file; *out NULL when it is not. */
-static int loose_get(struct cdx_block_set *set, struct loose **out, uint64_t id)
-{
-	struct cdx_area_info info;
-	struct loose *l;
-	int rc;
-
-	*out = NULL;
-	for (l = set->areas; l != NULL; l = l->next)
-		if (l->id == id) {
-			*out = l;
-			return 0;
-		}
-	rc = cdx_area_info(set->s, id, &info);
-	if (rc < 0)
-		return rc;
-	if (info.kind != CDX_AREA_LOOSE)
-		return 0;
-	l = calloc(1, sizeof(*l));
-	if (l == NULL)
-		return -ENOMEM;
-	l->id = id;
-	l->info = info;
-	l->next = set->areas;
-	set->areas = l;
-	*out = l;
-	return 0;
-}
-
-static int loose_create(struct cdx_block_set *set, struct loose **out)
-{
-	struct loose *l = calloc(1, sizeof(*l));
-	int rc;
-
-	if (l == NULL)
-		return -ENOMEM;
-	rc = cdx_area_create(set->s, &l->id, CDX_AREA_LOOSE, 0, set->b);
-	if (rc < 0) {
-		free(l);
-		return rc;
-	}
-	l->info.kind = CDX_AREA_LOOSE;
-	l->next = set->areas;
-	set->areas = l;
-	set->loose_id = l->id;
-	set->loose_off = 0;
-	*out = l;
-	return 0;
-}
-
-/* The loose file to append to, with room for a block */
-static int loose_current(struct cdx_block_set *set, struct loose **out)
-{
-	int rc;
-
-	*out = NULL;
-	if (set->loose_id != 0) {
-		rc = loose_get(set, out, set->loose_id);
-		if (rc < 0 && rc != -ENOENT)
-			return rc;
-	}
-	if (*out != NULL) {
-		if (set->loose_off + CDX_BLOCK_SIZE <= set->a->loose_max)
-			return 0;
-		(*out)->info.closed = true;
-		(*out)->changed = true;
-	}
-	return loose_create(set, out);
-}
-
-static int append(struct cdx_block_set *set, struct entry *e,
-		  const uint8_t *block)
-{
-	struct cdx_block_loc loc;
-	struct loose *l;
-	int rc;
-
-	rc = loose_current(set, &l);
-	if (rc < 0)
-		return rc;
-	rc = cdx_area_write(set->s, l->id, set->loose_off, block,
-			    CDX_BLOCK_SIZE);
-	if (rc == -ENOENT) {
-		/* somebody removed the file: what it held is lost, what comes
-		 * is not */
-		rc = loose_create(set, &l);
-		if (rc == 0)
-			rc = cdx_area_write(set->s, l->id, 0, block,
-					    CDX_BLOCK_SIZE);
-	}
-	if (rc < 0)
-		return rc;
-	loc.area = l->id;
-	loc.off = set->loose_off;
-	set->loose_off += CDX_BLOCK_SIZE;
-	set->appended = true;
-	l->info.size = set->loose_off;
-	l->info.live += CDX_BLOCK_SIZE;
-	l->changed = true;
-	info_add_loc(&e->info, &loc);
-	e->changed = true;
-	cdx_quota_charge(set->b, CDX_SHARE_VOLUME,
-			 (int64_t)cdx_block_charge(set->s));
-	return 0;
-}
-
-/* Gives back the bytes of a location that lies in a loose file. */
-static int give_back(struct cdx_block_set *set, const struct cdx_block_loc *loc)
-{
-	struct loose *l;
-	int rc;
-
-	rc = loose_get(set, &l, loc->area);
-	/* a location in a file that is gone: nothing to give back */
-	if (rc == -ENOENT || (rc == 0 && l == NULL))
-		return 0;
-	if (rc < 0)
-		return rc;
-	cdx_area_free_range(set->b, loc->area, loc->off, CDX_BLOCK_SIZE);
-	l->info.live -=
-		l->info.live < CDX_BLOCK_SIZE ? l->info.live : CDX_BLOCK_SIZE;
-	l->changed = true;
-	cdx_quota_charge(set->b, CDX_SHARE_VOLUME,
-			 -(int64_t)cdx_block_charge(set->s));
-	return 0;
-}
-
 /* ---- changes ---- */
 
 int cdx_block_set_append(struct cdx_block_set *set,
-			 const struct cdx_digest *digest, const uint8_t *block)
+			 const struct cdx_digest *digest, const uint8_t *block,
+			 uint32_t size)
 {
-	struct entry *e;
+	struct cdx_block_entry *e;
 	int rc;
 
 	rc = entry_get(set, &e, digest);
 	if (rc == 0)
-		rc = entry_ref(e);
+		rc = entry_ref(e, size);
 	if (rc == 0 && e->info.locs == 0)
-		rc = append(set, e, block);
+		rc = cdx_loose_append(set, e, block);
 	return rc;
 }
 
 int cdx_block_set_add(struct cdx_block_set *set,
-		      const struct cdx_digest *digest,
+		      const struct cdx_digest *digest, uint32_t size,
 		      const struct cdx_block_loc *loc)
 {
-	struct entry *e;
+	struct cdx_block_entry *e;
 	int rc;
 
 	rc = entry_get(set, &e, digest);
@@ -369,35 +210,37 @@ int cdx_block_set_add(struct cdx_block_set *set,
 		return rc;
 	if (!e->exists && loc == NULL)
 		return -ENOENT;
-	rc = entry_ref(e);
+	rc = entry_ref(e, size);
 	if (rc == 0 && loc != NULL)
-		info_add_loc(&e->info, loc);
+		cdx_block_info_add_loc(&e->info, loc);
 	return rc;
 }
 
 /* Copies a block whose last location goes away but that others still name. */
-static int rehome(struct cdx_block_set *set, struct entry *e,
+static int rehome(struct cdx_block_set *set, struct cdx_block_entry *e,
 		  const struct cdx_block_loc *loc)
 {
-	uint8_t *block CDX_CLEANUP(cdx_freep) = malloc(CDX_BLOCK_SIZE);
+	uint8_t *block CDX_CLEANUP(cdx_freep) = malloc(e->info.size);
 	struct cdx_digest digest;
 	int rc;
 
 	if (block == NULL)
 		return -ENOMEM;
-	rc = cdx_area_read(set->s, loc->area, loc->off, block, CDX_BLOCK_SIZE);
-	if (rc == -ENOMEM)
+	rc = cdx_area_read(set->s, loc->area, loc->off, block, e->info.size);
+	/* that says nothing about the block */
+	if (rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE)
 		return rc;
 	if (rc == 0) {
-		cdx_sha256(&digest, block, CDX_BLOCK_SIZE);
+		cdx_sha256(&digest, block, e->info.size);
 		if (memcmp(&digest, &e->digest, sizeof(digest)) == 0)
-			return append(set, e, block);
+			return cdx_loose_append(set, e, block);
 	}
 	/* A bad copy is worth no less than none: the reference stays and says
 	 * that the block is missing. */
 	cdx_store_count_bad(set->s);
-	cdx_log(cdx_store_log(set->s), ERROR, "store",
-		"last copy of a block that is still in use is bad");
+	if (cdx_area_bad_line(set->a, loc->area))
+		cdx_log(cdx_store_log(set->s), ERROR, "store",
+			"last copy of a block that is still in use is bad");
 	return 0;
 }
 
@@ -405,7 +248,7 @@ int cdx_block_set_del(struct cdx_block_set *set,
 		      const struct cdx_digest *digest,
 		      const struct cdx_block_loc *loc)
 {
-	struct entry *e;
+	struct cdx_block_entry *e;
 	uint32_t had;
 	int rc;
 
@@ -421,16 +264,114 @@ int cdx_block_set_del(struct cdx_block_set *set,
 		info_del_loc(&e->info, loc);
 	if (e->info.refs != 0)
 		return had != 0 && e->info.locs == 0 ? rehome(set, e, loc) : 0;
-	for (uint32_t i = 0; i < e->info.locs && rc == 0; i++)
-		rc = give_back(set, &e->info.loc[i]);
+	for (uint32_t i = 0; i < e->info.locs && rc >= 0; i++)
+		rc = cdx_loose_give_back(set, e, &e->info.loc[i]);
 	e->info.locs = 0;
 	e->exists = false;
-	return rc;
+	return rc < 0 ? rc : 0;
+}
+
+/* Gives back the loose locations; with @bad those alone that do not verify. */
+static int lose(struct cdx_block_set *set, struct cdx_block_entry *e,
+		const struct cdx_digest *bad)
+{
+	uint8_t *block CDX_CLEANUP(cdx_freep) = malloc(e->info.size);
+	struct cdx_digest digest;
+	uint32_t i = 0;
+	int rc;
+
+	if (block == NULL)
+		return -ENOMEM;
+	while (i < e->info.locs) {
+		struct cdx_block_loc loc = e->info.loc[i];
+
+		rc = bad == NULL ? CDX_E_HASH
+				 : cdx_area_read(set->s, loc.area, loc.off,
+						 block, e->info.size);
+		if (rc == 0)
+			cdx_sha256(&digest, block, e->info.size);
+		if (rc == 0 && memcmp(&digest, bad, sizeof(digest)) == 0)
+			return 1;
+		rc = cdx_loose_give_back(set, e, &loc);
+		if (rc < 0)
+			return rc;
+		/* the last one takes its place */
+		if (rc == 1) {
+			info_del_loc(&e->info, &loc);
+			e->changed = true;
+		} else {
+			i++;
+		}
+	}
+	return 0;
+}
+
+static int known(struct cdx_block_set *set, struct cdx_block_entry **out,
+		 const struct cdx_digest *digest)
+{
+	int rc = entry_get(set, out, digest);
+
+	return rc == 0 && !(*out)->exists ? -ENOENT : rc;
+}
+
+int cdx_block_set_evict(struct cdx_block_set *set,
+			const struct cdx_digest *digest,
+			const struct cdx_block_loc *loc, uint32_t own)
+{
+	struct cdx_block_entry *e;
+	uint32_t had;
+	int rc;
+
+	rc = known(set, &e, digest);
+	if (rc < 0)
+		return rc;
+	if (loc == NULL)
+		return e->info.refs > own ? 0 : lose(set, e, NULL);
+	had = e->info.locs;
+	info_del_loc(&e->info, loc);
+	e->changed = true;
+	if (had == 0 || e->info.locs != 0 || e->info.refs <= own)
+		return 0;
+	return rehome(set, e, loc);
+}
+
+int cdx_block_set_place(struct cdx_block_set *set,
+			const struct cdx_digest *digest,
+			const struct cdx_block_loc *loc)
+{
+	struct cdx_block_entry *e;
+	int rc;
+
+	rc = known(set, &e, digest);
+	if (rc < 0)
+		return rc;
+	cdx_block_info_add_loc(&e->info, loc);
+	e->changed = true;
+	return 0;
+}
+
+int cdx_block_set_refill(struct cdx_block_set *set,
+			 const struct cdx_digest *digest, const uint8_t *block,
+			 uint32_t size)
+{
+	struct cdx_block_entry *e;
+	int rc;
+
+	rc = known(set, &e, digest);
+	if (rc < 0)
+		return rc;
+	if (e->info.size != size)
+		return CDX_E_CORRUPT;
+	rc = lose(set, e, digest);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	return cdx_loose_append(set, e, block);
 }
 
 /* ---- into the batch ---- */
 
-static void put_entry(struct cdx_block_set *set, const struct entry *e)
+static void put_entry(struct cdx_block_set *set,
+		      const struct cdx_block_entry *e)
 {
 	uint8_t val[CDX_BLOCK_VAL_MAX];
 
@@ -449,10 +390,11 @@ static void put_entry(struct cdx_block_set *set, const struct entry *e)
 
 static void put_all(struct cdx_block_set *set)
 {
-	for (const struct entry *e = set->entries; e != NULL; e = e->next)
+	for (const struct cdx_block_entry *e = set->entries; e != NULL;
+	     e = e->next)
 		if (e->changed)
 			put_entry(set, e);
-	for (const struct loose *l = set->areas; l != NULL; l = l->next) {
+	for (const struct cdx_loose *l = set->areas; l != NULL; l = l->next) {
 		if (!l->changed)
 			continue;
 		/* one that is not appended to any more is as good as closed */
@@ -481,7 +423,7 @@ int cdx_block_set_apply(struct cdx_block_set *set)
 }
 
 int cdx_block_set_one(struct cdx_store *s, struct cdx_batch *b,
-		      const struct cdx_digest *digest,
+		      const struct cdx_digest *digest, uint32_t size,
 		      const struct cdx_block_loc *loc, bool add)
 {
 	struct cdx_block_set set;
@@ -489,7 +431,7 @@ int cdx_block_set_one(struct cdx_store *s, struct cdx_batch *b,
 
 	set_init(&set, s, b);
 	if (add)
-		rc = cdx_block_set_add(&set, digest, loc);
+		rc = cdx_block_set_add(&set, digest, size, loc);
 	else
 		rc = cdx_block_set_del(&set, digest, loc);
 	if (rc == 0) {

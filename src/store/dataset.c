@@ -103,7 +103,7 @@ void cdx_dataset_put(struct cdx_batch *b, const struct cdx_dataset_info *info,
 	}
 	cdx_batch_put(b, CDX_DB_DATASET, info->cid.digest, KEY_LEN, val.p,
 		      val.len);
-	if (!is_new)
+	if (!is_new || info->kind == CDX_DATASET_PROTECTED)
 		return;
 	tree_key(key, info);
 	cdx_batch_put(b, CDX_DB_TREE, key, sizeof(key), info->cid.digest,
@@ -115,9 +115,11 @@ void cdx_dataset_del(struct cdx_batch *b, const struct cdx_dataset_info *info)
 {
 	uint8_t key[TREE_KEY_LEN];
 
+	cdx_batch_del(b, CDX_DB_DATASET, info->cid.digest, KEY_LEN);
+	if (info->kind == CDX_DATASET_PROTECTED)
+		return;
 	tree_key(key, info);
 	cdx_batch_del(b, CDX_DB_TREE, key, sizeof(key));
-	cdx_batch_del(b, CDX_DB_DATASET, info->cid.digest, KEY_LEN);
 	cdx_batch_add(b, CDX_CNT_DATASETS, -1);
 }
 
@@ -171,7 +173,7 @@ static int call_one(cdx_dataset_fn *fn, void *arg, const uint8_t *val,
 	int rc;
 
 	rc = cdx_dataset_decode(&info, &p, &p_len, val, len);
-	if (rc < 0 || info.dropping)
+	if (rc < 0 || info.dropping || info.kind == CDX_DATASET_PROTECTED)
 		return rc;
 	rc = cdx_manifest_decode(&m, p, p_len);
 	if (rc < 0)
@@ -213,11 +215,11 @@ static int read_block(struct cdx_store *s, uint8_t *out,
 
 	if (index > UINT32_MAX)
 		return -ENODATA;
-	rc = cdx_leaf_get(s, info->dsid, (uint32_t)index, &leaf);
+	rc = cdx_leaf_get(s, info->base, (uint32_t)index, &leaf);
 	if (rc == 0 && leaf.state == CDX_LEAF_BURNT)
 		rc = -ENODATA;
 	if (rc == 0)
-		rc = cdx_block_read(s, out, &leaf.digest);
+		rc = cdx_block_read(s, out, info->block_size, &leaf.digest);
 	return rc == -ENOENT ? -ENODATA : rc;
 }
 
@@ -229,9 +231,9 @@ static int read_part(struct cdx_store *s, uint8_t *out,
 	uint8_t *block;
 	int rc;
 
-	if (len == CDX_BLOCK_SIZE)
+	if (len == info->block_size)
 		return read_block(s, out, info, index);
-	block = malloc(CDX_BLOCK_SIZE);
+	block = malloc(info->block_size);
 	if (block == NULL)
 		return -ENOMEM;
 	rc = read_block(s, block, info, index);
@@ -254,8 +256,8 @@ int cdx_dataset_read(struct cdx_store *s, uint8_t *out,
 	if (len > info->size - off)
 		len = (size_t)(info->size - off);
 	while (done < len) {
-		size_t in = (off + done) % CDX_BLOCK_SIZE;
-		size_t n = CDX_BLOCK_SIZE - in;
+		size_t in = (off + done) % info->block_size;
+		size_t n = info->block_size - in;
 		uint64_t token;
 		int rc;
 
@@ -264,7 +266,7 @@ int cdx_dataset_read(struct cdx_store *s, uint8_t *out,
 		/* from the leaf to the bytes nothing may be given back */
 		token = cdx_store_read_begin(s);
 		rc = read_part(s, out + done, info,
-			       (off + done) / CDX_BLOCK_SIZE, in, n);
+			       (off + done) / info->block_size, in, n);
 		cdx_store_read_end(s, token);
 		if (rc < 0)
 			return rc;

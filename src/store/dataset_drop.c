@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "crypto/block.h"
 #include "store/area_internal.h"
+#include "store/protection_internal.h"
 #include "store/records.h"
 
 /* ---- markers ---- */
@@ -182,7 +183,7 @@ static int mark_dropping(struct cdx_store *s, const struct cdx_cid *cid,
 
 	cdx_block_lock(s);
 	rc = cdx_dataset_load(s, cid, info, manifest);
-	if (rc == 0 && info->refs != 0)
+	if (rc == 0 && (info->refs != 0 || info->kind != CDX_DATASET_PLAIN))
 		rc = -EBUSY;
 	if (rc == 0 && !info->dropping) {
 		info->dropping = true;
@@ -192,6 +193,33 @@ static int mark_dropping(struct cdx_store *s, const struct cdx_cid *cid,
 	return rc;
 }
 
+/* Does nothing but this protection keep its base?  Then its missing slots are
+ * no loss. */
+static bool takes_base(struct cdx_store *s, const struct cdx_protection *p)
+{
+	struct cdx_cid cid = cdx_cid_sha256(CDX_CODEC_MANIFEST, &p->plain);
+	struct cdx_dataset_info base;
+	bool busy;
+
+	return cdx_protection_others(s, p, &busy) == 0 &&
+	       cdx_dataset_load(s, &cid, &base, NULL) == 0 &&
+	       base.refs == CDX_REF_PROTECTED;
+}
+
+/* A verifiable dataset goes with its protection, whose record comes first: so
+ * there is nothing to mark here. */
+static int drop_verifiable(struct cdx_store *s,
+			   const struct cdx_dataset_info *info)
+{
+	struct cdx_protection p;
+	int rc;
+
+	rc = cdx_protection_of(s, info, &p);
+	if (rc < 0)
+		return rc;
+	return cdx_protection_drop(s, p.base, p.id, takes_base(s, &p));
+}
+
 int cdx_dataset_drop(struct cdx_store *s, const struct cdx_cid *manifest_cid)
 {
 	struct cdx_buf manifest CDX_CLEANUP(cdx_buf_free) = {0};
@@ -199,6 +227,11 @@ int cdx_dataset_drop(struct cdx_store *s, const struct cdx_cid *manifest_cid)
 	struct cdx_dataset_info info;
 	int rc;
 
+	rc = cdx_dataset_load(s, manifest_cid, &info, NULL);
+	if (rc == 0 && info.kind == CDX_DATASET_VERIFIABLE)
+		return info.refs != 0 ? -EBUSY : drop_verifiable(s, &info);
+	if (rc < 0)
+		return rc;
 	/* One removal at a time: a second one of the same dataset would count
 	 * it out twice. */
 	(void)pthread_mutex_lock(&a->drop_mu);
@@ -211,36 +244,44 @@ int cdx_dataset_drop(struct cdx_store *s, const struct cdx_cid *manifest_cid)
 	return rc;
 }
 
-static int unpin(struct cdx_store *s, const struct cdx_cid *cid)
+/* 1 when it has to go now */
+static int unpin(struct cdx_store *s, const struct cdx_cid *cid,
+		 struct cdx_dataset_info *info)
 {
 	struct cdx_buf manifest CDX_CLEANUP(cdx_buf_free) = {0};
-	struct cdx_dataset_info info;
 	int rc;
 
-	rc = cdx_dataset_load(s, cid, &info, &manifest);
+	rc = cdx_dataset_load(s, cid, info, &manifest);
 	if (rc < 0)
 		return rc;
-	if (info.dropping || (info.refs & CDX_REF_PIN) == 0)
+	if (info->dropping || (info->refs & CDX_REF_PIN) == 0)
 		return -ENOENT;
-	info.refs &= ~(uint32_t)CDX_REF_PIN;
-	info.dropping = info.refs == 0;
-	rc = put_locked(s, &info, &manifest);
+	info->refs &= ~(uint32_t)CDX_REF_PIN;
+	/* the pin goes with the whole protection or not at all */
+	if (info->refs == 0 && info->kind != CDX_DATASET_PLAIN)
+		return 1;
+	info->dropping = info->refs == 0;
+	rc = put_locked(s, info, &manifest);
 	if (rc < 0)
 		return rc;
-	return info.dropping ? 1 : 0;
+	return info->dropping ? 1 : 0;
 }
 
 int cdx_dataset_unpin(struct cdx_store *s, const struct cdx_cid *manifest_cid)
 {
+	struct cdx_dataset_info info;
 	int gone;
 	int rc;
 
 	cdx_block_lock(s);
-	gone = unpin(s, manifest_cid);
+	gone = unpin(s, manifest_cid, &info);
 	cdx_block_unlock(s);
 	if (gone <= 0)
 		return gone;
-	rc = cdx_dataset_drop(s, manifest_cid);
+	if (info.kind == CDX_DATASET_PLAIN)
+		rc = cdx_dataset_drop(s, manifest_cid);
+	else
+		rc = drop_verifiable(s, &info);
 	return rc < 0 ? rc : 1;
 }
 
@@ -325,7 +366,7 @@ static int resume(struct cdx_store *s)
 		if (rc < 0)
 			return rc;
 	}
-	return rc == -ENOENT ? 0 : rc;
+	return rc == -ENOENT ? cdx_protections_resume(s) : rc;
 }
 
 int cdx_areas_resume(struct cdx_store *s)

@@ -12,22 +12,34 @@
 
 /* Who keeps a dataset from expiring; bits. */
 enum cdx_dataset_ref {
-	CDX_REF_PIN = 1,    /* the user's own pin: `dataset add` */
-	CDX_REF_VOLUME = 2, /* a sealed segment of a volume */
+	CDX_REF_PIN = 1,       /* the user's own pin: `dataset add` */
+	CDX_REF_VOLUME = 2,    /* a sealed segment of a volume */
+	CDX_REF_PROTECTED = 4, /* a protection is built on it (protection.h) */
+};
+
+enum cdx_dataset_kind {
+	CDX_DATASET_PLAIN = 0,
+	CDX_DATASET_PROTECTED =
+		1, /* listed nowhere; goes with its verifiable */
+	CDX_DATASET_VERIFIABLE = 2,
 };
 
 /* Record in CDX_DB_DATASET, key = digest of the manifest */
 struct cdx_dataset_info {
 	struct cdx_cid cid; /* of the manifest */
 	struct cdx_cid tree;
-	uint64_t dsid; /* leaf records; a segment's area id */
+	enum cdx_dataset_kind kind;
+	uint64_t dsid; /* leaf records; a segment's area id; a protection's id */
+	uint64_t base; /* dataset id of the data blocks' leaves: dsid of a plain
+			* dataset, else that of the one below */
 	uint64_t area; /* segment area, 0 for loose blocks */
-	uint64_t size; /* bytes of the file */
-	uint64_t blocks;
-	uint32_t refs;	 /* enum cdx_dataset_ref bits */
-	bool is_private; /* neither announced nor served */
-	bool dropping;	 /* being removed: not found, listed or read */
-	int64_t created; /* wall seconds */
+	uint64_t size; /* bytes of the file, as a reader sees it */
+	uint64_t blocks;     /* data blocks */
+	uint32_t block_size; /* bytes */
+	uint32_t refs;	     /* enum cdx_dataset_ref bits */
+	bool is_private;     /* neither announced nor served */
+	bool dropping;	     /* being removed: not found, listed or read */
+	int64_t created;     /* wall seconds */
 };
 
 /* -ENOENT; CDX_E_CORRUPT */
@@ -78,9 +90,15 @@ CDX_MUST_CHECK int cdx_dataset_read(struct cdx_store *s, uint8_t *out,
 
 /* ---- ingest: `dataset add` ---- */
 struct cdx_ingest;
+struct cdx_ingest_opts {
+	const char *filename; /* or NULL; copied */
+	const char *mimetype; /* or NULL; copied */
+	bool is_private;
+	uint32_t block_size; /* bytes, up to CDX_BLOCK_SIZE_MAX; 0: 64 KiB */
+};
+/* @opts: borrowed; NULL: none of them.  -EINVAL block size; -ENOMEM. */
 CDX_MUST_CHECK int cdx_ingest_new(struct cdx_ingest **out, struct cdx_store *s,
-				  const char *filename, const char *mimetype,
-				  bool is_private);
+				  const struct cdx_ingest_opts *opts);
 /* Any length; blocks go to a loose area, in batches.  CDX_E_QUOTA, -ENOSPC. */
 CDX_MUST_CHECK int cdx_ingest_feed(struct cdx_ingest *in, const void *p,
 				   size_t len);
@@ -94,9 +112,12 @@ void cdx_ingest_free(struct cdx_ingest *in);
 /**
  * cdx_dataset_unpin - drop the user's own pin
  *
- * A dataset that a volume still uses stays; else its blocks are given back in
- * bounded batches.  Returns 1 when it is gone, 0 when something else keeps it;
- * -ENOENT no such dataset or no pin.
+ * A dataset that a volume still uses stays, and so does one that is protected;
+ * else its blocks are given back in bounded batches.  A verifiable one takes
+ * its protection along, and a plain one that nothing else keeps then.  Returns
+ * 1 when it is gone, 0 when something else keeps it; -ENOENT no such dataset or
+ * no pin; -EBUSY verifiable, with data slots that are not here, of a plain one
+ * that stays.
  */
 CDX_MUST_CHECK int cdx_dataset_unpin(struct cdx_store *s,
 				     const struct cdx_cid *manifest_cid);
@@ -106,7 +127,9 @@ CDX_MUST_CHECK int cdx_dataset_unpin(struct cdx_store *s,
  *
  * In bounded batches; an interrupted removal is finished at the next open.  A
  * segment's file goes too (its charge is the volume's affair); loose blocks
- * and the manifest are uncharged.  Errors: -ENOENT; -EBUSY still referenced.
+ * and the manifest are uncharged.  Of a verifiable dataset its protection goes
+ * (cdx_protection_drop).  Errors: -ENOENT; -EBUSY still referenced, protected,
+ * or a protected manifest, which goes with its verifiable one.
  * Blocks.  Thread: safe; not from a hook.
  */
 CDX_MUST_CHECK int cdx_dataset_drop(struct cdx_store *s,

@@ -27,8 +27,12 @@ static const char *const names[CDX_DBS] = {
 	[CDX_DB_SEGMENT] = "segment", [CDX_DB_AREA] = "area",
 	[CDX_DB_FREE] = "free",	      [CDX_DB_LEAF] = "leaf",
 	[CDX_DB_BLOCK] = "block",     [CDX_DB_DATASET] = "dataset",
-	[CDX_DB_TREE] = "tree",
+	[CDX_DB_TREE] = "tree",	      [CDX_DB_PROTECTION] = "protection",
+	[CDX_DB_SLOT_NODE] = "slot",
 };
+
+/* The first of those that came later */
+#define LATER CDX_DB_PROTECTION
 
 int cdx_env_err(int rc)
 {
@@ -95,11 +99,37 @@ static int open_tables(struct cdx_env *env, bool create)
 	for (i = 0; i < CDX_DBS; i++) {
 		rc = mdb_dbi_open(txn, names[i], create ? MDB_CREATE : 0,
 				  &env->dbi[i]);
+		if (rc == MDB_NOTFOUND && i >= LATER) {
+			env->dbi[i] = CDX_ENV_NO_DBI;
+			rc = 0;
+		}
 		if (rc) {
 			mdb_txn_abort(txn);
 			return rc == MDB_NOTFOUND ? CDX_E_FORMAT
 						  : cdx_env_err(rc);
 		}
+	}
+	return cdx_env_err(mdb_txn_commit(txn));
+}
+
+int cdx_env_add_tables(struct cdx_env *env)
+{
+	MDB_txn *txn;
+	int rc = 0;
+
+	if (env->dbi[LATER] != CDX_ENV_NO_DBI &&
+	    env->dbi[CDX_DBS - 1] != CDX_ENV_NO_DBI)
+		return 0;
+	rc = mdb_txn_begin(env->mdb, NULL, 0, &txn);
+	if (rc)
+		return cdx_env_err(rc);
+	for (unsigned i = LATER; i < CDX_DBS && !rc; i++)
+		if (env->dbi[i] == CDX_ENV_NO_DBI)
+			rc = mdb_dbi_open(txn, names[i], MDB_CREATE,
+					  &env->dbi[i]);
+	if (rc) {
+		mdb_txn_abort(txn);
+		return cdx_env_err(rc);
 	}
 	return cdx_env_err(mdb_txn_commit(txn));
 }
@@ -179,6 +209,8 @@ int cdx_env_get(struct cdx_env *env, MDB_txn *txn, enum cdx_db db,
 {
 	MDB_val k = {.mv_size = key_len};
 
+	if (env->dbi[db] == CDX_ENV_NO_DBI)
+		return -ENOENT;
 	/* LMDB does not write through it, but the member is not const */
 	memcpy(&k.mv_data, &key, sizeof(key));
 	return cdx_env_err(mdb_get(txn, env->dbi[db], &k, val));

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 #include "store/kv.h"
@@ -13,6 +14,7 @@
 /* The LMDB environment: open tables and a pool of idle readers. */
 
 #define CDX_ENV_IDLE 64u
+#define CDX_ENV_NO_DBI UINT32_MAX /* a table that is not there */
 
 struct cdx_env {
 	MDB_env *mdb;
@@ -29,11 +31,15 @@ struct cdx_env {
  * @dir:    directory of the store
  * @create: make file and tables
  *
- * Errors: -ENOENT, CDX_E_FORMAT not LMDB or a table is missing, CDX_E_CORRUPT,
+ * Errors: -ENOENT, CDX_E_FORMAT not LMDB or a table is missing that was always
+ * there, CDX_E_CORRUPT,
  * CDX_E_VERSION, -errno.
  */
 CDX_MUST_CHECK int cdx_env_open(struct cdx_env *env, const char *dir,
 				bool create);
+/* Makes the tables that a store of an older codexfs lacks.  Without it they
+ * read as empty ones.  Before anybody else uses @env. */
+CDX_MUST_CHECK int cdx_env_add_tables(struct cdx_env *env);
 void cdx_env_close(struct cdx_env *env);
 
 /* Our result for one of LMDB's */

@@ -43,17 +43,17 @@ void cdx_fsck_progress(struct cdx_fsck_run *r, const char *phase, uint64_t done,
 }
 
 int cdx_fsck_hash(struct cdx_fsck_run *r, uint64_t area, uint64_t off,
-		  const struct cdx_digest *digest)
+		  uint32_t size, const struct cdx_digest *digest)
 {
 	struct cdx_digest got;
 	int rc;
 
-	rc = cdx_area_read(r->s, area, off, r->block, CDX_BLOCK_SIZE);
+	rc = cdx_area_read(r->s, area, off, r->block, size);
 	if (rc < 0)
 		return rc;
-	cdx_sha256(&got, r->block, CDX_BLOCK_SIZE);
+	cdx_sha256(&got, r->block, size);
 	r->f->blocks_checked++;
-	r->f->bytes_checked += CDX_BLOCK_SIZE;
+	r->f->bytes_checked += size;
 	return memcmp(&got, digest, sizeof(got)) == 0 ? 0 : CDX_E_HASH;
 }
 
@@ -288,6 +288,29 @@ static void check_loose(struct cdx_fsck_run *r)
 	}
 }
 
+/* Without a volume nobody else charges anything. */
+static int check_charge(struct cdx_fsck_run *r)
+{
+	int64_t used = cdx_kv_counter(r->s, CDX_CNT_USED_VOLUME);
+	int64_t counted;
+	int rc;
+
+	if (cdx_kv_counter(r->s, CDX_CNT_INODES) != 0)
+		return 0;
+	for (size_t i = 0; i < r->n_areas; i++)
+		if (r->areas[i].has_record &&
+		    (r->areas[i].info.kind == CDX_AREA_SEGMENT ||
+		     r->areas[i].info.kind == CDX_AREA_RECORDS))
+			return 0;
+	rc = cdx_store_charged(r->s, &counted);
+	if (rc == 0 && counted != used)
+		cdx_fsck_say(r, "counter-used",
+			     "volume share: counter says %" PRId64
+			     " bytes, %" PRId64 " counted",
+			     used, counted);
+	return rc;
+}
+
 static void check_counters(struct cdx_fsck_run *r)
 {
 	for (unsigned i = 0; i < CDX_SHARES; i++) {
@@ -311,6 +334,8 @@ static int check_all(struct cdx_fsck_run *r)
 
 	rc = check_areas(r);
 	if (rc == 0)
+		rc = cdx_fsck_prot_list(r);
+	if (rc == 0)
 		rc = cdx_fsck_datasets(r);
 	if (rc == 0)
 		rc = cdx_fsck_trees(r);
@@ -318,6 +343,10 @@ static int check_all(struct cdx_fsck_run *r)
 		rc = cdx_fsck_leaves(r);
 	if (rc == 0)
 		rc = cdx_fsck_blocks(r);
+	if (rc == 0)
+		rc = cdx_fsck_protections(r);
+	if (rc == 0)
+		rc = check_charge(r);
 	if (rc < 0)
 		return rc;
 	check_loose(r);
@@ -330,12 +359,15 @@ int cdx_store_fsck(struct cdx_store *s, struct cdx_fsck *f)
 	struct cdx_fsck_run r = {.s = s, .f = f};
 	int rc;
 
-	r.block = malloc(CDX_BLOCK_SIZE);
+	r.block = malloc(CDX_BLOCK_SIZE_MAX);
 	if (r.block == NULL)
 		return -ENOMEM;
 	cdx_refs_init(&r.refs);
+	cdx_refs_init(&r.absent);
 	rc = check_all(&r);
+	cdx_refs_free(&r.absent);
 	cdx_refs_free(&r.refs);
+	free(r.prot);
 	free(r.block);
 	free(r.areas);
 	free(r.ds);

@@ -27,4 +27,15 @@ struct cdx_fsck {
  * check. */
 CDX_MUST_CHECK int cdx_store_fsck(struct cdx_store *s, struct cdx_fsck *f);
 
+/**
+ * cdx_store_charged - what the store itself has charged to the volume's share
+ *
+ * @out: bytes: loose blocks, manifests of added datasets, protections; what a
+ *       volume charges (segments, records, inline values) comes on top.  A
+ *       protection of a segment may take more off than it charges: negative.
+ *
+ * Counted from the tables, for checks.  Thread: safe; slow.
+ */
+CDX_MUST_CHECK int cdx_store_charged(struct cdx_store *s, int64_t *out);
+
 #endif

@@ -11,10 +11,11 @@
 
 #include "base/err.h"
 #include "crypto/block.h"
+#include "store/block_set.h"
 #include "store/records.h"
 
 static void check_loc(struct cdx_fsck_run *r, const char *name,
-		      const struct cdx_digest *digest,
+		      const struct cdx_digest *digest, uint32_t size,
 		      const struct cdx_block_loc *loc)
 {
 	struct cdx_fsck_area *v = cdx_fsck_area_find(r, loc->area);
@@ -26,15 +27,17 @@ static void check_loc(struct cdx_fsck_run *r, const char *name,
 		return;
 	}
 	if (v->info.kind == CDX_AREA_LOOSE)
-		v->live += CDX_BLOCK_SIZE;
-	if (!v->has_file || loc->off + CDX_BLOCK_SIZE > v->file_size ||
-	    loc->off % CDX_BLOCK_SIZE != 0) {
+		v->live += cdx_block_room(size);
+	if (!v->has_file || loc->off + size > v->file_size ||
+	    loc->off % (v->info.kind == CDX_AREA_SEGMENT ? CDX_BLOCK_SIZE
+							 : 4096u) !=
+		    0) {
 		cdx_fsck_say(r, "block-location-bad",
 			     "%s: areas/%016" PRIx64 " at %" PRIu64, name,
 			     loc->area, loc->off);
 		return;
 	}
-	rc = cdx_fsck_hash(r, loc->area, loc->off, digest);
+	rc = cdx_fsck_hash(r, loc->area, loc->off, size, digest);
 	if (rc < 0)
 		cdx_fsck_say(r, "block-hash",
 			     "%s: areas/%016" PRIx64 " at %" PRIu64 ": %s",
@@ -67,10 +70,16 @@ static int check_block(struct cdx_fsck_run *r, const struct cdx_kv_pair *pair)
 			     "%s: record says %" PRIu32 ", %" PRIu32
 			     " leaves name it",
 			     name, info.refs, slot->refs);
-	if (info.locs == 0)
-		cdx_fsck_say(r, "block-without-location", "%s", name);
+	if (info.locs == 0) {
+		rc = cdx_refs_get(&r->absent, &slot, &digest);
+		if (rc < 0)
+			return rc;
+		/* all who name it know that it is not here */
+		if (slot->refs < info.refs)
+			cdx_fsck_say(r, "block-without-location", "%s", name);
+	}
 	for (uint32_t i = 0; i < info.locs; i++)
-		check_loc(r, name, &digest, &info.loc[i]);
+		check_loc(r, name, &digest, info.size, &info.loc[i]);
 	return 0;
 }
 

@@ -47,6 +47,13 @@ static int ds_new(struct cdx_fsck_run *r, const struct cdx_fsck_ds *ds)
 	return 0;
 }
 
+static uint64_t data_blocks(const struct cdx_manifest *m)
+{
+	uint64_t size = cdx_manifest_file_size(m);
+
+	return size == 0 ? 0 : (size - 1) / m->block_size + 1;
+}
+
 static int check_manifest(struct cdx_fsck_run *r, const char *name,
 			  const struct cdx_dataset_info *info, const uint8_t *p,
 			  size_t len)
@@ -66,7 +73,12 @@ static int check_manifest(struct cdx_fsck_run *r, const char *name,
 		cdx_fsck_say(r, "dataset-tree",
 			     "%s: record and manifest name different trees",
 			     name);
-	if (cdx_manifest_blocks(&m) != info->blocks ||
+	if (m.is_protected != (info->kind != CDX_DATASET_PLAIN) ||
+	    m.is_verifiable != (info->kind == CDX_DATASET_VERIFIABLE))
+		cdx_fsck_say(r, "dataset-kind",
+			     "%s: record and manifest differ in kind", name);
+	if (m.block_size != info->block_size ||
+	    data_blocks(&m) != info->blocks ||
 	    cdx_manifest_file_size(&m) != info->size)
 		cdx_fsck_say(r, "dataset-size",
 			     "%s: record and manifest differ in size", name);
@@ -87,6 +99,28 @@ static void check_tree_entry(struct cdx_fsck_run *r, const char *name,
 		cdx_fsck_say(r, "tree-entry-missing", "%s", name);
 }
 
+/* The protection that a dataset belongs to, or that its mark speaks of */
+static void check_kind(struct cdx_fsck_run *r, const char *name,
+		       const struct cdx_dataset_info *info)
+{
+	const struct cdx_fsck_prot *v;
+
+	if (info->kind == CDX_DATASET_PLAIN) {
+		if ((info->refs & CDX_REF_PROTECTED) == 0)
+			return;
+		for (size_t i = 0; i < r->n_prot; i++)
+			if (r->prot[i].p.base == info->dsid)
+				return;
+		cdx_fsck_say(r, "protection-missing", "%s", name);
+		return;
+	}
+	v = cdx_fsck_prot_find(r, info->dsid);
+	if (v == NULL || v->p.base != info->base ||
+	    v->p.state != CDX_PROTECTION_DONE)
+		cdx_fsck_say(r, "dataset-without-protection", "%s", name);
+}
+
+/* 1 when it is one that is counted and listed */
 static int check_dataset(struct cdx_fsck_run *r, const struct cdx_kv_pair *pair)
 {
 	struct cdx_dataset_info info;
@@ -102,14 +136,20 @@ static int check_dataset(struct cdx_fsck_run *r, const struct cdx_kv_pair *pair)
 	    info.tree.len != 32) {
 		cdx_fsck_say(r, "dataset-record-bad", "%s",
 			     cdx_strerror(CDX_E_CORRUPT));
-		return 0;
+		return 1;
 	}
 	cdx_cid_text(name, &info.cid);
 	cdx_sha256(&digest, p, len);
 	if (memcmp(digest.b, pair->key, 32) != 0 ||
 	    memcmp(info.cid.digest, pair->key, 32) != 0)
 		cdx_fsck_say(r, "manifest-hash", "%s", name);
+	check_kind(r, name, &info);
+	if (info.kind == CDX_DATASET_PROTECTED) {
+		rc = check_manifest(r, name, &info, p, len);
+		return rc < 0 ? rc : 0;
+	}
 	check_tree_entry(r, name, &info);
+	ds.kind = info.kind;
 	ds.dsid = info.dsid;
 	ds.area = info.area;
 	ds.blocks = info.blocks;
@@ -117,7 +157,9 @@ static int check_dataset(struct cdx_fsck_run *r, const struct cdx_kv_pair *pair)
 	ds.dropping = info.dropping;
 	memcpy(ds.tree.b, info.tree.digest, sizeof(ds.tree.b));
 	rc = check_manifest(r, name, &info, p, len);
-	return rc < 0 ? rc : ds_new(r, &ds);
+	if (rc == 0)
+		rc = ds_new(r, &ds);
+	return rc < 0 ? rc : 1;
 }
 
 /* Leaves of an ingest that was cut short count like those of a dataset that is
@@ -170,7 +212,8 @@ int cdx_fsck_datasets(struct cdx_fsck_run *r)
 		rc = check_dataset(r, &pair);
 		if (rc < 0)
 			return rc;
-		cdx_fsck_progress(r, "datasets", ++n, total);
+		n += (uint64_t)rc;
+		cdx_fsck_progress(r, "datasets", n, total);
 	}
 	if (rc < 0)
 		return rc;

@@ -12,6 +12,8 @@
 #include "store/dataset_store.h"
 #include "store/fsck.h"
 #include "store/kv.h"
+#include "store/protection.h"
+#include "store/refs.h"
 
 /* Inside the check of the store only. */
 
@@ -40,26 +42,6 @@ struct cdx_scan {
 CDX_MUST_CHECK int cdx_scan_next(struct cdx_scan *sc, struct cdx_kv_pair *out);
 void cdx_scan_free(struct cdx_scan *sc);
 
-/* ---- counting (fsck_scan.c) ---- */
-
-/* How many leaves name a block; 16 bytes a block.  The key is a keyed hash of
- * the digest, so that nobody can choose blocks that are counted together. */
-struct cdx_ref_slot {
-	uint64_t key; /* 0: free */
-	uint32_t refs;
-};
-struct cdx_refs {
-	struct cdx_ref_slot *slots;
-	size_t cap;
-	size_t len;
-	uint64_t mul[4];
-};
-void cdx_refs_init(struct cdx_refs *r);
-/* The slot of a digest, made when absent.  -ENOMEM. */
-CDX_MUST_CHECK int cdx_refs_get(struct cdx_refs *r, struct cdx_ref_slot **out,
-				const struct cdx_digest *digest);
-void cdx_refs_free(struct cdx_refs *r);
-
 /* ---- state ---- */
 
 struct cdx_fsck_area {
@@ -72,16 +54,24 @@ struct cdx_fsck_area {
 	uint64_t disk;	  /* bytes the file takes */
 	uint64_t live;	  /* bytes of block locations in a loose file */
 	uint64_t pending; /* bytes that wait to be punched */
+	bool named;	  /* by a protection */
 };
 
 struct cdx_fsck_ds {
-	uint64_t dsid; /* sorted by */
+	enum cdx_dataset_kind kind; /* plain or verifiable */
+	uint64_t dsid;		    /* sorted by */
 	uint64_t area;
 	uint64_t blocks;
 	struct cdx_cid cid;
 	struct cdx_digest tree;
 	bool dropping; /* or an ingest that was not finished */
 	bool met;      /* has leaves */
+};
+
+struct cdx_fsck_prot {
+	struct cdx_protection p; /* sorted by id */
+	uint64_t layers;	 /* of slot trees that have rows */
+	bool met;		 /* has leaves */
 };
 
 struct cdx_fsck_run {
@@ -91,8 +81,11 @@ struct cdx_fsck_run {
 	size_t n_areas;
 	struct cdx_fsck_ds *ds;
 	size_t n_ds;
+	struct cdx_fsck_prot *prot;
+	size_t n_prot;
 	struct cdx_refs refs;
-	uint8_t *block; /* CDX_BLOCK_SIZE of scratch */
+	struct cdx_refs absent; /* leaves of slots that are not here */
+	uint8_t *block;		/* CDX_BLOCK_SIZE_MAX of scratch */
 };
 
 /* One finding */
@@ -103,16 +96,25 @@ void cdx_fsck_progress(struct cdx_fsck_run *r, const char *phase, uint64_t done,
 /* NULL when unknown */
 struct cdx_fsck_area *cdx_fsck_area_find(struct cdx_fsck_run *r, uint64_t id);
 struct cdx_fsck_ds *cdx_fsck_ds_find(struct cdx_fsck_run *r, uint64_t dsid);
-/* Hashes 64 KiB at a place.  0, CDX_E_HASH, or why it could not be read. */
+/* Hashes a block at a place.  0, CDX_E_HASH, or why it could not be read. */
 CDX_MUST_CHECK int cdx_fsck_hash(struct cdx_fsck_run *r, uint64_t area,
-				 uint64_t off, const struct cdx_digest *digest);
+				 uint64_t off, uint32_t size,
+				 const struct cdx_digest *digest);
+
+/* NULL when @id is no protection's */
+struct cdx_fsck_prot *cdx_fsck_prot_find(struct cdx_fsck_run *r, uint64_t id);
+/* The protection whose data slots of @base are not all here; NULL: none */
+const struct cdx_protection *cdx_fsck_prot_gaps(struct cdx_fsck_run *r,
+						uint64_t base);
 
 /* ---- phases ---- */
 
 /* In this order.  Findings are reported; negative: could not go on. */
+CDX_MUST_CHECK int cdx_fsck_prot_list(struct cdx_fsck_run *r);
 CDX_MUST_CHECK int cdx_fsck_datasets(struct cdx_fsck_run *r);
 CDX_MUST_CHECK int cdx_fsck_trees(struct cdx_fsck_run *r);
 CDX_MUST_CHECK int cdx_fsck_leaves(struct cdx_fsck_run *r);
 CDX_MUST_CHECK int cdx_fsck_blocks(struct cdx_fsck_run *r);
+CDX_MUST_CHECK int cdx_fsck_protections(struct cdx_fsck_run *r);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "crypto/block.h"
 #include "merkle/sha256_tree.h"
+#include "store/protection_internal.h"
 #include "store/records.h"
 
 /* The leaves of one dataset id, which come in a row */
@@ -19,16 +20,132 @@ struct walk {
 	struct cdx_fsck_run *r;
 	bool open; /* @dsid is valid */
 	uint64_t dsid;
-	struct cdx_fsck_ds *ds;	    /* NULL: an open segment, or nobody's */
-	struct cdx_fsck_area *area; /* of an open segment */
-	uint64_t expect;	    /* index that comes next */
+	struct cdx_fsck_ds *ds; /* NULL: an open segment, or nobody's */
+	const struct cdx_protection *gaps; /* where it is not all here */
+	const struct cdx_protection *prot; /* leaves of its parity */
+	uint64_t parity;		   /* met so far */
+	struct cdx_fsck_area *area;	   /* of an open segment */
+	uint64_t expect;		   /* index that comes next */
 	struct cdx_tree_stream tree;
 };
+
+/* ---- parity of a protection ---- */
+
+static void finish_parity(struct walk *w)
+{
+	const struct cdx_protection *p = w->prot;
+
+	if (p->state != CDX_PROTECTION_DROPPING && w->parity != p->done * p->m)
+		cdx_fsck_say(w->r, "leaf-missing",
+			     "protection %" PRIu64 " has %" PRIu64
+			     " of %" PRIu64 " leaves",
+			     p->id, w->parity, p->done * p->m);
+}
+
+/* Parity leaves have indices of their own; others do not belong there. */
+static bool is_parity(const struct cdx_protection *p, uint32_t index)
+{
+	uint64_t rounded = cdx_protection_rounded(p);
+
+	if (index < rounded || index >= cdx_protection_total(p))
+		return false;
+	return (index - rounded) % p->steps < p->done ||
+	       p->state == CDX_PROTECTION_DROPPING;
+}
+
+static bool is_listed(const struct cdx_block_info *info,
+		      const struct cdx_block_loc *loc)
+{
+	for (uint32_t i = 0; i < info->locs; i++)
+		if (info->loc[i].area == loc->area &&
+		    info->loc[i].off == loc->off)
+			return true;
+	return false;
+}
+
+/* One who names a block and does without it */
+static int note_absent(struct walk *w, const struct cdx_leaf *leaf)
+{
+	struct cdx_ref_slot *count;
+	int rc;
+
+	rc = cdx_refs_get(&w->r->absent, &count, &leaf->digest);
+	if (rc == 0)
+		count->refs++;
+	return rc;
+}
+
+/* A leaf of a slot: 1 when it is marked as not here, which is noted. */
+static int check_slot(struct walk *w, const struct cdx_protection *p,
+		      uint32_t index, const struct cdx_leaf *leaf,
+		      const struct cdx_block_info *info)
+{
+	uint32_t slot = (uint32_t)(index / p->steps);
+	struct cdx_block_loc loc;
+	int rc;
+
+	if ((p->absent >> slot & 1) == 0)
+		return 0;
+	rc = note_absent(w, leaf);
+	if (rc < 0)
+		return rc;
+	if (cdx_slot_is_off(p, slot) && p->evicting != slot + 1 &&
+	    cdx_protection_place(p, index, &loc) && is_listed(info, &loc))
+		cdx_fsck_say(w->r, "slot-absent-located",
+			     "protection %" PRIu64 " slot %" PRIu32
+			     " index %" PRIu32,
+			     p->id, slot, index);
+	return 1;
+}
+
+static int check_parity(struct walk *w, uint32_t index,
+			const struct cdx_leaf *leaf)
+{
+	const struct cdx_protection *p = w->prot;
+	struct cdx_block_info info;
+	struct cdx_ref_slot *slot;
+	struct cdx_block_loc loc;
+	int rc;
+
+	w->parity++;
+	if (!is_parity(p, index) || leaf->state != CDX_LEAF_DATA) {
+		cdx_fsck_say(w->r, "leaf-order",
+			     "protection %" PRIu64 ": leaf %" PRIu32
+			     " does not belong there",
+			     p->id, index);
+		return 0;
+	}
+	rc = cdx_refs_get(&w->r->refs, &slot, &leaf->digest);
+	if (rc < 0)
+		return rc;
+	slot->refs++;
+	rc = cdx_block_info(w->r->s, &leaf->digest, &info);
+	if (rc == -ENOENT) {
+		cdx_fsck_say(w->r, "leaf-without-block",
+			     "protection %" PRIu64 " leaf %" PRIu32, p->id,
+			     index);
+		return 0;
+	}
+	if (rc < 0)
+		return 0;
+	rc = check_slot(w, p, index, leaf, &info);
+	if (rc == 0 && p->state != CDX_PROTECTION_DROPPING &&
+	    info.locs != CDX_BLOCK_LOCS_MAX &&
+	    cdx_protection_place(p, index, &loc) && !is_listed(&info, &loc))
+		cdx_fsck_say(w->r, "leaf-without-location",
+			     "protection %" PRIu64 " index %" PRIu32, p->id,
+			     index);
+	return rc < 0 ? rc : 0;
+}
+
+/* ---- datasets and segments ---- */
 
 static void finish(struct walk *w)
 {
 	struct cdx_digest root;
 
+	if (w->open && w->prot != NULL)
+		finish_parity(w);
 	if (!w->open || w->ds == NULL || w->ds->dropping)
 		return;
 	if (w->expect != w->ds->blocks) {
@@ -48,15 +165,29 @@ static void finish(struct walk *w)
 
 static void begin(struct walk *w, uint64_t dsid)
 {
+	struct cdx_fsck_prot *prot;
+
 	finish(w);
 	w->open = true;
 	w->dsid = dsid;
 	w->expect = 0;
 	memset(&w->tree, 0, sizeof(w->tree));
-	w->ds = cdx_fsck_ds_find(w->r, dsid);
+	w->ds = NULL;
 	w->area = NULL;
+	w->gaps = NULL;
+	w->parity = 0;
+	prot = cdx_fsck_prot_find(w->r, dsid);
+	w->prot = prot != NULL ? &prot->p : NULL;
+	if (prot != NULL) {
+		prot->met = true;
+		return;
+	}
+	w->ds = cdx_fsck_ds_find(w->r, dsid);
+	if (w->ds != NULL && w->ds->kind != CDX_DATASET_PLAIN)
+		w->ds = NULL;
 	if (w->ds != NULL) {
 		w->ds->met = true;
+		w->gaps = cdx_fsck_prot_gaps(w->r, dsid);
 		return;
 	}
 	w->area = cdx_fsck_area_find(w->r, dsid);
@@ -84,7 +215,7 @@ static void check_open(struct walk *w, uint32_t index,
 	    cdx_refs_get(&w->r->refs, &slot, &leaf->digest) == 0)
 		slot->refs++;
 	rc = cdx_fsck_hash(w->r, w->dsid, (uint64_t)index * CDX_BLOCK_SIZE,
-			   &leaf->digest);
+			   CDX_BLOCK_SIZE, &leaf->digest);
 	if (rc < 0)
 		cdx_fsck_say(w->r, "segment-block-hash",
 			     "areas/%016" PRIx64 " block %" PRIu32 ": %s",
@@ -94,13 +225,15 @@ static void check_open(struct walk *w, uint32_t index,
 static void check_place(struct walk *w, uint32_t index,
 			const struct cdx_block_info *info)
 {
+	const struct cdx_block_loc loc = {
+		.area = w->ds->area,
+		.off = (uint64_t)index * CDX_BLOCK_SIZE,
+	};
+
 	/* with all locations taken this one may have been left out */
-	if (w->ds->area == 0 || info->locs == CDX_BLOCK_LOCS_MAX)
+	if (w->ds->area == 0 || info->locs == CDX_BLOCK_LOCS_MAX ||
+	    is_listed(info, &loc))
 		return;
-	for (uint32_t i = 0; i < info->locs; i++)
-		if (info->loc[i].area == w->ds->area &&
-		    info->loc[i].off == (uint64_t)index * CDX_BLOCK_SIZE)
-			return;
 	cdx_fsck_say(w->r, "leaf-without-location",
 		     "areas/%016" PRIx64 " block %" PRIu32, w->ds->area, index);
 }
@@ -135,9 +268,15 @@ static int check_owned(struct walk *w, uint32_t index,
 		cdx_fsck_say(w->r, "leaf-without-block",
 			     "dataset id %" PRIu64 " leaf %" PRIu32, w->dsid,
 			     index);
-	else if (rc == 0 && !w->ds->dropping)
+	if (rc < 0)
+		return 0;
+	/* with its last protection it may have lost what was not here */
+	if (w->ds->dropping)
+		return note_absent(w, leaf);
+	rc = w->gaps != NULL ? check_slot(w, w->gaps, index, leaf, &info) : 0;
+	if (rc == 0)
 		check_place(w, index, &info);
-	return 0;
+	return rc < 0 ? rc : 0;
 }
 
 static int check_leaf(struct walk *w, const struct cdx_kv_pair *pair)
@@ -158,6 +297,8 @@ static int check_leaf(struct walk *w, const struct cdx_kv_pair *pair)
 			     cdx_get_be32(pair->key + 8));
 		return 0;
 	}
+	if (w->prot != NULL)
+		return check_parity(w, index, &leaf);
 	if (w->ds != NULL)
 		return check_owned(w, index, &leaf);
 	check_open(w, index, &leaf);
@@ -185,7 +326,8 @@ int cdx_fsck_leaves(struct cdx_fsck_run *r)
 	finish(&w);
 	cdx_fsck_progress(r, "leaves", n, n);
 	for (size_t i = 0; i < r->n_ds; i++)
-		if (!r->ds[i].met && !r->ds[i].dropping)
+		if (!r->ds[i].met && !r->ds[i].dropping &&
+		    r->ds[i].kind == CDX_DATASET_PLAIN)
 			cdx_fsck_say(r, "leaf-missing",
 				     "dataset id %" PRIu64 " has no leaves",
 				     r->ds[i].dsid);

@@ -6,7 +6,6 @@
 #include "store/fsck_internal.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Keeps the key and the value of one record. */
@@ -89,71 +88,4 @@ int cdx_scan_next(struct cdx_scan *sc, struct cdx_kv_pair *out)
 void cdx_scan_free(struct cdx_scan *sc)
 {
 	cdx_buf_free(&sc->bytes);
-}
-
-/* ---- references ---- */
-
-void cdx_refs_init(struct cdx_refs *r)
-{
-	memset(r, 0, sizeof(*r));
-	cdx_random(r->mul, sizeof(r->mul));
-}
-
-static struct cdx_ref_slot *slot(struct cdx_ref_slot *slots, size_t cap,
-				 uint64_t key)
-{
-	size_t i = (size_t)(key >> 7) & (cap - 1);
-
-	while (slots[i].key != 0 && slots[i].key != key)
-		i = (i + 1) & (cap - 1);
-	return &slots[i];
-}
-
-static int grow(struct cdx_refs *r)
-{
-	size_t cap = r->cap == 0 ? 1024 : r->cap * 2;
-	struct cdx_ref_slot *slots = calloc(cap, sizeof(*slots));
-
-	if (slots == NULL)
-		return -ENOMEM;
-	for (size_t i = 0; i < r->cap; i++)
-		if (r->slots[i].key != 0)
-			*slot(slots, cap, r->slots[i].key) = r->slots[i];
-	free(r->slots);
-	r->slots = slots;
-	r->cap = cap;
-	return 0;
-}
-
-int cdx_refs_get(struct cdx_refs *r, struct cdx_ref_slot **out,
-		 const struct cdx_digest *digest)
-{
-	struct cdx_ref_slot *sl;
-	uint64_t key = 0;
-	int rc;
-
-	if (r->len + 1 > r->cap / 4 * 3) {
-		rc = grow(r);
-		if (rc < 0)
-			return rc;
-	}
-	for (size_t i = 0; i < 4; i++)
-		key += (cdx_get_be64(digest->b + 8 * i) ^ r->mul[i]) *
-		       (r->mul[(i + 1) % 4] | 1);
-	key ^= key >> 29;
-	if (key == 0)
-		key = 1;
-	sl = slot(r->slots, r->cap, key);
-	if (sl->key == 0) {
-		sl->key = key;
-		r->len++;
-	}
-	*out = sl;
-	return 0;
-}
-
-void cdx_refs_free(struct cdx_refs *r)
-{
-	free(r->slots);
-	memset(r, 0, sizeof(*r));
 }

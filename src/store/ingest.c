@@ -11,14 +11,16 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "crypto/block.h"
 #include "dataset/chunker.h"
 #include "store/area_internal.h"
 #include "store/dataset_internal.h"
 #include "store/records.h"
 
-/* Blocks that wait for their batch: 4 MiB, written and recorded under one
+/* Blocks that wait for their batch: about 4 MiB, written and recorded under one
  * taking of the block lock, so that a slow source never holds it. */
-#define BATCH_BLOCKS 64u
+#define BATCH_BYTES (4u << 20)
+#define BATCH_BLOCKS_MAX 512u
 
 struct cdx_ingest {
 	struct cdx_store *s;
@@ -26,14 +28,16 @@ struct cdx_ingest {
 	char *filename;
 	char *mimetype;
 	bool is_private;
+	uint32_t block_size;
 	bool started; /* a batch with the marker was applied */
 	bool done;    /* nothing is left to give back */
 	int err;      /* sticky: feeding on would leave a hole */
 	uint64_t dsid;
 	uint64_t blocks; /* applied */
 	unsigned waiting;
-	struct cdx_digest digest[BATCH_BLOCKS];
-	uint8_t *block; /* BATCH_BLOCKS blocks */
+	unsigned batch; /* blocks of a batch */
+	struct cdx_digest digest[BATCH_BLOCKS_MAX];
+	uint8_t *block; /* @batch blocks */
 };
 
 /* Everything that waits goes into one batch. */
@@ -51,9 +55,9 @@ static int put_waiting(struct cdx_ingest *in, struct cdx_block_set *set)
 		struct cdx_leaf leaf = {.state = CDX_LEAF_DATA};
 
 		leaf.digest = in->digest[i];
-		rc = cdx_block_set_append(set, &leaf.digest,
-					  in->block +
-						  (size_t)i * CDX_BLOCK_SIZE);
+		rc = cdx_block_set_append(
+			set, &leaf.digest,
+			in->block + (size_t)i * in->block_size, in->block_size);
 		if (rc < 0)
 			return rc;
 		cdx_leaf_put(b, in->dsid, (uint32_t)(in->blocks + i), &leaf);
@@ -63,7 +67,7 @@ static int put_waiting(struct cdx_ingest *in, struct cdx_block_set *set)
 
 static int flush(struct cdx_ingest *in)
 {
-	uint64_t need = in->waiting * cdx_block_charge(in->s);
+	uint64_t need = in->waiting * cdx_block_charge(in->s, in->block_size);
 	struct cdx_block_set *set;
 	int rc;
 
@@ -96,10 +100,10 @@ static int take_block(void *arg, uint64_t index, const uint8_t *block,
 
 	if (index > UINT32_MAX)
 		return -EFBIG;
-	memcpy(in->block + (size_t)in->waiting * CDX_BLOCK_SIZE, block,
-	       CDX_BLOCK_SIZE);
+	memcpy(in->block + (size_t)in->waiting * in->block_size, block,
+	       in->block_size);
 	in->digest[in->waiting++] = *digest;
-	return in->waiting == BATCH_BLOCKS ? flush(in) : 0;
+	return in->waiting == in->batch ? flush(in) : 0;
 }
 
 static int copy_text(char **out, const char *text)
@@ -111,24 +115,41 @@ static int copy_text(char **out, const char *text)
 	return *out == NULL ? -ENOMEM : 0;
 }
 
-int cdx_ingest_new(struct cdx_ingest **out, struct cdx_store *s,
-		   const char *filename, const char *mimetype, bool is_private)
+static unsigned batch_blocks(uint32_t block_size)
 {
+	unsigned n = BATCH_BYTES / block_size;
+
+	return n > BATCH_BLOCKS_MAX ? BATCH_BLOCKS_MAX : n;
+}
+
+_Static_assert(BATCH_BYTES >= CDX_BLOCK_SIZE_MAX, "a batch has a block");
+
+int cdx_ingest_new(struct cdx_ingest **out, struct cdx_store *s,
+		   const struct cdx_ingest_opts *opts)
+{
+	static const struct cdx_ingest_opts none;
+	const struct cdx_ingest_opts *o = opts != NULL ? opts : &none;
 	struct cdx_ingest *in;
 	int rc;
 
 	*out = NULL;
+	if (o->block_size > CDX_BLOCK_SIZE_MAX)
+		return -EINVAL;
 	in = calloc(1, sizeof(*in));
 	if (in == NULL)
 		return -ENOMEM;
 	in->s = s;
-	in->is_private = is_private;
-	in->block = malloc((size_t)BATCH_BLOCKS * CDX_BLOCK_SIZE);
-	rc = in->block == NULL ? -ENOMEM : copy_text(&in->filename, filename);
+	in->is_private = o->is_private;
+	in->block_size = o->block_size != 0 ? o->block_size : CDX_BLOCK_SIZE;
+	in->batch = batch_blocks(in->block_size);
+	in->block = malloc((size_t)in->batch * in->block_size);
+	rc = in->block == NULL ? -ENOMEM
+			       : copy_text(&in->filename, o->filename);
 	if (rc == 0)
-		rc = copy_text(&in->mimetype, mimetype);
+		rc = copy_text(&in->mimetype, o->mimetype);
 	if (rc == 0)
-		rc = cdx_chunker_new(&in->chunker, take_block, in);
+		rc = cdx_chunker_new(&in->chunker, in->block_size, take_block,
+				     in);
 	if (rc < 0) {
 		cdx_ingest_free(in);
 		return rc;
@@ -246,8 +267,8 @@ static int make_manifest(struct cdx_ingest *in, struct cdx_dataset_info *info,
 	if (rc == 0)
 		rc = flush(in);
 	if (rc == 0)
-		rc = cdx_manifest_plain(&m, &root, info->size, in->filename,
-					in->mimetype);
+		rc = cdx_manifest_plain(&m, &root, info->size, in->block_size,
+					in->filename, in->mimetype);
 	if (rc == 0)
 		rc = cdx_manifest_encode(out, &m);
 	if (rc < 0)
@@ -255,6 +276,8 @@ static int make_manifest(struct cdx_ingest *in, struct cdx_dataset_info *info,
 	info->cid = cdx_manifest_cid(out->p, out->len);
 	info->tree = m.tree;
 	info->dsid = in->dsid;
+	info->base = in->dsid;
+	info->block_size = in->block_size;
 	info->blocks = in->blocks;
 	info->refs = CDX_REF_PIN;
 	info->is_private = in->is_private;

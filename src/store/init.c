@@ -23,7 +23,6 @@
 
 #define LOG_DEFAULT_MIN (UINT64_C(16) << 20)
 #define LOG_DEFAULT_MAX (UINT64_C(128) << 20)
-#define COLUMNS_MAX 256u
 
 /* Fills in what the caller left open.  -EINVAL. */
 static int complete(struct cdx_store_config *c)
@@ -35,9 +34,13 @@ static int complete(struct cdx_store_config *c)
 		if (__builtin_add_overflow(sum, c->share[i], &sum))
 			return -EINVAL;
 	}
-	if (sum == 0 || sum > INT64_MAX || c->k == 0 || c->k > COLUMNS_MAX ||
-	    c->m > COLUMNS_MAX)
+	if (sum == 0 || sum > INT64_MAX || c->k == 0 ||
+	    c->k > CDX_COLUMNS_MAX || c->m > CDX_COLUMNS_MAX)
 		return -EINVAL;
+	if (c->codec == 0)
+		c->codec = 1;
+	c->loose_k = c->k;
+	c->loose_m = c->m;
 	if (c->log_bytes == 0) {
 		c->log_bytes = sum / 64;
 		if (c->log_bytes < LOG_DEFAULT_MIN)

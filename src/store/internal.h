@@ -73,7 +73,8 @@ struct cdx_store {
 	unsigned commit_ms;
 	size_t group_bytes;
 	struct cdx_env env;
-	/* share[] changes: use cdx_store_share */
+	/* share[], k, m, codec change, under the block lock: use
+	 * cdx_store_share, cdx_store_code */
 	struct cdx_store_config config;
 	struct cdx_store_fault fault;
 
@@ -128,6 +129,9 @@ struct cdx_store {
 
 	struct cdx_areas *areas; /* immutable after open; the data files */
 };
+
+/* Columns of a code, data or parity, that a configuration may ask for */
+#define CDX_COLUMNS_MAX 256u
 
 /* Size of a share now.  Thread: safe. */
 uint64_t cdx_store_share(const struct cdx_store *s, enum cdx_share share);
@@ -219,10 +223,13 @@ struct cdx_meta_state {
 #define CDX_META_COUNTERS_LEN (8u * CDX_COUNTERS)
 #define CDX_META_LOGKEY_LEN 32u
 #define CDX_META_STATE_LEN 32u
-#define CDX_META_CONFIG_LEN \
+#define CDX_META_CONFIG_OLD_LEN \
 	(CDX_STORE_ID_LEN + 8u * CDX_SHARES + 4u + 4u + 8u + 8u)
+/* with the codec, and the code that loose blocks are charged by */
+#define CDX_META_CONFIG_LEN (CDX_META_CONFIG_OLD_LEN + 3u * 4u)
 
-/* The values as they are stored; decode takes nothing else: CDX_E_FORMAT */
+/* The values as they are stored; decode takes nothing else, but the config of
+ * an older codexfs: CDX_E_FORMAT */
 void cdx_meta_state_encode(uint8_t out[CDX_META_STATE_LEN],
 			   const struct cdx_meta_state *st);
 CDX_MUST_CHECK int cdx_meta_state_decode(struct cdx_meta_state *out,

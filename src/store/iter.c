@@ -103,6 +103,8 @@ static int start(struct cdx_kv_iter *it, enum cdx_db db, const void *from,
 		it->node[LAYER_FROZEN] = cdx_memtable_seek(
 			it->view->frozen, db, from_len ? from : NULL, from_len);
 	load_node(it, LAYER_FROZEN);
+	if (it->s->env.dbi[db] == CDX_ENV_NO_DBI)
+		return 0;
 	r = cdx_env_err(
 		mdb_cursor_open(it->txn, it->s->env.dbi[db], &it->cursor));
 	if (r < 0)

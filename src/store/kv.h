@@ -32,6 +32,8 @@ enum cdx_db {
 	CDX_DB_BLOCK,	/* SHA-256 digest -> block record: locations, refs */
 	CDX_DB_DATASET, /* manifest digest -> dataset record */
 	CDX_DB_TREE,	/* tree digest, dataset id -> manifest digest */
+	CDX_DB_PROTECTION, /* base id, id -> protection record */
+	CDX_DB_SLOT_NODE,  /* id, slot, layer, chunk -> nodes of slot trees */
 	CDX_DBS,
 };
 

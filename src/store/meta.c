@@ -48,6 +48,9 @@ void cdx_meta_config_encode(uint8_t out[CDX_META_CONFIG_LEN],
 	cdx_put_be32(p + 4, c->m);
 	cdx_put_be64(p + 8, c->log_bytes);
 	cdx_put_be64(p + 16, (uint64_t)c->created);
+	cdx_put_be32(p + 24, c->codec);
+	cdx_put_be32(p + 28, c->loose_k);
+	cdx_put_be32(p + 32, c->loose_m);
 }
 
 int cdx_meta_config_decode(struct cdx_store_config *out, const void *p,
@@ -63,6 +66,14 @@ int cdx_meta_config_decode(struct cdx_store_config *out, const void *p,
 	out->m = cdx_cursor_be32(&c);
 	out->log_bytes = cdx_cursor_be64(&c);
 	out->created = (int64_t)cdx_cursor_be64(&c);
+	out->codec = 1;
+	out->loose_k = out->k;
+	out->loose_m = out->m;
+	if (len != CDX_META_CONFIG_OLD_LEN) {
+		out->codec = cdx_cursor_be32(&c);
+		out->loose_k = cdx_cursor_be32(&c);
+		out->loose_m = cdx_cursor_be32(&c);
+	}
 	return cdx_cursor_done(&c);
 }
 

@@ -27,9 +27,10 @@
 
 /* ---- open ---- */
 
-/* A whole meta value of the last commit; its absence is @missing. */
+/* A meta value of the last commit, of @least to @len bytes; returns its length.
+ * Its absence is @missing. */
 static int read_meta(struct cdx_store *s, const char *key, uint8_t *out,
-		     size_t len, int missing)
+		     size_t least, size_t len, int missing)
 {
 	MDB_txn *txn;
 	MDB_val v;
@@ -39,9 +40,10 @@ static int read_meta(struct cdx_store *s, const char *key, uint8_t *out,
 	if (r < 0)
 		return r;
 	r = cdx_env_get(&s->env, txn, CDX_DB_META, key, strlen(key), &v);
-	if (!r && v.mv_size == len)
-		memcpy(out, v.mv_data, len);
-	else if (!r)
+	if (!r && v.mv_size >= least && v.mv_size <= len) {
+		memcpy(out, v.mv_data, v.mv_size);
+		r = (int)v.mv_size;
+	} else if (!r)
 		r = CDX_E_CORRUPT;
 	else if (r == -ENOENT)
 		r = missing;
@@ -57,9 +59,10 @@ static int load_state(struct cdx_store *s)
 	unsigned i;
 	int r;
 
-	r = read_meta(s, CDX_META_STATE, b, sizeof(b), CDX_E_CORRUPT);
-	if (!r)
-		r = read_meta(s, CDX_META_COUNTERS, c, sizeof(c),
+	r = read_meta(s, CDX_META_STATE, b, sizeof(b), sizeof(b),
+		      CDX_E_CORRUPT);
+	if (r >= 0)
+		r = read_meta(s, CDX_META_COUNTERS, c, sizeof(c), sizeof(c),
 			      CDX_E_CORRUPT);
 	if (r < 0)
 		return r;
@@ -85,16 +88,17 @@ static int load(struct cdx_store *s)
 	uint8_t format[4];
 	int r;
 
-	r = read_meta(s, CDX_META_FORMAT, format, sizeof(format), CDX_E_FORMAT);
+	r = read_meta(s, CDX_META_FORMAT, format, sizeof(format),
+		      sizeof(format), CDX_E_FORMAT);
 	if (r < 0)
 		return r;
 	if (cdx_get_be32(format) > CDX_STORE_VERSION)
 		return CDX_E_VERSION;
-	r = read_meta(s, CDX_META_CONFIG, config, sizeof(config),
-		      CDX_E_CORRUPT);
+	r = read_meta(s, CDX_META_CONFIG, config, CDX_META_CONFIG_OLD_LEN,
+		      sizeof(config), CDX_E_CORRUPT);
 	if (r < 0)
 		return r;
-	if (cdx_meta_config_decode(&s->config, config, sizeof(config)) < 0)
+	if (cdx_meta_config_decode(&s->config, config, (size_t)r) < 0)
 		return CDX_E_CORRUPT;
 	r = cdx_ilog_open(&s->ilog, s->dirfd, s->config.log_bytes,
 			  s->config.id);
@@ -161,6 +165,8 @@ static int open_env(struct cdx_store *s, bool check)
 		r = cdx_env_check_pages(path);
 	if (!r)
 		r = cdx_env_open(&s->env, s->path, false);
+	if (!r && !s->readonly)
+		r = cdx_env_add_tables(&s->env);
 	if (r == CDX_E_FORMAT && faccessat(s->dirfd, "areas", F_OK, 0) == 0)
 		r = CDX_E_CORRUPT;
 	if (r == CDX_E_CORRUPT)
@@ -225,9 +231,6 @@ int cdx_store_start(struct cdx_store *s, const struct cdx_key *log_key,
 	s->hooks_arg = hooks_arg;
 	/* from here on there may be data: no init takes it for its own */
 	r = s->readonly ? 0 : cdx_init_finish(s->dirfd);
-	if (!r)
-		/* from here on there may be data: no init takes it for its own */
-		r = s->readonly ? 0 : cdx_init_finish(s->dirfd);
 	if (!r)
 		r = cdx_replay(s, replay);
 	if (!r)

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -33,6 +34,7 @@
 #define SLICE_NS 250000000u /* time on the committer thread per call */
 #define DELETES_MAX 1024u   /* records deleted by one batch */
 #define PAGE 4096u	    /* least hole that gives space back */
+#define WAIT_TRIES 60u	    /* commits that a waiter for frees makes */
 
 static unsigned own_stripe(void)
 {
@@ -273,6 +275,34 @@ int cdx_store_reclaim(struct cdx_store *s)
 		rc = execute(a, r);
 	(void)pthread_mutex_unlock(&r->mu);
 	return rc;
+}
+
+static void nap(void)
+{
+	struct timespec t = {.tv_nsec = 2000000};
+
+	(void)nanosleep(&t, NULL);
+}
+
+int cdx_area_frees_wait(struct cdx_store *s, uint64_t id)
+{
+	bool pending;
+	int rc;
+
+	for (unsigned i = 0; i < WAIT_TRIES; i++) {
+		rc = cdx_area_frees_pending(s, id, &pending);
+		if (rc < 0 || !pending)
+			return rc;
+		rc = cdx_store_commit(s);
+		if (rc == 0)
+			rc = cdx_store_reclaim(s);
+		if (rc < 0)
+			return rc;
+		/* two groups are enough unless somebody is reading */
+		if (i > 4)
+			nap();
+	}
+	return CDX_E_AGAIN;
 }
 
 int cdx_area_frees_pending(struct cdx_store *s, uint64_t id, bool *out)

@@ -9,17 +9,18 @@
 
 #include "base/err.h"
 #include "crypto/block.h"
+#include "store/protection_internal.h"
 
-/* Reads the version byte. */
-static int begin(struct cdx_cursor *c, const void *p, size_t len)
+/* Reads the version byte, 1 to @max; returns it. */
+static int begin(struct cdx_cursor *c, const void *p, size_t len, uint8_t max)
 {
 	uint8_t version;
 
 	*c = cdx_cursor_init(p, len);
 	version = cdx_cursor_u8(c);
-	if (version > CDX_REC_VERSION)
+	if (version > max)
 		return CDX_E_VERSION;
-	return version == CDX_REC_VERSION ? 0 : CDX_E_CORRUPT;
+	return version >= CDX_REC_VERSION ? version : CDX_E_CORRUPT;
 }
 
 static int end(const struct cdx_cursor *c)
@@ -46,7 +47,7 @@ int cdx_area_info_decode(struct cdx_area_info *out, const void *p, size_t len)
 	uint8_t flags;
 	int rc;
 
-	rc = begin(&c, p, len);
+	rc = begin(&c, p, len, CDX_REC_VERSION);
 	if (rc < 0)
 		return rc;
 	kind = cdx_cursor_u8(&c);
@@ -55,23 +56,28 @@ int cdx_area_info_decode(struct cdx_area_info *out, const void *p, size_t len)
 	out->live = cdx_cursor_be64(&c);
 	out->kind = (enum cdx_area_kind)kind;
 	out->closed = flags == 1;
-	if (kind < CDX_AREA_SEGMENT || kind > CDX_AREA_LOOSE || flags > 1)
+	if (kind < CDX_AREA_SEGMENT || kind > CDX_AREA_PARITY || flags > 1)
 		return CDX_E_CORRUPT;
 	if (out->live > out->size || out->size > INT64_MAX)
 		return CDX_E_CORRUPT;
 	return end(&c);
 }
 
-/* ---- block: version, refs BE32, n, n x (area BE64, offset BE64) ---- */
+/* ---- block: version, refs BE32, size BE32 unless it is 64 KiB (version 1),
+ * n, n x (area BE64, offset BE64) ---- */
 
 size_t cdx_block_info_encode(uint8_t out[CDX_BLOCK_VAL_MAX],
 			     const struct cdx_block_info *info)
 {
-	uint8_t *p = out + 6;
+	uint8_t *p = out + 5;
 
-	out[0] = CDX_REC_VERSION;
+	out[0] = info->size == CDX_BLOCK_SIZE ? 1 : 2;
 	cdx_put_be32(out + 1, info->refs);
-	out[5] = (uint8_t)info->locs;
+	if (out[0] == 2) {
+		cdx_put_be32(p, info->size);
+		p += 4;
+	}
+	*p++ = (uint8_t)info->locs;
 	for (uint32_t i = 0; i < info->locs; i++, p += 16) {
 		cdx_put_be64(p, info->loc[i].area);
 		cdx_put_be64(p + 8, info->loc[i].off);
@@ -84,18 +90,21 @@ int cdx_block_info_decode(struct cdx_block_info *out, const void *p, size_t len)
 	struct cdx_cursor c;
 	int rc;
 
-	rc = begin(&c, p, len);
+	rc = begin(&c, p, len, 2);
 	if (rc < 0)
 		return rc;
 	memset(out, 0, sizeof(*out));
 	out->refs = cdx_cursor_be32(&c);
+	out->size = rc == 1 ? CDX_BLOCK_SIZE : cdx_cursor_be32(&c);
 	out->locs = cdx_cursor_u8(&c);
-	if (out->locs > CDX_BLOCK_LOCS_MAX)
+	if (out->locs > CDX_BLOCK_LOCS_MAX ||
+	    (rc == 2 && out->size == CDX_BLOCK_SIZE) || out->size == 0 ||
+	    out->size > CDX_BLOCK_SIZE_MAX)
 		return CDX_E_CORRUPT;
 	for (uint32_t i = 0; i < out->locs; i++) {
 		out->loc[i].area = cdx_cursor_be64(&c);
 		out->loc[i].off = cdx_cursor_be64(&c);
-		if (out->loc[i].off > INT64_MAX - CDX_BLOCK_SIZE)
+		if (out->loc[i].off > INT64_MAX - CDX_BLOCK_SIZE_MAX)
 			return CDX_E_CORRUPT;
 	}
 	return end(&c);
@@ -131,7 +140,7 @@ int cdx_leaf_decode_val(struct cdx_leaf *out, const void *p, size_t len)
 	uint8_t flags;
 	int rc;
 
-	rc = begin(&c, p, len);
+	rc = begin(&c, p, len, CDX_REC_VERSION);
 	if (rc < 0)
 		return rc;
 	memset(out, 0, sizeof(*out));
@@ -150,9 +159,10 @@ int cdx_leaf_decode_val(struct cdx_leaf *out, const void *p, size_t len)
 	return end(&c);
 }
 
-/* ---- dataset: version, flags (1 private, 2 dropping), refs BE32, CID and
- * tree CID (length byte each), dataset id, area, size, blocks, created (BE64
- * each), manifest to the end ---- */
+/* ---- dataset: version, flags (1 private, 2 dropping), refs BE32, version 2:
+ * kind, block size BE32, base BE64; CID and tree CID (length byte each),
+ * dataset id, area, size, blocks, created (BE64 each), manifest to the end.
+ * Version 1: plain, of 64 KiB blocks, no protection on it ---- */
 
 static void put_cid(struct cdx_buf *b, const struct cdx_cid *cid)
 {
@@ -177,13 +187,28 @@ static int get_cid(struct cdx_cid *out, struct cdx_cursor *c)
 	return 0;
 }
 
+/* Can version 1 say it? */
+static bool is_simple(const struct cdx_dataset_info *info)
+{
+	return info->kind == CDX_DATASET_PLAIN && info->base == info->dsid &&
+	       info->block_size == CDX_BLOCK_SIZE &&
+	       (info->refs & CDX_REF_PROTECTED) == 0;
+}
+
 void cdx_dataset_encode(struct cdx_buf *out,
 			const struct cdx_dataset_info *info,
 			const void *manifest, size_t manifest_len)
 {
-	cdx_buf_u8(out, CDX_REC_VERSION);
+	bool simple = is_simple(info);
+
+	cdx_buf_u8(out, simple ? 1 : 2);
 	cdx_buf_u8(out, (info->is_private ? 1 : 0) | (info->dropping ? 2 : 0));
 	cdx_buf_be32(out, info->refs);
+	if (!simple) {
+		cdx_buf_u8(out, (uint8_t)info->kind);
+		cdx_buf_be32(out, info->block_size);
+		cdx_buf_be64(out, info->base);
+	}
 	put_cid(out, &info->cid);
 	put_cid(out, &info->tree);
 	cdx_buf_be64(out, info->dsid);
@@ -198,18 +223,29 @@ int cdx_dataset_decode(struct cdx_dataset_info *out, const uint8_t **manifest,
 		       size_t *manifest_len, const void *p, size_t len)
 {
 	struct cdx_cursor c;
+	uint8_t version;
 	uint8_t flags;
+	uint8_t kind = CDX_DATASET_PLAIN;
 	int rc;
 
-	rc = begin(&c, p, len);
+	rc = begin(&c, p, len, 2);
 	if (rc < 0)
 		return rc;
+	version = (uint8_t)rc;
 	memset(out, 0, sizeof(*out));
 	flags = cdx_cursor_u8(&c);
 	out->refs = cdx_cursor_be32(&c);
+	out->block_size = CDX_BLOCK_SIZE;
+	if (version == 2) {
+		kind = cdx_cursor_u8(&c);
+		out->block_size = cdx_cursor_be32(&c);
+		out->base = cdx_cursor_be64(&c);
+	}
 	if (get_cid(&out->cid, &c) < 0 || get_cid(&out->tree, &c) < 0)
 		return CDX_E_CORRUPT;
 	out->dsid = cdx_cursor_be64(&c);
+	if (version == 1)
+		out->base = out->dsid;
 	out->area = cdx_cursor_be64(&c);
 	out->size = cdx_cursor_be64(&c);
 	out->blocks = cdx_cursor_be64(&c);
@@ -219,9 +255,12 @@ int cdx_dataset_decode(struct cdx_dataset_info *out, const uint8_t **manifest,
 	*manifest_len = c.left;
 	*manifest = cdx_cursor_take(&c, c.left);
 	if (cdx_cursor_ok(&c) < 0 || flags > 3 ||
-	    out->refs > (CDX_REF_PIN | CDX_REF_VOLUME))
+	    kind > CDX_DATASET_VERIFIABLE || out->block_size == 0 ||
+	    out->block_size > CDX_BLOCK_SIZE_MAX ||
+	    out->refs > (CDX_REF_PIN | CDX_REF_VOLUME | CDX_REF_PROTECTED))
 		return CDX_E_CORRUPT;
-	return 0;
+	out->kind = (enum cdx_dataset_kind)kind;
+	return is_simple(out) == (version == 1) ? 0 : CDX_E_CORRUPT;
 }
 
 /* ---- free: key group, area, offset; value length; BE64 each ---- */
@@ -249,4 +288,134 @@ int cdx_free_decode(struct cdx_free *out, const struct cdx_kv_pair *pair)
 	    out->len > INT64_MAX - out->off)
 		return CDX_E_CORRUPT;
 	return 0;
+}
+
+/* ---- protection: key base, id (BE64 each); version, state, k, m, codec, block
+ * size, cell size (BE32), n, steps, parity area, segment, done, charge (BE64),
+ * absent, damaged, evicting (BE32), evicted (BE64), three manifest digests ---- */
+
+void cdx_protection_encode(uint8_t key[CDX_PROTECTION_KEY_LEN],
+			   uint8_t val[CDX_PROTECTION_VAL_LEN],
+			   const struct cdx_protection *p)
+{
+	const uint32_t numbers[5] = {p->k, p->m, p->codec, p->block_size,
+				     p->cell_size};
+	const uint64_t longs[6] = {p->blocks,  p->steps, p->area,
+				   p->segment, p->done,	 p->charge};
+	const uint32_t marks[3] = {p->absent, p->damaged, p->evicting};
+	uint8_t *v = val;
+
+	cdx_put_be64(key, p->base);
+	cdx_put_be64(key + 8, p->id);
+	*v++ = CDX_REC_VERSION;
+	*v++ = (uint8_t)p->state;
+	for (size_t i = 0; i < CDX_ARRAY_LEN(numbers); i++, v += 4)
+		cdx_put_be32(v, numbers[i]);
+	for (size_t i = 0; i < CDX_ARRAY_LEN(longs); i++, v += 8)
+		cdx_put_be64(v, longs[i]);
+	for (size_t i = 0; i < CDX_ARRAY_LEN(marks); i++, v += 4)
+		cdx_put_be32(v, marks[i]);
+	cdx_put_be64(v, p->evicted);
+	memcpy(v + 8, p->plain.b, 32);
+	memcpy(v + 40, p->protected_.b, 32);
+	memcpy(v + 72, p->verifiable.b, 32);
+}
+
+/* Numbers that contradict each other would be used as if they did not. */
+static bool protection_sound(const struct cdx_protection *p)
+{
+	uint64_t slots = (uint64_t)p->k + p->m;
+	uint64_t mask;
+
+	if (p->base == 0 || p->id == 0 || p->base == p->id || p->k == 0 ||
+	    slots > CDX_PROTECTION_SLOTS_MAX || p->block_size == 0 ||
+	    p->block_size > CDX_BLOCK_SIZE_MAX || p->cell_size == 0 ||
+	    p->block_size % p->cell_size != 0)
+		return false;
+	if (p->blocks == 0 || p->steps != (p->blocks - 1) / p->k + 1 ||
+	    p->steps > UINT32_MAX / slots || p->done > p->steps)
+		return false;
+	if ((p->area == 0) != (p->m == 0) ||
+	    (p->charge != 0 && p->charge != cdx_protection_parity_bytes(p)))
+		return false;
+	mask = (UINT64_C(1) << slots) - 1;
+	if (p->absent > mask || p->damaged > mask || p->evicting > slots ||
+	    p->evicted > p->steps || (p->evicting == 0 && p->evicted != 0))
+		return false;
+	if (p->evicting != 0 && (p->absent >> (p->evicting - 1) & 1) == 0)
+		return false;
+	if (p->state == CDX_PROTECTION_CODING)
+		return (p->absent | p->damaged) == 0;
+	return p->state == CDX_PROTECTION_DROPPING ||
+	       (p->state == CDX_PROTECTION_DONE && p->done == p->steps);
+}
+
+int cdx_protection_decode(struct cdx_protection *out,
+			  const struct cdx_kv_pair *pair)
+{
+	struct cdx_protection p = {0};
+	uint32_t *const numbers[5] = {&p.k, &p.m, &p.codec, &p.block_size,
+				      &p.cell_size};
+	uint64_t *const longs[6] = {&p.blocks,	&p.steps, &p.area,
+				    &p.segment, &p.done,  &p.charge};
+	uint32_t *const marks[3] = {&p.absent, &p.damaged, &p.evicting};
+	struct cdx_cursor c;
+	int rc;
+
+	if (pair->key_len != CDX_PROTECTION_KEY_LEN)
+		return CDX_E_CORRUPT;
+	rc = begin(&c, pair->val, pair->val_len, CDX_REC_VERSION);
+	if (rc < 0)
+		return rc;
+	p.base = cdx_get_be64(pair->key);
+	p.id = cdx_get_be64(pair->key + 8);
+	p.state = (enum cdx_protection_state)cdx_cursor_u8(&c);
+	for (size_t i = 0; i < CDX_ARRAY_LEN(numbers); i++)
+		*numbers[i] = cdx_cursor_be32(&c);
+	for (size_t i = 0; i < CDX_ARRAY_LEN(longs); i++)
+		*longs[i] = cdx_cursor_be64(&c);
+	for (size_t i = 0; i < CDX_ARRAY_LEN(marks); i++)
+		*marks[i] = cdx_cursor_be32(&c);
+	p.evicted = cdx_cursor_be64(&c);
+	cdx_cursor_get(&c, p.plain.b, sizeof(p.plain.b));
+	cdx_cursor_get(&c, p.protected_.b, sizeof(p.protected_.b));
+	cdx_cursor_get(&c, p.verifiable.b, sizeof(p.verifiable.b));
+	if (end(&c) < 0 || !protection_sound(&p))
+		return CDX_E_CORRUPT;
+	*out = p;
+	return 0;
+}
+
+/* ---- slot nodes: key id BE64, slot BE16, layer, chunk BE32; version, nodes of
+ * 32 bytes ---- */
+
+void cdx_slot_row_key(uint8_t key[CDX_SLOT_NODE_KEY_LEN],
+		      const struct cdx_slot_row *row)
+{
+	cdx_put_be64(key, row->id);
+	key[8] = (uint8_t)(row->slot >> 8);
+	key[9] = (uint8_t)row->slot;
+	key[10] = (uint8_t)row->layer;
+	cdx_put_be32(key + 11, row->chunk);
+}
+
+int cdx_slot_row_decode(struct cdx_slot_row *out,
+			const struct cdx_kv_pair *pair)
+{
+	size_t len = pair->val_len;
+
+	if (pair->key_len != CDX_SLOT_NODE_KEY_LEN || len == 0)
+		return CDX_E_CORRUPT;
+	if (pair->val[0] > CDX_REC_VERSION)
+		return CDX_E_VERSION;
+	if (pair->val[0] != CDX_REC_VERSION || len == 1 ||
+	    len > CDX_SLOT_NODE_VAL_MAX || (len - 1) % CDX_NODE_LEN != 0)
+		return CDX_E_CORRUPT;
+	out->id = cdx_get_be64(pair->key);
+	out->slot = (uint32_t)pair->key[8] << 8 | pair->key[9];
+	out->layer = pair->key[10];
+	out->chunk = cdx_get_be32(pair->key + 11);
+	if (out->slot >= CDX_PROTECTION_SLOTS_MAX)
+		return CDX_E_CORRUPT;
+	return (int)((len - 1) / CDX_NODE_LEN);
 }

@@ -7,16 +7,23 @@
 #include "store/area_internal.h"
 #include "store/block.h"
 #include "store/dataset_store.h"
+#include "store/protection.h"
 
 /* Encodings of the records of areas, blocks, leaves, datasets and free ranges
  * (docs/FORMATS.md "Databases").  Every value begins with a version byte;
  * integers are big endian.  Decoders take untrusted bytes, accept the
  * canonical form alone and return CDX_E_CORRUPT for anything else
- * (CDX_E_VERSION for a newer version byte).  Pure, safe on any thread. */
+ * (CDX_E_VERSION for a newer version byte).  A record has the lowest version
+ * that can say what it says, so what an older codexfs wrote is canonical too.
+ * Pure, safe on any thread. */
 
 #define CDX_REC_VERSION 1u
 #define CDX_AREA_VAL_LEN 19
-#define CDX_BLOCK_VAL_MAX (6 + 16 * CDX_BLOCK_LOCS_MAX)
+#define CDX_BLOCK_VAL_MAX (10 + 16 * CDX_BLOCK_LOCS_MAX)
+#define CDX_PROTECTION_KEY_LEN 16
+#define CDX_PROTECTION_VAL_LEN 186
+#define CDX_SLOT_NODE_KEY_LEN 15
+#define CDX_SLOT_NODE_VAL_MAX (1 + CDX_NODES_A_ROW * CDX_NODE_LEN)
 #define CDX_LEAF_KEY_LEN 12
 #define CDX_LEAF_VAL_MAX (3 + 32 + 128)
 
@@ -54,5 +61,26 @@ void cdx_free_encode(uint8_t key[CDX_FREE_KEY_LEN], uint8_t val[8],
 		     const struct cdx_free *f);
 CDX_MUST_CHECK int cdx_free_decode(struct cdx_free *out,
 				   const struct cdx_kv_pair *pair);
+
+/* Protection record: key (base, id) and value.  What decodes is in itself
+ * sound: its numbers fit each other. */
+void cdx_protection_encode(uint8_t key[CDX_PROTECTION_KEY_LEN],
+			   uint8_t val[CDX_PROTECTION_VAL_LEN],
+			   const struct cdx_protection *p);
+CDX_MUST_CHECK int cdx_protection_decode(struct cdx_protection *out,
+					 const struct cdx_kv_pair *pair);
+
+/* Where nodes of slot trees belong */
+struct cdx_slot_row {
+	uint64_t id;
+	uint32_t slot;	/* < CDX_PROTECTION_SLOTS_MAX */
+	unsigned layer; /* < 256 */
+	uint32_t chunk;
+};
+void cdx_slot_row_key(uint8_t key[CDX_SLOT_NODE_KEY_LEN],
+		      const struct cdx_slot_row *row);
+/* Number of nodes in a row, from 1; they begin at val + 1. */
+CDX_MUST_CHECK int cdx_slot_row_decode(struct cdx_slot_row *out,
+				       const struct cdx_kv_pair *pair);
 
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "store/block.h"
 #include "store/internal.h"
 
 /* What others may ask about a store, and how it fails. */
@@ -43,35 +44,79 @@ uint64_t cdx_store_share(const struct cdx_store *s, enum cdx_share share)
 	return __atomic_load_n(&s->config.share[share], __ATOMIC_RELAXED);
 }
 
-int cdx_store_set_shares(struct cdx_store *s, const uint64_t share[CDX_SHARES])
+/* Applies a changed configuration and lets others see it. */
+static int set_config(struct cdx_store *s, const struct cdx_store_config *c)
 {
 	uint8_t value[CDX_META_CONFIG_LEN];
-	struct cdx_store_config c = s->config;
 	struct cdx_batch *b;
-	uint64_t sum = 0;
 	unsigned i;
 	int r;
 
-	for (i = 0; i < CDX_SHARES; i++) {
-		if (__builtin_add_overflow(sum, share[i], &sum))
-			return -EINVAL;
-		c.share[i] = share[i];
-	}
-	if (sum == 0 || sum > INT64_MAX)
-		return -EINVAL;
 	r = cdx_batch_new(&b, s);
 	if (r < 0)
 		return r;
-	cdx_meta_config_encode(value, &c);
+	cdx_meta_config_encode(value, c);
 	cdx_batch_put(b, CDX_DB_META, CDX_META_CONFIG, strlen(CDX_META_CONFIG),
 		      value, sizeof(value));
 	r = cdx_batch_apply(b);
 	if (r < 0)
 		return r;
 	for (i = 0; i < CDX_SHARES; i++)
-		__atomic_store_n(&s->config.share[i], share[i],
+		__atomic_store_n(&s->config.share[i], c->share[i],
 				 __ATOMIC_RELAXED);
+	__atomic_store_n(&s->config.k, c->k, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->config.m, c->m, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->config.codec, c->codec, __ATOMIC_RELAXED);
 	return 0;
+}
+
+int cdx_store_set_shares(struct cdx_store *s, const uint64_t share[CDX_SHARES])
+{
+	struct cdx_store_config c;
+	uint64_t sum = 0;
+	unsigned i;
+	int r;
+
+	for (i = 0; i < CDX_SHARES; i++)
+		if (__builtin_add_overflow(sum, share[i], &sum))
+			return -EINVAL;
+	if (sum == 0 || sum > INT64_MAX)
+		return -EINVAL;
+	cdx_block_lock(s);
+	c = s->config;
+	memcpy(c.share, share, sizeof(c.share));
+	r = set_config(s, &c);
+	cdx_block_unlock(s);
+	return r;
+}
+
+int cdx_store_set_code(struct cdx_store *s, uint32_t k, uint32_t m,
+		       uint32_t codec)
+{
+	struct cdx_store_config c;
+	int r;
+
+	if (k == 0 || k > CDX_COLUMNS_MAX || m > CDX_COLUMNS_MAX || codec == 0)
+		return -EINVAL;
+	cdx_block_lock(s);
+	c = s->config;
+	c.k = k;
+	c.m = m;
+	c.codec = codec;
+	r = set_config(s, &c);
+	cdx_block_unlock(s);
+	return r;
+}
+
+void cdx_store_code(const struct cdx_store *s, uint32_t *k, uint32_t *m,
+		    uint32_t *codec)
+{
+	if (k != NULL)
+		*k = __atomic_load_n(&s->config.k, __ATOMIC_RELAXED);
+	if (m != NULL)
+		*m = __atomic_load_n(&s->config.m, __ATOMIC_RELAXED);
+	if (codec != NULL)
+		*codec = __atomic_load_n(&s->config.codec, __ATOMIC_RELAXED);
 }
 
 int cdx_store_failed(struct cdx_store *s)

@@ -39,14 +39,17 @@ enum cdx_share {
 	CDX_SHARES,
 };
 
-/* Fixed when the store is made, except the quota; kept in LMDB. */
+/* Fixed when the store is made, except the quota and the code; kept in LMDB. */
 struct cdx_store_config {
 	uint8_t id[CDX_STORE_ID_LEN]; /* random */
 	uint64_t share[CDX_SHARES];   /* bytes; the quota is their sum */
 	uint32_t k;		      /* data columns of a segment */
 	uint32_t m;		      /* parity columns */
-	uint64_t log_bytes;	      /* size of the intent log file */
-	int64_t created;	      /* wall seconds */
+	uint32_t codec;		      /* of the parity; 0 means 1 */
+	uint32_t loose_k; /* k and m of the start: charges of loose blocks */
+	uint32_t loose_m;
+	uint64_t log_bytes; /* size of the intent log file */
+	int64_t created;    /* wall seconds */
 };
 
 /**
@@ -149,8 +152,8 @@ void cdx_store_unhook(struct cdx_store *s);
  * last commit; the object is gone in any case.  NULL is allowed. */
 int cdx_store_close(struct cdx_store *s);
 
-/* Borrowed for the life of the store; immutable but for the shares.
- * Thread: safe. */
+/* Borrowed for the life of the store; immutable but for the shares and the code
+ * (ask cdx_store_code).  Thread: safe. */
 const struct cdx_store_config *cdx_store_config(const struct cdx_store *s);
 /* The sink given at open; borrowed */
 const struct cdx_log *cdx_store_log(const struct cdx_store *s);
@@ -162,6 +165,14 @@ int cdx_store_dirfd(const struct cdx_store *s);
  * stops new charges).  Applied as a batch. */
 CDX_MUST_CHECK int cdx_store_set_shares(struct cdx_store *s,
 					const uint64_t share[CDX_SHARES]);
+/* The code of segments that are opened from now on: k, m and codec of the
+ * configuration.  What is there keeps its own.  -EINVAL out of range.  Applied
+ * as a batch. */
+CDX_MUST_CHECK int cdx_store_set_code(struct cdx_store *s, uint32_t k,
+				      uint32_t m, uint32_t codec);
+/* What it is now; any of them may be NULL.  Thread: safe. */
+void cdx_store_code(const struct cdx_store *s, uint32_t *k, uint32_t *m,
+		    uint32_t *codec);
 
 /* ---- durability ---- */
 
@@ -197,5 +208,12 @@ struct cdx_store_stats {
 void cdx_store_stats(struct cdx_store *s, struct cdx_store_stats *out);
 /* Counts a mismatch; callers log the CID */
 void cdx_store_count_bad(struct cdx_store *s);
+
+/* Lines that are logged about bad blocks of one data file or dataset */
+#define CDX_BAD_LINES 8u
+/* Number of the next line about @id (of a data file or a dataset, which share
+ * their ids) since the store was opened.  CDX_BAD_LINES + 1: say that no more
+ * are shown; 0: say nothing.  Thread: safe. */
+unsigned cdx_store_bad_line(struct cdx_store *s, uint64_t id);
 
 #endif

@@ -62,7 +62,7 @@ static void append(unsigned n)
 	struct cdx_block_set *set;
 
 	assert_int_equal(cdx_block_set_begin(&set, T.s), 0);
-	assert_int_equal(cdx_block_set_append(set, &d, Buf), 0);
+	assert_int_equal(cdx_block_set_append(set, &d, Buf, CDX_BLOCK_SIZE), 0);
 	assert_int_equal(cdx_block_set_apply(set), 0);
 }
 
@@ -92,7 +92,7 @@ static int read_back(unsigned n)
 	int rc;
 
 	assert_non_null(out);
-	rc = cdx_block_read(T.s, out, &d);
+	rc = cdx_block_read(T.s, out, CDX_BLOCK_SIZE, &d);
 	if (rc == 0)
 		assert_memory_equal(out, Buf, CDX_BLOCK_SIZE);
 	free(out);
@@ -132,7 +132,8 @@ static uint64_t segment(const unsigned *n, unsigned count)
 static void records(void **state)
 {
 	struct cdx_leaf leaf = {.state = CDX_LEAF_FOOTER, .has_sums = true};
-	struct cdx_block_info in = {.refs = 3, .locs = 2};
+	struct cdx_block_info in = {
+		.refs = 3, .size = CDX_BLOCK_SIZE, .locs = 2};
 	uint8_t val[CDX_LEAF_VAL_MAX];
 	struct cdx_block_info out;
 	struct cdx_leaf back;
@@ -184,7 +185,7 @@ static void leaves(void **state)
 static void counts_references(void **state)
 {
 	(void)state;
-	assert_int_equal(cdx_block_charge(T.s), 98304);
+	assert_int_equal(cdx_block_charge(T.s, CDX_BLOCK_SIZE), 98304);
 	append(1);
 	append(2);
 	append(1);
@@ -215,10 +216,13 @@ static void one_batch(void **state)
 
 	(void)state;
 	assert_int_equal(cdx_block_set_begin(&set, T.s), 0);
-	assert_int_equal(cdx_block_set_append(set, &d2, Buf), 0);
+	assert_int_equal(cdx_block_set_append(set, &d2, Buf, CDX_BLOCK_SIZE),
+			 0);
 	(void)content(1);
-	assert_int_equal(cdx_block_set_append(set, &d1, Buf), 0);
-	assert_int_equal(cdx_block_set_append(set, &d1, Buf), 0);
+	assert_int_equal(cdx_block_set_append(set, &d1, Buf, CDX_BLOCK_SIZE),
+			 0);
+	assert_int_equal(cdx_block_set_append(set, &d1, Buf, CDX_BLOCK_SIZE),
+			 0);
 	assert_int_equal(cdx_block_set_apply(set), 0);
 	assert_int_equal(info_of(1).refs, 2);
 	assert_int_equal(used(), 2 * 98304);
@@ -233,7 +237,8 @@ static void one_batch(void **state)
 	assert_int_equal(cdx_block_set_del(set, &d1, NULL), -ENOENT);
 	assert_int_equal(cdx_block_set_del(set, &d2, NULL), 0);
 	(void)content(1);
-	assert_int_equal(cdx_block_set_append(set, &d1, Buf), 0);
+	assert_int_equal(cdx_block_set_append(set, &d1, Buf, CDX_BLOCK_SIZE),
+			 0);
 	assert_int_equal(cdx_block_set_apply(set), 0);
 	assert_int_equal(info_of(1).refs, 1);
 	assert_int_equal(read_back(2), -ENOENT);
@@ -252,7 +257,7 @@ static void dropped_set_leaves_nothing(void **state)
 
 	(void)state;
 	assert_int_equal(cdx_block_set_begin(&set, T.s), 0);
-	assert_int_equal(cdx_block_set_append(set, &d, Buf), 0);
+	assert_int_equal(cdx_block_set_append(set, &d, Buf, CDX_BLOCK_SIZE), 0);
 	cdx_block_set_drop(set);
 	assert_int_equal(read_back(1), -ENOENT);
 	assert_int_equal(used(), 0);

@@ -60,7 +60,10 @@ static int add(struct cdx_cid *cid, const uint8_t *p, size_t len,
 	size_t step = 1000;
 	int rc;
 
-	assert_int_equal(cdx_ingest_new(&in, T.s, name, NULL, false), 0);
+	assert_int_equal(
+		cdx_ingest_new(&in, T.s,
+			       &(struct cdx_ingest_opts){.filename = name}),
+		0);
 	rc = 0;
 	for (size_t off = 0; off < len && rc == 0; off += step) {
 		step = off % 3 == 0 ? 70000 : 1000;
@@ -167,7 +170,7 @@ static void empty_is_refused(void **state)
 
 	(void)state;
 	assert_int_equal(add(&cid, NULL, 0, NULL), -ENODATA);
-	assert_int_equal(cdx_ingest_new(&in, T.s, NULL, NULL, false), 0);
+	assert_int_equal(cdx_ingest_new(&in, T.s, NULL), 0);
 	assert_int_equal(cdx_ingest_feed(in, "a", 1), 0);
 	assert_int_equal(cdx_ingest_end(in, &cid), 0);
 	assert_int_equal(cdx_ingest_feed(in, "a", 1), CDX_E_SEQUENCE);
@@ -358,7 +361,7 @@ static void half_ingest(void)
 	uint8_t *p = bytes(6, len);
 	struct cdx_ingest *in;
 
-	if (cdx_ingest_new(&in, T.s, NULL, NULL, false) < 0 ||
+	if (cdx_ingest_new(&in, T.s, NULL) < 0 ||
 	    cdx_ingest_feed(in, p, len) < 0 || cdx_store_commit(T.s) < 0)
 		_exit(1);
 	free(p);
@@ -425,7 +428,12 @@ static void abandoned(void **state)
 	struct cdx_ingest *in;
 
 	(void)state;
-	assert_int_equal(cdx_ingest_new(&in, T.s, "n", "text/plain", true), 0);
+	assert_int_equal(cdx_ingest_new(&in, T.s,
+					&(struct cdx_ingest_opts){
+						.filename = "n",
+						.mimetype = "text/plain",
+						.is_private = true}),
+			 0);
 	assert_int_equal(cdx_ingest_feed(in, p, len), 0);
 	assert_true(used() > 0);
 	cdx_ingest_free(in);
@@ -579,6 +587,69 @@ static void killed_at_random(void **state)
 	tmp_fsck_clean(&T);
 }
 
+/* Blocks of any size: read at odd places, charged by pages, given back whole. */
+static void block_sizes(void **state)
+{
+	static const uint32_t sizes[] = {
+		1, 63, 1000, 4096, 4097, 65537, 1u << 20, CDX_BLOCK_SIZE_MAX};
+
+	(void)state;
+	for (size_t i = 0; i < CDX_ARRAY_LEN(sizes); i++) {
+		const struct cdx_ingest_opts o = {.block_size = sizes[i]};
+		uint32_t room = (sizes[i] + 4095) / 4096 * 4096;
+		size_t len = (size_t)sizes[i] * 2 + (sizes[i] + 1) / 2;
+		uint8_t *p = bytes(i + 1, len);
+		uint8_t *got = malloc(len + 10);
+		struct cdx_dataset_info info;
+		struct cdx_buf m = {0};
+		struct cdx_ingest *in;
+		struct cdx_cid cid;
+
+		/* of one byte equal ones may come: make them differ */
+		for (size_t j = 0; sizes[i] == 1 && j < len; j++)
+			p[j] = (uint8_t)j;
+		assert_int_equal(cdx_ingest_new(&in, T.s, &o), 0);
+		assert_int_equal(cdx_ingest_feed(in, p, len), 0);
+		assert_int_equal(cdx_ingest_end(in, &cid), 0);
+		cdx_ingest_free(in);
+		assert_int_equal(cdx_dataset_info(T.s, &cid, &info), 0);
+		assert_int_equal(info.block_size, sizes[i]);
+		assert_int_equal(info.blocks, 3);
+		assert_int_equal(info.size, len);
+		assert_int_equal(cdx_dataset_manifest(T.s, &cid, &m), 0);
+		assert_int_equal(cdx_kv_counter(T.s, CDX_CNT_USED_VOLUME),
+				 (int64_t)(3 * (room + room / 2) + m.len));
+		cdx_buf_free(&m);
+		tmp_store_reopen(&T);
+		tmp_fsck_clean(&T);
+		assert_int_equal(cdx_dataset_read(T.s, got, &info, 0, len + 9),
+				 len);
+		assert_memory_equal(got, p, len);
+		for (size_t off = 0; off < len; off += len / 7 + 1) {
+			size_t n = len - off < 3000 ? len - off : 3000;
+
+			assert_int_equal(cdx_dataset_read(T.s, got, &info, off,
+							  3000),
+					 n);
+			assert_memory_equal(got, p + off, n);
+		}
+		assert_int_equal(cdx_dataset_unpin(T.s, &cid), 1);
+		assert_int_equal(cdx_kv_counter(T.s, CDX_CNT_USED_VOLUME), 0);
+		tmp_reclaim(&T);
+		tmp_fsck_clean(&T);
+		free(got);
+		free(p);
+	}
+	{
+		const struct cdx_ingest_opts o = {
+			.block_size = CDX_BLOCK_SIZE_MAX + 1};
+		struct cdx_ingest *in;
+
+		assert_int_equal(cdx_ingest_new(&in, T.s, &o), -EINVAL);
+		assert_null(in);
+	}
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -600,6 +671,7 @@ int main(void)
 		CASE(volume_keeps_it),
 		CASE(at_the_same_time),
 		CASE(killed_at_random),
+		CASE(block_sizes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,7 +39,7 @@ static int setup(void **state)
 	assert_non_null(Bytes);
 	for (size_t i = 0; i < LEN; i++)
 		Bytes[i] = (uint8_t)(i >> 16 ^ i);
-	assert_int_equal(cdx_ingest_new(&in, T.s, NULL, NULL, false), 0);
+	assert_int_equal(cdx_ingest_new(&in, T.s, NULL), 0);
 	assert_int_equal(cdx_ingest_feed(in, Bytes, LEN), 0);
 	assert_int_equal(cdx_ingest_end(in, &Cid), 0);
 	cdx_ingest_free(in);
@@ -464,6 +464,8 @@ static void sealed_segments(void **state)
 	(void)state;
 	info.area = open_segment(4);
 	info.dsid = info.area;
+	info.base = info.area;
+	info.block_size = CDX_BLOCK_SIZE;
 	info.size = info.blocks * CDX_BLOCK_SIZE;
 	for (uint32_t i = 0; i < 4; i++) {
 		const struct cdx_block_loc loc = {info.area,
@@ -475,7 +477,8 @@ static void sealed_segments(void **state)
 	}
 	cdx_leaf_del(b, info.dsid, 4);
 	assert_int_equal(cdx_tree_stream_root(&root, &tree), 0);
-	assert_int_equal(cdx_manifest_plain(&man, &root, info.size, NULL, NULL),
+	assert_int_equal(cdx_manifest_plain(&man, &root, info.size,
+					    CDX_BLOCK_SIZE, NULL, NULL),
 			 0);
 	assert_int_equal(cdx_manifest_encode(&m, &man), 0);
 	info.cid = cdx_manifest_cid(m.p, m.len);
