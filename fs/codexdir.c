@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "repair/repair.h"
 #include "store/dataset_store.h"
 
 /*
@@ -58,6 +59,7 @@ static int put_segment(void *arg, const struct cdx_segment_info *info)
 {
 	struct segment_arg *a = arg;
 	char cid[CDX_CID_TEXT_MAX] = "-";
+	char verifiable[CDX_CID_TEXT_MAX] = "-";
 	char line[512];
 	int n;
 
@@ -66,11 +68,14 @@ static int put_segment(void *arg, const struct cdx_segment_info *info)
 	a->found = true;
 	if (info->manifest.version != 0)
 		cdx_cid_text(cid, &info->manifest);
+	if (info->is_protected)
+		cdx_cid_text(verifiable, &info->verifiable);
 	n = snprintf(line, sizeof(line),
 		     "state %s\nblocks %u\nused %u\nlive-bytes %llu\n"
-		     "manifest %s\n",
-		     info->state_name, info->capacity, info->used,
-		     (unsigned long long)info->live, cid);
+		     "manifest %s\ndata %u\nparity %u\nverifiable %s\n",
+		     info->is_protected ? "protected" : info->state_name,
+		     info->capacity, info->used, (unsigned long long)info->live,
+		     cid, info->k, info->m, verifiable);
 	if (n > 0)
 		cdx_buf_put(a->out, line, (size_t)n);
 	return 0;
@@ -381,8 +386,8 @@ void cdx_codex_read(struct cdx_fs *fs, fuse_req_t req, fuse_ino_t ino,
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
-	rc = cdx_dataset_read(fs->opts.store, buf, &h->dataset, (uint64_t)off,
-			      size);
+	rc = cdx_repair_read(fs->opts.store, buf, &h->dataset, (uint64_t)off,
+			     size);
 	if (rc < 0)
 		cdx_fs_reply_err(req, rc);
 	else

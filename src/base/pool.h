@@ -4,13 +4,19 @@
 
 #include "base/attr.h"
 
-/* CPU pool: hashing, encryption, coding, proofs.  Higher priorities first;
- * within one priority in order of submission. */
+/*
+ * CPU pool: hashing, encryption, coding, proofs.  Higher priorities first;
+ * within one priority in order of submission.
+ *
+ * CDX_POOL_IDLE has as many workers again for itself, which the scheduler
+ * serves only when nobody else wants the processor.  What runs there may not
+ * move for a long time, so it must hold no lock that others take.
+ */
 enum cdx_pool_prio {
 	CDX_POOL_READ,	/* somebody waits for a read */
-	CDX_POOL_WRITE, /* write-back and commit */
+	CDX_POOL_WRITE, /* write-back and commit, contents of unlinked files */
 	CDX_POOL_PROOF, /* has a deadline */
-	CDX_POOL_IDLE,	/* sealing, compaction, scrub */
+	CDX_POOL_IDLE,	/* parity, slot trees, scrub: computing only */
 	CDX_POOL_PRIOS,
 };
 
@@ -22,8 +28,8 @@ typedef void cdx_pool_fn(void *arg);
  * cdx_pool_new - start a pool
  *
  * @out:     returns new
- * @threads: workers; 0 means the serial twin: cdx_pool_submit runs the work
- *           before it returns (for tests)
+ * @threads: workers, and as many idle ones; 0 means the serial twin:
+ *           cdx_pool_submit runs the work before it returns (for tests)
  *
  * Errors: -ENOMEM, -EAGAIN.
  */
@@ -44,7 +50,8 @@ CDX_MUST_CHECK int cdx_pool_submit(struct cdx_pool *pool,
 				   enum cdx_pool_prio prio, cdx_pool_fn *fn,
 				   void *arg);
 
-/* Number of workers (0 for the serial twin) */
+/* Number of workers without the idle ones, which are as many (0 for the serial
+ * twin) */
 unsigned cdx_pool_threads(const struct cdx_pool *pool);
 
 #endif

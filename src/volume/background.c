@@ -129,7 +129,7 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static int init_cond(pthread_cond_t *cv)
+int cdx_cond_mono(pthread_cond_t *cv)
 {
 	pthread_condattr_t attr;
 	int r = pthread_condattr_init(&attr);
@@ -151,7 +151,7 @@ int cdx_background_new(struct cdx_volume *v)
 	if (!bg)
 		return -ENOMEM;
 	bg->v = v;
-	r = init_cond(&bg->cv);
+	r = cdx_cond_mono(&bg->cv);
 	if (r < 0) {
 		free(bg);
 		return r;
@@ -183,6 +183,10 @@ int cdx_background_start(struct cdx_volume *v)
 	cdx_background_kick(v);
 	r = -pthread_create(&v->bg->thread, NULL, run, v->bg);
 	v->bg->running = r == 0;
+	if (r == 0)
+		r = cdx_protector_start(v);
+	if (r < 0)
+		cdx_background_stop(v);
 	return r;
 }
 
@@ -193,6 +197,7 @@ void cdx_background_stop(struct cdx_volume *v)
 	if (!bg || !bg->running)
 		return;
 	atomic_store(&bg->stop, true);
+	cdx_protector_stop(v);
 	cdx_background_kick(v);
 	pthread_join(bg->thread, NULL);
 	bg->running = false;

@@ -33,6 +33,7 @@ struct cdx_ref_rec {
 struct cdx_touch {
 	uint64_t area;
 	struct cdx_oseg *o;	/* NULL: not in memory */
+	struct cdx_seg_rec was; /* before the batch */
 	struct cdx_seg_rec rec; /* as it will be */
 	bool gone;		/* the batch deletes the record */
 	struct cdx_burn *burn;	/* blocks that get a BURNT leaf */

@@ -87,6 +87,18 @@ static int del_some(struct cdx_volume *v, uint64_t area, const struct some *s,
 }
 
 /* 1 when somebody pinned the dataset: it stays */
+static int is_pinned(struct cdx_volume *v, const struct cdx_seg_rec *rec)
+{
+	struct cdx_cid cid = cdx_cid_sha256(CDX_CODEC_MANIFEST, &rec->manifest);
+	struct cdx_dataset_info info;
+	int r = cdx_dataset_info(v->store, &cid, &info);
+
+	if (r == -ENOENT)
+		return 0;
+	return r < 0 ? r : (info.refs & CDX_REF_PIN) != 0;
+}
+
+/* 1 when somebody pinned or protected it meanwhile */
 static int del_dataset(struct cdx_volume *v, const struct cdx_seg_rec *rec)
 {
 	struct cdx_cid cid = cdx_cid_sha256(CDX_CODEC_MANIFEST, &rec->manifest);
@@ -124,7 +136,7 @@ static int to_nothing(void *arg, struct cdx_batch *b, struct cdx_seg_rec *rec)
 	cdx_batch_del(b, CDX_DB_SEGMENT, key, sizeof(key));
 	cdx_area_remove(b, e->area);
 	cdx_quota_charge(b, CDX_SHARE_VOLUME,
-			 -(int64_t)cdx_seg_charge(e->v->segs, rec->cap));
+			 -(int64_t)cdx_seg_charge(rec->k, rec->m, rec->cap));
 	cdx_batch_add(b, CDX_CNT_SEG_BYTES,
 		      -(int64_t)rec->cap * CDX_BLOCK_SIZE);
 	return 1;
@@ -155,6 +167,12 @@ static int drop_segment(struct cdx_volume *v, uint64_t area)
 	struct cdx_batch *b = NULL;
 	int r = cdx_seg_rec_get(v, &rec, area);
 
+	if (r == 0 && cdx_protector_busy(v, area))
+		return 1;
+	if (r == 0 && rec.has_manifest)
+		r = is_pinned(v, &rec);
+	if (r == 0 && rec.has_manifest)
+		r = cdx_protect_drop(v, area);
 	if (r == 0 && rec.has_manifest)
 		r = del_dataset(v, &rec);
 	if (r)

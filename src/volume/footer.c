@@ -305,13 +305,15 @@ static int read_body(struct cdx_volume *v, struct cdx_footer *out,
 	body = malloc((size_t)t->body_blocks * CDX_BLOCK_SIZE);
 	if (!body)
 		return -ENOMEM;
-	r = cdx_area_read(v->store, area, (uint64_t)first * CDX_BLOCK_SIZE,
-			  body, (size_t)t->body_blocks * CDX_BLOCK_SIZE);
+	r = 0;
 	for (uint32_t i = 0; r == 0 && i < t->body_blocks; i++) {
 		uint8_t *p = body + (size_t)i * CDX_BLOCK_SIZE;
 
-		r = cdx_block_crypt(p, (enum cdx_block_cipher)t->cipher,
-				    &t->key, first + i, 0, p, CDX_BLOCK_SIZE);
+		r = cdx_seg_block(v, p, area, first + i);
+		if (r == 0)
+			r = cdx_block_crypt(p, (enum cdx_block_cipher)t->cipher,
+					    &t->key, first + i, 0, p,
+					    CDX_BLOCK_SIZE);
 	}
 	if (r < 0)
 		return r;
@@ -331,9 +333,7 @@ static int read_tail(struct cdx_volume *v, struct cdx_footer_tail *out,
 	if (r == 0 && !blocks)
 		r = CDX_E_FORMAT;
 	if (r == 0)
-		r = cdx_area_read(v->store, area,
-				  (uint64_t)(blocks - 1) * CDX_BLOCK_SIZE,
-				  block, CDX_BLOCK_SIZE);
+		r = cdx_seg_block(v, block, area, blocks - 1);
 	if (r == 0)
 		r = cdx_footer_tail_open(out, &v->keys.footer, block);
 	free(block);

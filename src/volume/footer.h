@@ -104,7 +104,7 @@ CDX_MUST_CHECK int cdx_footer_tail_decode(struct cdx_footer_tail *out,
  * cdx_footer_read - read, open and decode the footer of a sealed segment
  *
  * Verifies the tail, the body's digest and form; not that it agrees with the
- * tables.  Errors: those of the functions above; those of cdx_area_read.
+ * tables.  Errors: those of the functions above; those of cdx_seg_block.
  */
 CDX_MUST_CHECK int cdx_footer_read(struct cdx_volume *v, struct cdx_footer *out,
 				   uint64_t area, uint32_t blocks);

@@ -17,6 +17,7 @@
 #include "base/io.h"
 #include "crypto/block.h"
 #include "store/dataset_store.h"
+#include "store/protection.h"
 #include "volume/footer.h"
 
 /*
@@ -39,7 +40,8 @@ struct check {
 	/* the segment that is looked at */
 	uint64_t area;
 	struct cdx_seg_rec rec;
-	uint8_t *state; /* rec.cap leaf states, 0: no leaf */
+	uint8_t *state;	 /* rec.cap leaf states, 0: no leaf */
+	uint32_t absent; /* slots that are not here, by bits */
 };
 
 static void bad(struct check *c, const char *what, const char *fmt, ...)
@@ -134,10 +136,16 @@ static void check_sums(struct check *c, uint32_t index,
 		       const struct cdx_leaf *leaf)
 {
 	uint64_t page = (uint64_t)index * CDX_PAGES_PER_BLOCK;
+	uint32_t slot = index / (c->rec.cap / c->rec.k);
 	uint8_t sum[CDX_PAGE_SUM_LEN];
-	int r = cdx_area_read(c->v->store, c->area,
-			      (uint64_t)index * CDX_BLOCK_SIZE, c->block,
-			      CDX_BLOCK_SIZE);
+	int r;
+
+	/* an evicted column is no damage */
+	if (c->absent >> slot & 1)
+		return;
+	r = cdx_area_read(c->v->store, c->area,
+			  (uint64_t)index * CDX_BLOCK_SIZE, c->block,
+			  CDX_BLOCK_SIZE);
 
 	for (uint32_t i = 0; r == 0 && i < CDX_PAGES_PER_BLOCK; i++) {
 		cdx_page_sum(sum, &c->v->keys.sum, c->area, page + i,
@@ -250,6 +258,38 @@ static void check_dataset(struct check *c)
 		    "segment %" PRIx64 ": its dataset is another", c->area);
 }
 
+/* ---- protections ---- */
+
+static int note_absent(void *arg, const struct cdx_protection *p)
+{
+	struct check *c = arg;
+
+	c->absent |= p->absent | p->damaged;
+	return 0;
+}
+
+/* The segment's own protection is there, and is the one that was ordered */
+static void check_protection(struct check *c)
+{
+	struct cdx_cid cid =
+		cdx_cid_sha256(CDX_CODEC_MANIFEST, &c->rec.verifiable);
+	struct cdx_dataset_info info;
+	struct cdx_protection p;
+	int r = cdx_dataset_info(c->v->store, &cid, &info);
+
+	if (r == 0)
+		r = cdx_protection_of(c->v->store, &info, &p);
+	if (r < 0)
+		bad(c, "segment-protection", "segment %" PRIx64 ": %s", c->area,
+		    cdx_strerror(r));
+	else if (info.kind != CDX_DATASET_VERIFIABLE || p.base != c->area ||
+		 p.state != CDX_PROTECTION_DONE || p.k != c->rec.k ||
+		 p.m != c->rec.m || p.blocks != c->rec.cap ||
+		 !(info.refs & CDX_REF_VOLUME))
+		bad(c, "segment-protection",
+		    "segment %" PRIx64 ": its protection is another", c->area);
+}
+
 static int check_segment(struct check *c)
 {
 	int r;
@@ -258,7 +298,11 @@ static int check_segment(struct check *c)
 	check_keys(c);
 	c->bytes += (uint64_t)c->rec.cap * CDX_BLOCK_SIZE;
 	c->live += c->rec.live;
-	c->charge += cdx_seg_charge(c->v->segs, c->rec.cap);
+	c->charge += cdx_seg_charge(c->rec.k, c->rec.m, c->rec.cap);
+	c->absent = 0;
+	r = cdx_protection_list(c->v->store, c->area, note_absent, c);
+	if (r < 0)
+		return r;
 	switch (c->rec.state) {
 	case CDX_SEG_OPEN:
 	case CDX_SEG_SEALING:
@@ -278,6 +322,8 @@ static int check_segment(struct check *c)
 		r = check_refs(c);
 	if (r == 0 && c->rec.state == CDX_SEG_SEALED) {
 		check_dataset(c);
+		if (c->rec.has_verifiable)
+			check_protection(c);
 		check_footer(c);
 	}
 	return r;
@@ -360,7 +406,7 @@ static int check_recfile(struct check *c, uint64_t area, uint64_t live,
 			continue;
 		last = ref.loc.off;
 		sum += sealed;
-		c->charge += cdx_small_charge(c->v->segs, sealed);
+		c->charge += cdx_small_charge(c->v, sealed);
 	}
 	if (r == 0 && sum != live)
 		bad(c, "records-live",
@@ -368,15 +414,6 @@ static int check_recfile(struct check *c, uint64_t area, uint64_t live,
 		    area, live, sum);
 	c->records += sum;
 	return r;
-}
-
-/* Loose blocks are charged to the volume's share too (`dataset add`) */
-static uint64_t loose_charge(const struct check *c, uint64_t live)
-{
-	const struct cdx_segs *s = c->v->segs;
-
-	return live / CDX_BLOCK_SIZE *
-	       (((uint64_t)CDX_BLOCK_SIZE * (s->k + s->m) + s->k - 1) / s->k);
 }
 
 static int check_file(struct check *c, uint64_t area)
@@ -393,8 +430,8 @@ static int check_file(struct check *c, uint64_t area)
 	case CDX_AREA_RECORDS:
 		return check_recfile(c, area, info.live, info.size);
 	case CDX_AREA_LOOSE:
-		c->charge += loose_charge(c, info.live);
-		return 0;
+	case CDX_AREA_PARITY:
+		return 0; /* the store's check knows them */
 	case CDX_AREA_SEGMENT:
 		if (cdx_seg_rec_get(c->v, &rec, area) == -ENOENT)
 			bad(c, "area-without-segment", "areas/%016" PRIx64,
@@ -432,7 +469,7 @@ static int walk_extents(struct check *c)
 		if (cdx_extent_decode(&x, &ino, &pair) < 0)
 			continue; /* the extents' check tells */
 		if (x.loc.kind == CDX_LOC_INLINE)
-			c->charge += cdx_small_charge(c->v->segs, x.sealed_len);
+			c->charge += cdx_small_charge(c->v, x.sealed_len);
 	}
 	return r;
 }
@@ -460,6 +497,8 @@ int cdx_fsck_segments(struct cdx_volume *v, struct cdx_fsck *f)
 		r = walk_areas(&c);
 	if (r == 0)
 		r = walk_extents(&c);
+	if (r == 0)
+		r = cdx_fsck_charge(v, &c.charge);
 	free(c.block);
 	if (r < 0)
 		return r;

@@ -88,23 +88,12 @@ static int some_locs(struct cdx_volume *v, uint64_t ino, uint64_t *off,
 	return rc < 0 ? rc : n;
 }
 
-static bool is_sealed(struct cdx_volume *v, const struct cdx_loc *loc)
-{
-	enum cdx_seg_state st;
-
-	if (loc->kind == CDX_LOC_ZERO)
-		return true;
-	if (loc->kind == CDX_LOC_INLINE)
-		return false;
-	st = cdx_loc_state(v, loc);
-	return st == CDX_SEG_SEALED || st == CDX_SEG_DROPPING;
-}
-
 /* Caller holds the lock */
 static int state_of(struct cdx_volume *v, const struct cdx_vnode *n,
 		    enum cdx_file_state *out)
 {
 	struct cdx_loc loc[STATE_AT_ONCE];
+	enum cdx_file_state least = CDX_STATE_PROTECTED;
 	uint64_t off = 0;
 	bool any = false;
 	int rc;
@@ -119,13 +108,20 @@ static int state_of(struct cdx_volume *v, const struct cdx_vnode *n,
 		if (rc <= 0)
 			break;
 		for (int i = 0; i < rc; i++) {
-			if (!is_sealed(v, &loc[i]))
+			enum cdx_file_state st;
+
+			if (loc[i].kind == CDX_LOC_ZERO)
+				continue;
+			st = cdx_loc_state(v, &loc[i]);
+			if (st == CDX_STATE_OPEN)
 				return 0;
-			any |= loc[i].kind != CDX_LOC_ZERO;
+			if (st < least)
+				least = st;
+			any = true;
 		}
 	}
 	if (rc == 0 && any)
-		*out = CDX_STATE_SEALED;
+		*out = least;
 	return rc;
 }
 

@@ -250,9 +250,9 @@ void cdx_loc_unref(struct cdx_volume *v, struct cdx_batch *b,
 		   const struct cdx_loc *loc, uint64_t ino, uint64_t file_off,
 		   uint64_t len);
 
-/* State of the segment that holds a location (records: OPEN) */
-enum cdx_seg_state cdx_loc_state(struct cdx_volume *v,
-				 const struct cdx_loc *loc);
+/* How far the segment that holds a location is (records: OPEN) */
+enum cdx_file_state cdx_loc_state(struct cdx_volume *v,
+				  const struct cdx_loc *loc);
 
 /* Data that can still be written, and the hold on space for dirty bytes:
  * statfs and write use the same sum.  -ENOSPC, CDX_E_QUOTA.  May compact when
@@ -417,7 +417,7 @@ struct cdx_volume {
 	pthread_cond_t purge_cv;
 
 	pthread_mutex_t dirty_mu; /* guards the two lists and dirty_bytes */
-	struct cdx_list dirty; /* vnodes with dirty data */
+	struct cdx_list dirty;	  /* vnodes with dirty data */
 	struct cdx_list gates;
 	uint64_t dirty_bytes;
 

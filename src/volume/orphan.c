@@ -201,7 +201,8 @@ static bool hand_over(struct cdx_volume *v, uint64_t ino)
 	start = !v->purging;
 	v->purging = true;
 	pthread_mutex_unlock(&v->cache_mu);
-	if (start && cdx_pool_submit(v->pool, CDX_POOL_IDLE, purge_job, v) < 0)
+	/* it takes locks of the volume: not for a worker that may be starved */
+	if (start && cdx_pool_submit(v->pool, CDX_POOL_WRITE, purge_job, v) < 0)
 		purge_job(v);
 	return true;
 }

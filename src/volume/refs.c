@@ -137,7 +137,7 @@ static void count_inline(struct cdx_volume *v, struct cdx_batch *b,
 			 uint64_t len, bool add)
 {
 	int64_t bytes = (int64_t)(len + CDX_SEAL_OVERHEAD);
-	int64_t charge = (int64_t)cdx_small_charge(v->segs, (uint64_t)bytes);
+	int64_t charge = (int64_t)cdx_small_charge(v, (uint64_t)bytes);
 
 	cdx_batch_add(b, CDX_CNT_INLINE_LIVE, add ? bytes : -bytes);
 	cdx_quota_charge(b, CDX_SHARE_VOLUME, add ? charge : -charge);

@@ -70,9 +70,11 @@ static int touch_load(struct cdx_change *c, struct cdx_touch *t, uint64_t area)
 	t->o = cdx_oseg_find(s, area);
 	if (!t->o) {
 		r = cdx_seg_rec_get(c->v, &t->rec, area);
+		t->was = t->rec;
 		return r == -ENOENT ? CDX_E_CORRUPT : r;
 	}
 	t->rec = t->o->rec;
+	t->was = t->rec;
 	pthread_mutex_lock(&s->mu);
 	if (t->rec.state == CDX_SEG_OPEN && t->o->next > t->rec.next)
 		t->rec.next = t->o->next;
@@ -366,7 +368,7 @@ static void count_record(struct cdx_change *c, struct cdx_batch *b,
 			 struct cdx_rec_touch *t, uint64_t sealed, bool add)
 {
 	int64_t bytes = add ? (int64_t)sealed : -(int64_t)sealed;
-	int64_t charge = (int64_t)cdx_small_charge(c->v->segs, sealed);
+	int64_t charge = (int64_t)cdx_small_charge(c->v, sealed);
 
 	t->live = add ? t->live + sealed : t->live - sealed;
 	cdx_batch_add(b, CDX_CNT_RECORD_LIVE, bytes);

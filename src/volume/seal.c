@@ -32,7 +32,6 @@
 
 #define NS 1000000000u
 #define BLOCKS_A_BATCH 256u
-#define FREES_TRIES 40
 
 /* ---- 1 and 2 ---- */
 
@@ -107,35 +106,6 @@ static int begin(struct cdx_volume *v, struct cdx_oseg *o, cdx_seg_act_fn *fn)
 	if (r < 0)
 		return r;
 	return cdx_seal_act(v, b, o->area, fn, NULL);
-}
-
-static void nap(void)
-{
-	struct timespec t = {.tv_nsec = 2000000};
-
-	nanosleep(&t, NULL);
-}
-
-/* Holes of this file that wait to be punched would later be punched into
- * padding */
-static int wait_frees(struct cdx_volume *v, uint64_t area)
-{
-	bool pending;
-	int r;
-
-	for (int i = 0; i < FREES_TRIES; i++) {
-		r = cdx_area_frees_pending(v->store, area, &pending);
-		if (r < 0 || !pending)
-			return r;
-		r = cdx_store_commit(v->store);
-		if (r == 0)
-			r = cdx_store_reclaim(v->store);
-		if (r < 0)
-			return r;
-		if (i > 4)
-			nap();
-	}
-	return CDX_E_AGAIN;
 }
 
 /* ---- 5 ---- */
@@ -278,6 +248,8 @@ static int put_dataset(struct cdx_volume *v, uint64_t area, uint32_t blocks,
 	info.cid = cdx_manifest_cid(manifest->p, manifest->len);
 	info.tree = cdx_cid_sha256(CDX_CODEC_ROOT, root);
 	info.dsid = area;
+	info.base = area;
+	info.block_size = CDX_BLOCK_SIZE;
 	info.area = area;
 	info.blocks = blocks;
 	info.size = (uint64_t)blocks * CDX_BLOCK_SIZE;
@@ -304,8 +276,8 @@ static int finish(struct cdx_volume *v, uint64_t area, uint32_t blocks)
 
 	if (r == 0)
 		r = cdx_manifest_plain(&m, &root,
-				       (uint64_t)blocks * CDX_BLOCK_SIZE, NULL,
-				       NULL);
+				       (uint64_t)blocks * CDX_BLOCK_SIZE,
+				       CDX_BLOCK_SIZE, NULL, NULL);
 	if (r == 0)
 		r = cdx_manifest_encode(&buf, &m);
 	if (r == 0)
@@ -327,7 +299,7 @@ static int make(struct cdx_volume *v, struct cdx_oseg *o,
 	cdx_oseg_rec(v->segs, o, &rec);
 	cap = rec.cap;
 	if (!rec.footers) {
-		r = wait_frees(v, o->area);
+		r = cdx_area_frees_wait(v->store, o->area);
 		if (r == 0)
 			r = cdx_seal_fill(v, o, progress, arg);
 		cdx_oseg_rec(v->segs, o, &rec);
@@ -360,6 +332,7 @@ int cdx_seal_segment(struct cdx_volume *v, struct cdx_oseg *o,
 	cdx_compact_hint(v->segs, o->area, &rec);
 	if (rec.state == CDX_SEG_SEALED) {
 		atomic_fetch_add(&v->segs->seals, 1);
+		cdx_protector_kick(v);
 		cdx_log(v->log, INFO, "segment",
 			"segment %" PRIx64 " is sealed: %u blocks, %" PRIu64
 			" bytes live",

@@ -262,14 +262,13 @@ static int pad(struct fill *f, cdx_progress_fn *progress, void *arg)
 static int to_final(void *arg, struct cdx_batch *b, struct cdx_seg_rec *rec)
 {
 	const struct fill *f = arg;
-	const struct cdx_segs *s = f->v->segs;
 	struct cdx_area_info info = {
 		.kind = CDX_AREA_SEGMENT,
 		.size = (uint64_t)f->blocks * CDX_BLOCK_SIZE,
 		.closed = true,
 	};
-	int64_t before = (int64_t)cdx_seg_charge(s, rec->cap);
-	int64_t after = (int64_t)cdx_seg_charge(s, f->blocks);
+	int64_t before = (int64_t)cdx_seg_charge(rec->k, rec->m, rec->cap);
+	int64_t after = (int64_t)cdx_seg_charge(rec->k, rec->m, f->blocks);
 
 	cdx_quota_charge(b, CDX_SHARE_VOLUME, after - before);
 	cdx_batch_add(b, CDX_CNT_SEG_BYTES,

@@ -113,8 +113,9 @@ static int put_new(struct cdx_volume *v, struct cdx_batch *b, uint32_t cap,
 
 	memset(&rec, 0, sizeof(rec));
 	rec.state = CDX_SEG_OPEN;
-	rec.k = s->k;
-	rec.m = s->m;
+	rec.k = s->code.k;
+	rec.m = s->code.m;
+	rec.codec = s->code.codec;
 	rec.cap = cap;
 	rec.opened = cdx_clock_wall_s();
 	rec.epochs = 1;
@@ -129,7 +130,7 @@ static int put_new(struct cdx_volume *v, struct cdx_batch *b, uint32_t cap,
 		cdx_area_set_info(b, area, &info);
 		cdx_seg_rec_put(b, area, &rec);
 		cdx_quota_charge(b, CDX_SHARE_VOLUME,
-				 (int64_t)cdx_seg_charge(s, cap));
+				 (int64_t)cdx_seg_charge(rec.k, rec.m, cap));
 		cdx_batch_add(b, CDX_CNT_SEG_OPEN, 1);
 		cdx_batch_add(b, CDX_CNT_SEG_BYTES, (int64_t)bytes);
 		(*out)->key = key;
@@ -178,11 +179,11 @@ static int make_segment(struct cdx_volume *v, uint32_t cap)
 /* The largest segment that leaves @keep bytes of the share alone */
 static int open_within(struct cdx_volume *v, uint64_t keep)
 {
-	struct cdx_segs *s = v->segs;
+	const struct cdx_seg_code *c = &v->segs->code;
 	int r = -ENOSPC;
 
-	for (uint32_t cap = s->cap; cap >= CDX_SEG_MIN_BLOCKS; cap /= 2) {
-		uint64_t charge = cdx_seg_charge(s, cap);
+	for (uint32_t cap = c->cap; cap >= CDX_SEG_MIN_BLOCKS; cap /= 2) {
+		uint64_t charge = cdx_seg_charge(c->k, c->m, cap);
 
 		r = cdx_quota_hold(v->store, CDX_SHARE_VOLUME, charge, keep);
 		if (r == 0) {
@@ -191,7 +192,7 @@ static int open_within(struct cdx_volume *v, uint64_t keep)
 		}
 		if (r != -ENOSPC && r != CDX_E_QUOTA)
 			return r;
-		if (cap % (2 * s->k))
+		if (cap % (2 * c->k))
 			return r;
 	}
 	return r;
@@ -199,7 +200,7 @@ static int open_within(struct cdx_volume *v, uint64_t keep)
 
 static int open_new(struct cdx_volume *v, bool reserve_too)
 {
-	return open_within(v, reserve_too ? 0 : v->segs->reserve);
+	return open_within(v, reserve_too ? 0 : v->segs->code.reserve);
 }
 
 /* Caller holds open_mu */
@@ -357,6 +358,7 @@ static int note_found(struct cdx_segs *s, struct found *f,
 	if (rec.state == CDX_SEG_DROPPING)
 		atomic_store(&s->dropping, true);
 	cdx_compact_hint(s, area, &rec);
+	cdx_protect_count(s, NULL, &rec);
 	if (rec.state != CDX_SEG_OPEN && rec.state != CDX_SEG_SEALING)
 		return 0;
 	if (f->n == f->cap) {
@@ -414,9 +416,7 @@ static void init_locks(struct cdx_segs *s)
 	pthread_mutex_init(&s->cache_mu, NULL);
 }
 
-/* The share, or what the disk lets it become: on a disk smaller than the quota
- * segments (and the reserve, which is one) must be small too. */
-static uint64_t real_share(struct cdx_volume *v)
+uint64_t cdx_seg_share(struct cdx_volume *v)
 {
 	struct cdx_space sp;
 
@@ -427,8 +427,10 @@ static uint64_t real_share(struct cdx_volume *v)
 
 int cdx_segs_open(struct cdx_volume *v)
 {
-	const struct cdx_store_config *c = cdx_store_config(v->store);
 	struct cdx_segs *s = calloc(1, sizeof(*s));
+	uint32_t k;
+	uint32_t m;
+	uint32_t codec;
 	int r;
 
 	if (!s)
@@ -436,13 +438,14 @@ int cdx_segs_open(struct cdx_volume *v)
 	init_locks(s);
 	cdx_list_init(&s->active);
 	cdx_list_init(&s->recfiles);
-	s->k = c->k;
-	s->m = c->m;
-	s->cap = cdx_seg_geometry(c->k, c->m, real_share(v));
-	s->slack = cdx_seg_slack(s);
-	s->reserve = cdx_seg_charge(s, s->cap) + s->slack;
+	cdx_store_code(v->store, &k, &m, &codec);
+	cdx_seg_code_init(&s->code, k, m, codec, cdx_seg_share(v));
 	v->segs = s;
 	r = cdx_background_new(v);
+	if (r == 0)
+		r = cdx_protector_new(v);
+	if (r == 0)
+		r = cdx_recovered_new(v);
 	if (r == 0)
 		r = load(v);
 	if (r < 0)
@@ -456,6 +459,8 @@ void cdx_segs_close(struct cdx_volume *v)
 
 	if (!s)
 		return;
+	cdx_protector_free(v);
+	cdx_recovered_free(v);
 	cdx_background_free(v);
 	cdx_list_foreach_safe(pos, tmp, &s->active) {
 		cdx_list_del(pos);

@@ -57,6 +57,7 @@ static bool page_ok(const struct reader *rd, uint64_t page, const uint8_t *p)
 	return memcmp(sum, want, sizeof(sum)) == 0;
 }
 
+/* Nothing helps: told with the CID */
 static int bad_block(const struct reader *rd)
 {
 	struct cdx_cid cid = cdx_cid_sha256(CDX_CODEC_BLOCK, &rd->leaf.digest);
@@ -70,30 +71,51 @@ static int bad_block(const struct reader *rd)
 	return CDX_E_HASH;
 }
 
-/* A page did not verify: look again, then ask the block's own hash */
-static int second_look(const struct reader *rd, uint64_t page, uint8_t *p)
+/* The block's own hash decides about its page at @off */
+static int whole_block(const struct reader *rd, size_t off, uint8_t *p)
 {
-	CDX_CLEANUP(cdx_freep) uint8_t *block = NULL;
+	CDX_CLEANUP(cdx_freep) uint8_t *block = malloc(CDX_BLOCK_SIZE);
 	struct cdx_digest digest;
-	uint64_t first = (uint64_t)rd->index * CDX_BLOCK_SIZE;
-	int r = cdx_area_read(rd->v->store, rd->area, page * CDX_PAGE_SIZE, p,
-			      CDX_PAGE_SIZE);
+	int r;
 
-	if (r < 0)
-		return r;
-	if (rd->leaf.has_sums && page_ok(rd, page, p))
-		return 0;
-	block = malloc(CDX_BLOCK_SIZE);
 	if (!block)
 		return -ENOMEM;
-	r = cdx_area_read(rd->v->store, rd->area, first, block, CDX_BLOCK_SIZE);
+	r = cdx_area_read(rd->v->store, rd->area,
+			  (uint64_t)rd->index * CDX_BLOCK_SIZE, block,
+			  CDX_BLOCK_SIZE);
 	if (r < 0)
 		return r;
 	cdx_sha256(&digest, block, CDX_BLOCK_SIZE);
 	if (memcmp(digest.b, rd->leaf.digest.b, sizeof(digest.b)) != 0)
-		return bad_block(rd);
-	memcpy(p, block + (page * CDX_PAGE_SIZE - first), CDX_PAGE_SIZE);
+		return CDX_E_HASH;
+	memcpy(p, block + off, CDX_PAGE_SIZE);
 	return 0;
+}
+
+/* A page did not verify: look again, then ask the block's own hash, then make
+ * the block from others */
+static int second_look(const struct reader *rd, uint64_t page, uint8_t *p)
+{
+	size_t off = (size_t)(page % CDX_PAGES_PER_BLOCK) * CDX_PAGE_SIZE;
+	int bad;
+	int r;
+
+	if (cdx_seg_recovered(rd->v, p, rd->area, rd->index, off,
+			      CDX_PAGE_SIZE))
+		return 0;
+	bad = cdx_area_read(rd->v->store, rd->area, page * CDX_PAGE_SIZE, p,
+			    CDX_PAGE_SIZE);
+	if (bad == 0 && rd->leaf.has_sums && page_ok(rd, page, p))
+		return 0;
+	if (bad == 0)
+		bad = whole_block(rd, off, p);
+	if (bad == 0 || bad == -ENOMEM)
+		return bad;
+	r = cdx_seg_recover(rd->v, p, rd->area, rd->index, off, CDX_PAGE_SIZE,
+			    bad);
+	if (r == 0 || r == -ENOMEM)
+		return r;
+	return bad == CDX_E_HASH ? bad_block(rd) : bad;
 }
 
 /* Verifies the page at @p and decrypts [@skip, @skip + @len) of it to @out */
@@ -119,11 +141,11 @@ static int read_piece(struct reader *rd, uint8_t *out, uint64_t pos, size_t len)
 {
 	uint8_t page[CDX_PAGE_SIZE];
 	uint64_t no = pos / CDX_PAGE_SIZE;
-	int r = cdx_area_read(rd->v->store, rd->area, no * CDX_PAGE_SIZE, page,
-			      CDX_PAGE_SIZE);
 
-	if (r < 0)
-		return r;
+	/* what cannot be read does not verify either: second_look tries again */
+	if (cdx_area_read(rd->v->store, rd->area, no * CDX_PAGE_SIZE, page,
+			  CDX_PAGE_SIZE) < 0)
+		memset(page, 0, sizeof(page));
 	return take_page(rd, out, no, page, (size_t)(pos % CDX_PAGE_SIZE), len);
 }
 
@@ -150,13 +172,18 @@ static int open_block(struct reader *rd, uint8_t *out, uint64_t pos, size_t len)
 /* Whole pages in a row: one read into the caller's memory, then in place */
 static int read_pages(struct reader *rd, uint8_t *out, uint64_t pos, size_t len)
 {
-	int r = cdx_area_read(rd->v->store, rd->area, pos, out, len);
+	bool all = cdx_area_read(rd->v->store, rd->area, pos, out, len) == 0;
+	int r = 0;
 
 	for (size_t done = 0; r == 0 && done < len;) {
 		size_t n = CDX_BLOCK_SIZE - (pos + done) % CDX_BLOCK_SIZE;
 
 		if (n > len - done)
 			n = len - done;
+		/* some of it cannot be read: which, block by block */
+		if (!all && cdx_area_read(rd->v->store, rd->area, pos + done,
+					  out + done, n) < 0)
+			memset(out + done, 0, n);
 		r = open_block(rd, out + done, pos + done, n);
 		done += n;
 	}

@@ -11,8 +11,11 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "crypto/block.h"
+#include "erasure/codec.h"
 
-#define REC_VERSION 1u
+/* version 1 had neither codec nor verifiable manifest */
+#define REC_VERSION 2u
+#define REC_VERSION_1 1u
 /* k and m of a store are far smaller; keeps products within 64 bits */
 #define COLUMNS_MAX 256u
 #define BLOCKS_MAX (1u << 20)
@@ -77,6 +80,10 @@ size_t cdx_seg_rec_encode(uint8_t out[CDX_SEG_REC_MAX],
 		*p++ = rec->epoch[i].cipher;
 		p = put_bytes(p, rec->epoch[i].wrapped, CDX_WRAPPED_LEN);
 	}
+	p = put32(p, rec->codec);
+	*p++ = rec->has_verifiable;
+	if (rec->has_verifiable)
+		p = put_bytes(p, rec->verifiable.b, sizeof(rec->verifiable.b));
 	return (size_t)(p - out);
 }
 
@@ -101,15 +108,42 @@ static bool rec_ok(const struct cdx_seg_rec *rec)
 	       rec->k && rec->k <= COLUMNS_MAX && rec->m <= COLUMNS_MAX &&
 	       rec->cap && rec->cap <= BLOCKS_MAX && rec->next <= rec->cap &&
 	       rec->footers <= rec->cap && rec->progress <= rec->cap &&
-	       epochs_ok(rec);
+	       (rec->has_manifest || !rec->has_verifiable) && epochs_ok(rec);
+}
+
+/* A digest that may be there */
+static int get_digest(struct cdx_cursor *c, bool *has, struct cdx_digest *out)
+{
+	uint8_t flag = cdx_cursor_u8(c);
+
+	if (flag > 1)
+		return CDX_E_CORRUPT;
+	*has = flag;
+	if (flag)
+		cdx_cursor_get(c, out->b, sizeof(out->b));
+	return 0;
+}
+
+static int get_epochs(struct cdx_cursor *c, struct cdx_seg_rec *out)
+{
+	out->epochs = cdx_cursor_u8(c);
+	if (out->epochs > CDX_SEG_EPOCHS_MAX)
+		return CDX_E_CORRUPT;
+	for (uint32_t i = 0; i < out->epochs; i++) {
+		out->epoch[i].first = cdx_cursor_be32(c);
+		out->epoch[i].cipher = cdx_cursor_u8(c);
+		cdx_cursor_get(c, out->epoch[i].wrapped, CDX_WRAPPED_LEN);
+	}
+	return 0;
 }
 
 int cdx_seg_rec_decode(struct cdx_seg_rec *out, const void *p, size_t len)
 {
 	struct cdx_cursor c = cdx_cursor_init(p, len);
-	uint8_t flag;
+	uint8_t version = cdx_cursor_u8(&c);
+	int r;
 
-	if (cdx_cursor_u8(&c) != REC_VERSION)
+	if (version != REC_VERSION && version != REC_VERSION_1)
 		return len ? CDX_E_VERSION : CDX_E_CORRUPT;
 	memset(out, 0, sizeof(*out));
 	out->state = (enum cdx_seg_state)cdx_cursor_u8(&c);
@@ -124,20 +158,16 @@ int cdx_seg_rec_decode(struct cdx_seg_rec *out, const void *p, size_t len)
 	out->content = cdx_cursor_be64(&c);
 	out->opened = (int64_t)cdx_cursor_be64(&c);
 	cdx_cursor_get(&c, out->id, sizeof(out->id));
-	flag = cdx_cursor_u8(&c);
-	if (flag > 1)
-		return CDX_E_CORRUPT;
-	out->has_manifest = flag;
-	if (flag)
-		cdx_cursor_get(&c, out->manifest.b, sizeof(out->manifest.b));
-	out->epochs = cdx_cursor_u8(&c);
-	if (out->epochs > CDX_SEG_EPOCHS_MAX)
-		return CDX_E_CORRUPT;
-	for (uint32_t i = 0; i < out->epochs; i++) {
-		out->epoch[i].first = cdx_cursor_be32(&c);
-		out->epoch[i].cipher = cdx_cursor_u8(&c);
-		cdx_cursor_get(&c, out->epoch[i].wrapped, CDX_WRAPPED_LEN);
+	r = get_digest(&c, &out->has_manifest, &out->manifest);
+	if (r == 0)
+		r = get_epochs(&c, out);
+	out->codec = CDX_EC_ISA_L_CAUCHY;
+	if (r == 0 && version != REC_VERSION_1) {
+		out->codec = cdx_cursor_be32(&c);
+		r = get_digest(&c, &out->has_verifiable, &out->verifiable);
 	}
+	if (r < 0)
+		return r;
 	if (cdx_cursor_done(&c) < 0 || !rec_ok(out))
 		return CDX_E_CORRUPT;
 	return 0;

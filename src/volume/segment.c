@@ -21,26 +21,40 @@ uint32_t cdx_seg_footer_room(uint32_t cap)
 	return 2 + cap / 128;
 }
 
-uint64_t cdx_seg_charge(const struct cdx_segs *s, uint32_t blocks)
+uint64_t cdx_seg_charge(uint32_t k, uint32_t m, uint32_t blocks)
 {
-	uint64_t steps = blocks / s->k;
+	uint64_t steps = blocks / k;
 
-	return steps * (s->k + s->m) * CDX_BLOCK_SIZE +
+	return steps * (k + m) * CDX_BLOCK_SIZE +
 	       (uint64_t)blocks * CDX_SEG_META_BYTES;
 }
 
-uint64_t cdx_seg_slack(const struct cdx_segs *s)
+static uint64_t slack(const struct cdx_seg_code *c)
 {
-	uint32_t lost = CDX_SEG_MIN_BLOCKS + s->k;
+	uint32_t lost = CDX_SEG_MIN_BLOCKS + c->k;
 
-	for (uint32_t cap = s->cap; cap >= CDX_SEG_MIN_BLOCKS; cap /= 2)
+	for (uint32_t cap = c->cap; cap >= CDX_SEG_MIN_BLOCKS; cap /= 2)
 		lost += cdx_seg_footer_room(cap);
-	return (uint64_t)(lost / s->k + 1) * cdx_seg_charge(s, s->k);
+	return (uint64_t)(lost / c->k + 1) * cdx_seg_charge(c->k, c->m, c->k);
 }
 
-uint64_t cdx_small_charge(const struct cdx_segs *s, uint64_t bytes)
+void cdx_seg_code_init(struct cdx_seg_code *out, uint32_t k, uint32_t m,
+		       uint32_t codec, uint64_t share)
 {
-	return (bytes * (s->k + s->m) + s->k - 1) / s->k;
+	out->k = k;
+	out->m = m;
+	out->codec = codec;
+	out->cap = cdx_seg_geometry(k, m, share);
+	out->slack = slack(out);
+	out->reserve = cdx_seg_charge(k, m, out->cap) + out->slack;
+}
+
+uint64_t cdx_small_charge(const struct cdx_volume *v, uint64_t bytes)
+{
+	const struct cdx_store_config *c = cdx_store_config(v->store);
+
+	return (bytes * (c->loose_k + c->loose_m) + c->loose_k - 1) /
+	       c->loose_k;
 }
 
 uint32_t cdx_seg_round(uint32_t k, uint32_t blocks)
@@ -219,15 +233,17 @@ int cdx_seg_key(struct cdx_volume *v, struct cdx_key *out, uint8_t *cipher,
 
 /* ---- states ---- */
 
-enum cdx_seg_state cdx_loc_state(struct cdx_volume *v,
-				 const struct cdx_loc *loc)
+enum cdx_file_state cdx_loc_state(struct cdx_volume *v,
+				  const struct cdx_loc *loc)
 {
 	struct cdx_seg_rec rec;
 
 	if (loc->kind != CDX_LOC_SEGMENT ||
 	    cdx_seg_rec_get(v, &rec, loc->area) < 0)
-		return CDX_SEG_OPEN;
-	return rec.state;
+		return CDX_STATE_OPEN;
+	if (rec.state != CDX_SEG_SEALED && rec.state != CDX_SEG_DROPPING)
+		return CDX_STATE_OPEN;
+	return rec.has_verifiable ? CDX_STATE_PROTECTED : CDX_STATE_SEALED;
 }
 
 static int list_one(struct cdx_segment_info *out, const struct cdx_kv_pair *p)
@@ -247,6 +263,12 @@ static int list_one(struct cdx_segment_info *out, const struct cdx_kv_pair *p)
 	out->capacity = rec.cap;
 	out->used = rec.next;
 	out->live = rec.live;
+	out->k = rec.k;
+	out->m = rec.m;
+	out->is_protected = rec.has_verifiable && rec.state == CDX_SEG_SEALED;
+	if (out->is_protected)
+		out->verifiable =
+			cdx_cid_sha256(CDX_CODEC_MANIFEST, &rec.verifiable);
 	if (rec.has_manifest)
 		out->manifest =
 			cdx_cid_sha256(CDX_CODEC_MANIFEST, &rec.manifest);

@@ -46,6 +46,7 @@ struct cdx_seg_rec {
 	enum cdx_seg_state state;
 	uint32_t k;
 	uint32_t m;
+	uint32_t codec;	   /* enum cdx_ec_codec of its parity */
 	uint32_t cap;	   /* blocks; from the footer on the final number */
 	uint32_t next;	   /* indexes from here on were never used */
 	uint32_t footers;  /* footer blocks, 0 until they are written */
@@ -57,12 +58,14 @@ struct cdx_seg_rec {
 	uint8_t id[CDX_SEG_ID_LEN];
 	bool has_manifest;
 	struct cdx_digest manifest;
+	bool has_verifiable; /* it is protected */
+	struct cdx_digest verifiable;
 	uint32_t epochs;
 	struct cdx_epoch epoch[CDX_SEG_EPOCHS_MAX];
 };
 
 /* Bytes of a record; cdx_seg_rec_encode returns the length */
-#define CDX_SEG_REC_MAX (136u + CDX_SEG_EPOCHS_MAX * (5u + CDX_WRAPPED_LEN))
+#define CDX_SEG_REC_MAX (176u + CDX_SEG_EPOCHS_MAX * (5u + CDX_WRAPPED_LEN))
 size_t cdx_seg_rec_encode(uint8_t out[CDX_SEG_REC_MAX],
 			  const struct cdx_seg_rec *rec);
 /* CDX_E_VERSION, CDX_E_CORRUPT */
@@ -129,13 +132,32 @@ struct cdx_seg_keys {
 	} epoch[];
 };
 
-struct cdx_segs {
-	/* immutable after open */
+/* What new segments are like */
+struct cdx_seg_code {
 	uint32_t k;
 	uint32_t m;
+	uint32_t codec;
 	uint32_t cap;	  /* blocks of a full-size segment */
 	uint64_t slack;	  /* what cutting free space into segments may lose */
 	uint64_t reserve; /* bytes of the share kept for reclaim */
+};
+
+/* Sealed segments, by whether they are protected; see cdx_protect_count */
+struct cdx_seg_count {
+	_Atomic uint64_t is_protected;
+	_Atomic uint64_t waiting;
+	_Atomic uint64_t waiting_bytes; /* of data */
+};
+
+struct cdx_protector;
+struct cdx_block_cache;
+
+struct cdx_segs {
+	/* changed under open_mu and mu, so either of them lets read it */
+	struct cdx_seg_code code;
+	struct cdx_seg_count count;	   /* changed under ref_mu */
+	struct cdx_protector *protector;   /* immutable after open */
+	struct cdx_block_cache *recovered; /* immutable after open */
 
 	pthread_mutex_t job_mu;	 /* one pack, seal, compact or drop at a time */
 	pthread_mutex_t open_mu; /* one opens a segment, epoch, records file */
@@ -173,12 +195,19 @@ struct cdx_segs {
 /* Blocks kept free for the footer of a segment of @cap blocks */
 uint32_t cdx_seg_footer_room(uint32_t cap);
 /* Bytes charged for a segment of @blocks, parity and records included */
-uint64_t cdx_seg_charge(const struct cdx_segs *s, uint32_t blocks);
-/* Bytes of the share that are lost at most when data goes into smaller segments
- * than it was promised for: their footers, and less than the smallest one */
-uint64_t cdx_seg_slack(const struct cdx_segs *s);
-/* Bytes charged for @bytes outside of segments */
-uint64_t cdx_small_charge(const struct cdx_segs *s, uint64_t bytes);
+uint64_t cdx_seg_charge(uint32_t k, uint32_t m, uint32_t blocks);
+/* Fills in what follows from the code and a share of @share bytes.  The slack
+ * is what is lost at most when data goes into smaller segments than it was
+ * promised for: their footers, and less than the smallest one. */
+void cdx_seg_code_init(struct cdx_seg_code *out, uint32_t k, uint32_t m,
+		       uint32_t codec, uint64_t share);
+/* The share of the volume, or what the disk lets it become: on a disk smaller
+ * than the quota segments (and the reserve, which is one) must be small too. */
+uint64_t cdx_seg_share(struct cdx_volume *v);
+/* Bytes charged for @bytes outside of segments: by the code that the store was
+ * made with, whatever new segments use, so that what was charged can be given
+ * back */
+uint64_t cdx_small_charge(const struct cdx_volume *v, uint64_t bytes);
 /* Smallest k * 2^j that is at least @blocks */
 uint32_t cdx_seg_round(uint32_t k, uint32_t blocks);
 /* Largest capacity within the limits for a share of @share bytes */
@@ -354,6 +383,75 @@ uint64_t cdx_compact_next(struct cdx_volume *v, unsigned below,
  * true when something was freed */
 bool cdx_compact_now(struct cdx_volume *v);
 
+/* Would what is promised still fit if new segments were like this?  Caller
+ * holds mu. */
+bool cdx_space_fits(struct cdx_volume *v, const struct cdx_seg_code *code,
+		    uint64_t free_bytes);
+
+/* ---- protector.c, protect_job.c ---- */
+
+/* The object without the thread (cdx_segs_open, cdx_segs_close) */
+CDX_MUST_CHECK int cdx_protector_new(struct cdx_volume *v);
+void cdx_protector_free(struct cdx_volume *v);
+/* Its thread: with and like the background thread */
+CDX_MUST_CHECK int cdx_protector_start(struct cdx_volume *v);
+void cdx_protector_stop(struct cdx_volume *v);
+/* Something was sealed, or something that failed is to be tried again */
+void cdx_protector_kick(struct cdx_volume *v);
+/* A segment that is to go: true when a job works on it, which is told to end
+ * and then kicks the background thread.  No lock of the volume is needed: the
+ * record says DROPPING, so no job begins on it again. */
+bool cdx_protector_busy(struct cdx_volume *v, uint64_t area);
+/* Protects what is sealed now; no lock held.  cdx_vol_sync_until has the
+ * errors. */
+CDX_MUST_CHECK int cdx_protect_all(struct cdx_volume *v,
+				   cdx_progress_fn *progress,
+				   cdx_cancel_fn *cancel, void *arg);
+/* Takes back all protections of a dead segment.  1: somebody pinned one.
+ * Caller holds job_mu. */
+CDX_MUST_CHECK int cdx_protect_drop(struct cdx_volume *v, uint64_t area);
+/* A segment record became another (NULL: there is none); caller holds ref_mu,
+ * or is alone */
+void cdx_protect_count(struct cdx_segs *s, const struct cdx_seg_rec *was,
+		       const struct cdx_seg_rec *is);
+/* Fills in the figures of status */
+void cdx_protector_status(struct cdx_volume *v, struct cdx_vol_status *out);
+
+/* ---- seg_block.c: blocks that are not as they should be ---- */
+
+/* The cache (cdx_segs_open, cdx_segs_close) */
+CDX_MUST_CHECK int cdx_recovered_new(struct cdx_volume *v);
+/* Frees it; nobody reads any more */
+void cdx_recovered_free(struct cdx_volume *v);
+/* Blocks made since open */
+uint64_t cdx_recovered_count(struct cdx_volume *v);
+/**
+ * cdx_seg_recover - bytes of a block that is missing or wrong
+ *
+ * @out: @len bytes from @off of the block as stored (encrypted)
+ * @why: what reading it gave, to be logged
+ *
+ * Made from other blocks of its step, or had from the last time.  -ENODATA:
+ * there are not enough.  Thread: safe, blocks.
+ */
+CDX_MUST_CHECK int cdx_seg_recover(struct cdx_volume *v, uint8_t *out,
+				   uint64_t area, uint32_t index, size_t off,
+				   size_t len, int why);
+/* Only what was made before; false: nothing was */
+bool cdx_seg_recovered(struct cdx_volume *v, uint8_t *out, uint64_t area,
+		       uint32_t index, size_t off, size_t len);
+/* A whole block as stored, compared with its hash, recovered if need be.
+ * @out: CDX_BLOCK_SIZE bytes.  Errors: -ENOENT, CDX_E_HASH, -EIO. */
+CDX_MUST_CHECK int cdx_seg_block(struct cdx_volume *v, uint8_t *out,
+				 uint64_t area, uint32_t index);
+/* Is the slot of this block marked as not here (or as being written)? */
+bool cdx_seg_absent(struct cdx_volume *v, uint64_t area, uint32_t index);
+
+/* ---- fsck_charge.c ---- */
+
+/* Adds what loose blocks, manifests and protections are charged with */
+CDX_MUST_CHECK int cdx_fsck_charge(struct cdx_volume *v, uint64_t *sum);
+
 /* ---- background.c ---- */
 
 /* The object without the thread (cdx_segs_open, cdx_segs_close) */
@@ -361,6 +459,8 @@ CDX_MUST_CHECK int cdx_background_new(struct cdx_volume *v);
 void cdx_background_free(struct cdx_volume *v);
 /* Wakes the thread */
 void cdx_background_kick(struct cdx_volume *v);
+/* A condition on CLOCK_MONOTONIC */
+CDX_MUST_CHECK int cdx_cond_mono(pthread_cond_t *cv);
 /* The thread is to end soon: long jobs stop at the next safe point */
 bool cdx_background_stopping(const struct cdx_volume *v);
 

@@ -39,6 +39,8 @@ static void settle_touch(struct cdx_segs *s, struct cdx_touch *t, bool applied)
 {
 	struct cdx_oseg *o = t->o;
 
+	if (applied)
+		cdx_protect_count(s, &t->was, t->gone ? NULL : &t->rec);
 	if (!o) {
 		if (applied)
 			cdx_compact_hint(s, t->area, &t->rec);

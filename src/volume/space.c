@@ -38,19 +38,20 @@ static uint64_t usable_blocks(uint32_t cap)
 
 /* Bytes of data that @bytes of the share hold: full segments, then smaller
  * ones */
-static uint64_t data_of(const struct cdx_segs *s, uint64_t bytes)
+static uint64_t data_of(const struct cdx_seg_code *c, uint64_t bytes)
 {
-	uint64_t full = bytes / cdx_seg_charge(s, s->cap);
-	uint64_t blocks = full * usable_blocks(s->cap);
-	uint64_t rest = bytes - full * cdx_seg_charge(s, s->cap);
+	uint64_t whole = cdx_seg_charge(c->k, c->m, c->cap);
+	uint64_t full = bytes / whole;
+	uint64_t blocks = full * usable_blocks(c->cap);
+	uint64_t rest = bytes - full * whole;
 
-	for (uint32_t cap = s->cap; cap % (2 * s->k) == 0;) {
+	for (uint32_t cap = c->cap; cap % (2 * c->k) == 0;) {
 		cap /= 2;
 		if (cap < CDX_SEG_MIN_BLOCKS)
 			break;
-		if (rest < cdx_seg_charge(s, cap))
+		if (rest < cdx_seg_charge(c->k, c->m, cap))
 			continue;
-		rest -= cdx_seg_charge(s, cap);
+		rest -= cdx_seg_charge(c->k, c->m, cap);
 		blocks += usable_blocks(cap);
 	}
 	return blocks * CDX_BLOCK_SIZE;
@@ -87,23 +88,37 @@ static uint64_t sub0(uint64_t a, uint64_t b)
 }
 
 /* Blocks that the missing part of the reserve would be */
-static uint64_t deficit(const struct cdx_segs *s, uint64_t free_bytes)
+static uint64_t deficit(const struct cdx_seg_code *c, uint64_t free_bytes)
 {
-	uint64_t a_block = cdx_seg_charge(s, s->cap) / s->cap;
+	uint64_t a_block = cdx_seg_charge(c->k, c->m, c->cap) / c->cap;
 
-	return (sub0(s->reserve, free_bytes) + a_block - 1) / a_block;
+	return (sub0(c->reserve, free_bytes) + a_block - 1) / a_block;
+}
+
+/* Data that there is room for, promised or not; caller holds mu */
+static uint64_t room_locked(const struct cdx_segs *s,
+			    const struct cdx_seg_code *c, uint64_t free_bytes)
+{
+	uint64_t left = sub0(free_bytes, c->reserve + c->slack);
+
+	return data_of(c, left) + sub0(unwritten_locked(s),
+				       deficit(c, free_bytes) * CDX_BLOCK_SIZE);
 }
 
 static uint64_t sum_locked(struct cdx_volume *v, uint64_t free_bytes)
 {
 	const struct cdx_segs *s = v->segs;
 	uint64_t zero = counter(v, CDX_CNT_ZERO_BYTES);
-	uint64_t left = sub0(free_bytes, s->reserve + s->slack);
-	uint64_t sum = data_of(s, left) +
-		       sub0(unwritten_locked(s),
-			    deficit(s, free_bytes) * CDX_BLOCK_SIZE);
+	uint64_t sum = room_locked(s, &s->code, free_bytes);
 
 	return sub0(sub0(sum, s->held), zero);
+}
+
+bool cdx_space_fits(struct cdx_volume *v, const struct cdx_seg_code *code,
+		    uint64_t free_bytes)
+{
+	return room_locked(v->segs, code, free_bytes) >=
+	       v->segs->held + counter(v, CDX_CNT_ZERO_BYTES);
 }
 
 uint64_t cdx_space_free(struct cdx_volume *v)
@@ -160,11 +175,15 @@ void cdx_space_release(struct cdx_volume *v, uint64_t bytes)
 void cdx_vol_statfs(struct cdx_volume *v, struct cdx_statfs *out)
 {
 	struct cdx_segs *s = v->segs;
+	struct cdx_seg_code c;
 	struct cdx_space sp;
 
 	memset(out, 0, sizeof(*out));
 	cdx_quota_space(v->store, CDX_SHARE_VOLUME, &sp);
-	out->bytes = data_of(s, sub0(sp.limit, s->reserve + s->slack));
+	pthread_mutex_lock(&s->mu);
+	c = s->code;
+	pthread_mutex_unlock(&s->mu);
+	out->bytes = data_of(&c, sub0(sp.limit, c.reserve + c.slack));
 	out->bytes_free = cdx_space_free(v);
 	if (out->bytes_free > out->bytes)
 		out->bytes_free = out->bytes;
@@ -182,4 +201,6 @@ void cdx_segs_status(struct cdx_volume *v, struct cdx_vol_status *out)
 	out->seg_live_bytes = counter(v, CDX_CNT_SEG_LIVE);
 	out->seals = atomic_load(&v->segs->seals);
 	out->compactions = atomic_load(&v->segs->compactions);
+	out->degraded_reads = cdx_recovered_count(v);
+	cdx_protector_status(v, out);
 }

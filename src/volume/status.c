@@ -3,8 +3,9 @@
 #include "config.h"
 #endif
 
-#include "volume/internal.h"
+#include "volume/segs.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -35,6 +36,14 @@ void cdx_vol_status(struct cdx_volume *v, struct cdx_vol_status *out)
 int cdx_vol_sync(struct cdx_volume *v, enum cdx_sync_until until,
 		 cdx_progress_fn *progress, void *arg)
 {
+	return cdx_vol_sync_until(v, until, progress, NULL, arg);
+}
+
+int cdx_vol_sync_until(struct cdx_volume *v, enum cdx_sync_until until,
+		       cdx_progress_fn *progress, cdx_cancel_fn *cancel,
+		       void *arg)
+{
+	int bad = 0;
 	int rc;
 
 	if (v->opts.readonly)
@@ -49,7 +58,14 @@ int cdx_vol_sync(struct cdx_volume *v, enum cdx_sync_until until,
 	rc = cdx_pack(v, cdx_clock_mono_ns(), progress, arg);
 	if (rc == 0)
 		rc = cdx_seal_open(v, progress, arg);
-	return rc < 0 ? rc : cdx_store_commit(v->store);
+	if (rc == 0 && cancel != NULL && cancel(arg))
+		rc = -ECANCELED;
+	/* what could be protected is committed all the same */
+	if (rc == 0 && until == CDX_SYNC_PROTECTED)
+		bad = cdx_protect_all(v, progress, cancel, arg);
+	if (rc == 0)
+		rc = cdx_store_commit(v->store);
+	return bad < 0 ? bad : rc;
 }
 
 int cdx_vol_fsck(struct cdx_volume *v, struct cdx_fsck *f)
@@ -72,6 +88,8 @@ const char *cdx_file_state_name(enum cdx_file_state st)
 		return "open";
 	case CDX_STATE_SEALED:
 		return "sealed";
+	case CDX_STATE_PROTECTED:
+		return "protected";
 	}
 	return "unknown";
 }

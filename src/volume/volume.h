@@ -248,12 +248,30 @@ void cdx_vol_statfs(struct cdx_volume *v, struct cdx_statfs *out);
 enum cdx_sync_until {
 	CDX_SYNC_COMMITTED, /* flushed and committed; seals nothing */
 	CDX_SYNC_SEALED,    /* packs every record older than the call, seals */
+	CDX_SYNC_PROTECTED, /* the same, and every sealed segment has its parity
+			     * and slots */
 };
 /* @progress may be NULL */
 typedef void cdx_progress_fn(void *arg, const char *phase, uint64_t done,
 			     uint64_t total);
 CDX_MUST_CHECK int cdx_vol_sync(struct cdx_volume *v, enum cdx_sync_until until,
 				cdx_progress_fn *progress, void *arg);
+/* True: give up */
+typedef bool cdx_cancel_fn(void *arg);
+/**
+ * cdx_vol_sync_until - the same, for who may lose patience
+ *
+ * @cancel: asked now and then with @arg, with no lock held; NULL: never
+ *
+ * Progress of the phase "protecting" is in bytes of data.  Segments that are
+ * sealed while it runs are no part of it.  Errors: -ECANCELED, what is done
+ * stays done; CDX_E_HASH a segment has a bad block, and others were protected
+ * all the same (status says which).
+ */
+CDX_MUST_CHECK int cdx_vol_sync_until(struct cdx_volume *v,
+				      enum cdx_sync_until until,
+				      cdx_progress_fn *progress,
+				      cdx_cancel_fn *cancel, void *arg);
 
 /* What compaction did to one segment */
 struct cdx_compact_report {
@@ -268,10 +286,23 @@ typedef void cdx_compact_fn(void *arg, const struct cdx_compact_report *r);
 CDX_MUST_CHECK int cdx_vol_compact(struct cdx_volume *v, unsigned below,
 				   cdx_compact_fn *fn, void *arg);
 
+/**
+ * cdx_vol_set_code - what segments opened from now on are protected with
+ *
+ * @codec: enum cdx_ec_codec; 0: as it is
+ *
+ * Segments that exist keep their geometry, the open one too.  Durable when it
+ * returns.  Errors: -EINVAL, CDX_E_CODEC no such code; -ENOSPC what is promised
+ * to dirty bytes would no longer fit.
+ */
+CDX_MUST_CHECK int cdx_vol_set_code(struct cdx_volume *v, uint32_t k,
+				    uint32_t m, uint32_t codec);
+
 enum cdx_file_state {
-	CDX_STATE_DIRTY,  /* in memory or in the log only */
-	CDX_STATE_OPEN,	  /* in records or an open segment, on this disk */
-	CDX_STATE_SEALED, /* in sealed segments */
+	CDX_STATE_DIRTY,     /* in memory or in the log only */
+	CDX_STATE_OPEN,	     /* in records or an open segment, on this disk */
+	CDX_STATE_SEALED,    /* in sealed segments */
+	CDX_STATE_PROTECTED, /* in segments with parity and slots */
 };
 /* Its name as users see it; a static string */
 const char *cdx_file_state_name(enum cdx_file_state st);
@@ -294,7 +325,22 @@ struct cdx_vol_status {
 	uint64_t read_errors;
 	uint64_t compactions;
 	uint64_t seals;
+	/* protection of segments; bytes are of their data */
+	uint64_t seg_protected;
+	uint64_t seg_waiting;	    /* sealed, and not protected yet */
+	uint64_t seg_unprotectable; /* of them: failed, will be tried again */
+	uint64_t protect_backlog;   /* bytes still to be coded */
+	uint64_t protect_done;	    /* bytes of the one that is coded now */
+	uint64_t protect_total;	    /* the same; 0: none is */
+	uint64_t protect_rate;	    /* bytes a second, 0: not known yet */
+	uint64_t protect_left_s;    /* seconds for the backlog, 0: not known */
+	uint64_t protect_steps;	    /* steps coded since open */
+	uint64_t protections;	    /* segments protected since open */
+	uint64_t degraded_reads;    /* blocks made from others since open */
+	int protect_error;     /* of the last failure, 0: none since open */
+	char protect_why[256]; /* the same in words */
 };
+/* From counters, never a walk.  Thread: safe. */
 void cdx_vol_status(struct cdx_volume *v, struct cdx_vol_status *out);
 
 /* One segment, for `.codex/segments` and status */
@@ -306,6 +352,10 @@ struct cdx_segment_info {
 	uint32_t used;		 /* indexes taken */
 	uint64_t live;		 /* bytes */
 	struct cdx_cid manifest; /* sealed only; version 0 otherwise */
+	uint32_t k;
+	uint32_t m;
+	bool is_protected;
+	struct cdx_cid verifiable; /* protected only; version 0 otherwise */
 };
 typedef int cdx_segment_fn(void *arg, const struct cdx_segment_info *info);
 CDX_MUST_CHECK int cdx_vol_segments(struct cdx_volume *v, cdx_segment_fn *fn,

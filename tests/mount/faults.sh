@@ -81,9 +81,10 @@ found() {
 umount_dead() {
 	! mounted || umount "$M" 2>/dev/null || umount -l "$M"
 }
+# fresh [OPTIONS of init]
 fresh() {
 	rm -rf "$S"
-	make_store
+	make_store "$@"
 	areas_seen=
 }
 # A mount whose log we read
@@ -174,8 +175,8 @@ done
 [ $good -eq 1 ] || fail "$good files are whole, not one"
 do_umount
 
-say "1. damaged bytes: a sealed segment"
-fresh
+say "1. damaged bytes: a sealed segment without parity"
+fresh --parity 0
 do_mount
 cp "$W/one" "$W/two" "$M/"
 "$CODEXFS" sync --until=sealed "$M" >/dev/null || fail "sync sealed"
@@ -208,6 +209,32 @@ if timeout 60 cat "$M/one" >"$W/read" 2>/dev/null; then
 	cmp "$W/read" "$W/one" || fail "compaction made damage look good"
 fi
 do_umount
+
+say "1. damaged bytes: a protected segment"
+fresh
+do_mount
+cp "$W/one" "$W/two" "$M/"
+"$CODEXFS" sync --until=protected "$M" >/dev/null || fail "sync protected"
+new_areas
+segment=${new%%$'\n'*}
+do_umount
+flip "$S/areas/$segment" 200000
+mount_logged
+good_read "$M/one" "$W/one"
+good_read "$M/two" "$W/two"
+[ "$(figure readErrors)" -eq 0 ] || fail "a read failed"
+[ "$(figure badBlocks)" -eq 1 ] || fail "status does not count one bad block"
+grep -q ' zD' "$W/log" || fail "no CID is logged: $(cat "$W/log")"
+do_umount
+found ' zD'
+# the file itself is gone or another: not more of it than there is parity for
+cp "$S/areas/$segment" "$W/segment"
+truncate -s $(($(stat -c %s "$W/segment") * 3 / 4)) "$S/areas/$segment"
+do_mount
+good_read "$M/one" "$W/one"
+good_read "$M/two" "$W/two"
+do_umount
+found .
 
 say "1. damaged bytes: a dataset"
 fresh
@@ -244,7 +271,7 @@ do_umount
 found ' zD'
 
 say "1. a data file is gone, cut, or replaced"
-fresh
+fresh --parity 0
 do_mount
 cp "$W/one" "$W/two" "$M/"
 "$CODEXFS" sync --until=sealed "$M" >/dev/null || fail "sync sealed"

@@ -7,7 +7,6 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -19,7 +18,6 @@
 
 #include "base/clock.h"
 #include "base/loop.h"
-#include "base/pool.h"
 #include "tests/unit/seed.h"
 
 #define MS UINT64_C(1000000)
@@ -305,98 +303,6 @@ static void test_stop_before_run(void **state)
 	cdx_loop_free(NULL);
 }
 
-struct job {
-	struct cdx_pool *pool;
-	atomic_uint *done;
-	unsigned children;
-};
-
-static void on_job(void *arg)
-{
-	struct job *j = arg;
-
-	/* a worker may submit, also while the pool is being freed */
-	for (unsigned i = 0; i < j->children; i++) {
-		struct job *kid = malloc(sizeof(*kid));
-
-		if (!kid)
-			abort();
-		*kid = (struct job){j->pool, j->done, j->children / 2};
-		if (cdx_pool_submit(j->pool, CDX_POOL_IDLE, on_job, kid) != 0)
-			abort();
-	}
-	atomic_fetch_add(j->done, 1);
-	free(j);
-}
-
-static unsigned run_jobs(unsigned threads)
-{
-	struct cdx_pool *pool;
-	atomic_uint done;
-
-	atomic_init(&done, 0);
-	assert_int_equal(cdx_pool_new(&pool, threads), 0);
-	assert_int_equal(cdx_pool_threads(pool), threads);
-	for (unsigned i = 0; i < 200; i++) {
-		struct job *j = malloc(sizeof(*j));
-
-		assert_non_null(j);
-		*j = (struct job){pool, &done, 4};
-		assert_int_equal(cdx_pool_submit(pool, i % CDX_POOL_PRIOS,
-						 on_job, j),
-				 0);
-	}
-	cdx_pool_free(pool);
-	return atomic_load(&done);
-}
-
-static void test_pool(void **state)
-{
-	(void)state;
-	/* 1 + 4 (1 + 2 (1 + 1)) jobs for each */
-	assert_int_equal(run_jobs(0), 200 * 21);
-	assert_int_equal(run_jobs(1), 200 * 21);
-	assert_int_equal(run_jobs(5), 200 * 21);
-	cdx_pool_free(NULL);
-}
-
-struct gate {
-	pthread_mutex_t mu;
-	struct trace trace;
-};
-
-static void on_gate(void *arg)
-{
-	struct gate *g = arg;
-
-	pthread_mutex_lock(&g->mu);
-	pthread_mutex_unlock(&g->mu);
-}
-
-static void test_pool_priorities(void **state)
-{
-	struct gate g = {.mu = PTHREAD_MUTEX_INITIALIZER};
-	struct cdx_pool *pool;
-
-	(void)state;
-	assert_int_equal(cdx_pool_new(&pool, 1), 0);
-	pthread_mutex_lock(&g.mu);
-	assert_int_equal(cdx_pool_submit(pool, CDX_POOL_READ, on_gate, &g), 0);
-	assert_int_equal(cdx_pool_submit(pool, CDX_POOL_IDLE, on_b, &g.trace),
-			 0);
-	assert_int_equal(cdx_pool_submit(pool, CDX_POOL_WRITE, on_a, &g.trace),
-			 0);
-	assert_int_equal(cdx_pool_submit(pool, CDX_POOL_WRITE, on_b, &g.trace),
-			 0);
-	assert_int_equal(cdx_pool_submit(pool, CDX_POOL_READ, on_b, &g.trace),
-			 0);
-	assert_int_equal(cdx_pool_submit(pool, CDX_POOL_PROOF, on_a, &g.trace),
-			 0);
-	pthread_mutex_unlock(&g.mu);
-	cdx_pool_free(pool);
-	assert_string_equal(g.trace.text, "babab");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -406,8 +312,6 @@ int main(void)
 		cmocka_unit_test(test_io),
 		cmocka_unit_test(test_post),
 		cmocka_unit_test(test_stop_before_run),
-		cmocka_unit_test(test_pool),
-		cmocka_unit_test(test_pool_priorities),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

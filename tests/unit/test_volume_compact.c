@@ -10,10 +10,9 @@
 
 #include <cmocka.h>
 
-#include "seg_env.h"
+#include "repair/repair.h"
+#include "seg_protect.h"
 #include "store/dataset_store.h"
-
-#define SHARE (128 * ENV_MIB) /* k 4, m 2: segments of 64 blocks */
 
 struct reports {
 	unsigned n;
@@ -30,15 +29,6 @@ static void note(void *arg, const struct cdx_compact_report *r)
 	all->dropped += r->dropped;
 	all->moved += r->moved;
 	all->last = *r;
-}
-
-static uint8_t *noise(struct seed *s, size_t len)
-{
-	uint8_t *p = malloc(len);
-
-	assert_non_null(p);
-	seed_fill(s, p, len);
-	return p;
 }
 
 static void test_compact(void **state)
@@ -296,9 +286,53 @@ static void model_check(struct seg_env *e, const struct model *m)
 		seg_env_same(e, file(e, i), m->p[i], m->len[i]);
 }
 
+/* A slot of some protected segment goes, or comes back */
+static void model_slot(struct seg_env *e, struct seed *s, bool back)
+{
+	struct cdx_rebuild o = {.pool = NULL};
+	struct cdx_rebuild_report report;
+	char why[CDX_REPAIR_WHY_MAX];
+	struct areas a = {.n = 0};
+	struct cdx_slots sl = {0};
+	struct cdx_protection p;
+	struct cdx_cid cid;
+	uint32_t slot;
+	int r;
+
+	assert_int_equal(cdx_vol_segments(e->v, note_area, &a), 0);
+	if (!a.n)
+		return;
+	p = protection_of(e, a.area[seed_below(s, a.n)]);
+	slot = (uint32_t)seed_below(s, p.k + p.m);
+	if (!back) {
+		r = cdx_slot_evict(e->s, &p, slot);
+		assert_true(r == 0 || r == -EBUSY);
+		return;
+	}
+	cid = cdx_cid_sha256(CDX_CODEC_MANIFEST, &p.verifiable);
+	assert_int_equal(cdx_slots_open(&sl, e->s, &cid), 0);
+	r = cdx_rebuild_slot(e->s, &sl, slot, &o, &report, why);
+	assert_true(r == 0 || r == CDX_E_QUOTA || r == -ENOSPC);
+	cdx_slots_free(&sl);
+}
+
+static void model_protect(struct seg_env *e, struct seed *s)
+{
+	static const uint32_t codes[][2] = {{4, 2}, {3, 1}, {2, 2}, {3, 0}};
+	const uint32_t *c = codes[seed_below(s, CDX_ARRAY_LEN(codes))];
+	size_t what = seed_below(s, 8);
+
+	if (what == 0)
+		assert_int_equal(cdx_vol_set_code(e->v, c[0], c[1], 0), 0);
+	else if (what < 3)
+		protect(e);
+	else
+		model_slot(e, s, what == 7);
+}
+
 static void model_step(struct seg_env *e, struct model *m, struct seed *s)
 {
-	switch (seed_below(s, 16)) {
+	switch (seed_below(s, 18)) {
 	case 0:
 		assert_int_equal(cdx_pack(e->v, UINT64_MAX, NULL, NULL), 0);
 		return;
@@ -327,6 +361,10 @@ static void model_step(struct seg_env *e, struct model *m, struct seed *s)
 		return;
 	case 8:
 		model_cut(e, m, s);
+		return;
+	case 9:
+	case 10:
+		model_protect(e, s);
 		return;
 	default:
 		model_write(e, m, s);

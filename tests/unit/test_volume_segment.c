@@ -94,7 +94,7 @@ static void test_rec_refused(void **state)
 	REFUSED(rec.epoch[2].first = rec.epoch[1].first);
 #undef REFUSED
 	len = cdx_seg_rec_encode(bytes, &good);
-	bytes[0] = 2;
+	bytes[0] = 3;
 	assert_int_equal(cdx_seg_rec_decode(&out, bytes, len), CDX_E_VERSION);
 	assert_int_equal(cdx_seg_rec_decode(&out, bytes, 0), CDX_E_CORRUPT);
 }
