@@ -20,8 +20,8 @@ sudo=()
 packages=(libcmocka-dev clang shellcheck acl attr borgbackup curl e2fsprogs
 	fio git gocryptfs lmdb-utils mount openssl procps psmisc python3 restic
 	rsync sqlite3 strace tar util-linux xxd xz-utils)
-# where they can be had: a peer of the benchmark
-optional=(securefs)
+# where they can be had: peers of the benchmarks
+optional=(libisal-dev securefs)
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 if [ ! -f build/Makefile ]; then

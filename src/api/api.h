@@ -3,6 +3,8 @@
 #define CDX_API_API_H
 
 #include <jansson.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -14,17 +16,28 @@
  * when no process runs.  Paths (docs/FORMATS.md "Control socket"):
  *
  *   GET    /control/v1/status
- *   POST   /control/v1/sync?until=committed|sealed
+ *   POST   /control/v1/sync?until=committed|sealed|protected
  *   POST   /control/v1/compact?below=PERCENT
+ *   GET    /control/v1/policy
+ *   POST   /control/v1/policy?data=&parity=&codec=
  *   GET    /control/v1/datasets
- *   POST   /control/v1/datasets?filename=&mimetype=&private=
+ *   POST   /control/v1/datasets?filename=&mimetype=&private=&blockSize=
  *   GET    /control/v1/datasets/CID
  *   GET    /control/v1/datasets/CID/data
  *   DELETE /control/v1/datasets/CID
+ *   POST   /control/v1/datasets/CID/protect?data=&parity=&codec=&cellSize=
+ *   POST   /control/v1/datasets/CID/verify
+ *   GET    /control/v1/datasets/CID/slots?slots=
+ *   GET    /control/v1/datasets/CID/inputs?slots=&challenge=&samples=
+ *   POST   /control/v1/datasets/CID/export?slots=&dir=
+ *   POST   /control/v1/datasets/CID/evict?slots=
+ *   POST   /control/v1/datasets/CID/rebuild?slots=&from=
  *
  * Long work answers with one JSON object a line: progress, then a last line
  * with "result" or with "error" and "code".
  */
+#define CDX_API_CLAIMS_MAX 16u
+
 struct cdx_api {
 	struct cdx_node *node;	/* borrowed */
 	const char *mountpoint; /* NULL: not mounted */
@@ -33,7 +46,18 @@ struct cdx_api {
 	 * is mounted */
 	void (*flush)(void *arg);
 	void *flush_arg;
+	/* true: the process is ending; long calls that can go on later end */
+	atomic_bool stopping;
+	pthread_mutex_t mu;		      /* guards the two below */
+	uint64_t claimed[CDX_API_CLAIMS_MAX]; /* datasets being changed */
+	unsigned claims;
 };
+
+/* Before its first call: nothing but @node and the time are set.  Undone with
+ * cdx_api_end, which allows an all-zero one. */
+void cdx_api_init(struct cdx_api *api, struct cdx_node *node);
+/* After the last call */
+void cdx_api_end(struct cdx_api *api);
 
 /* A cdx_call_fn; @arg is a struct cdx_api.  Thread: safe. */
 void cdx_api_call(void *arg, struct cdx_call *call);
@@ -43,16 +67,5 @@ json_t *cdx_api_status(const struct cdx_api *api);
 
 /* The same as text, malloc'd; a cdx_fs_status_fn */
 char *cdx_api_status_text(void *arg);
-
-/* An error as the answer to a call: {"error": ..., "code": ...} */
-void cdx_api_reply_error(struct cdx_call *call, int rc);
-/* A JSON value as the answer; takes @json */
-void cdx_api_reply_json(struct cdx_call *call, int status, json_t *json);
-/* One line of a long answer; takes @json.  Negative: nobody listens. */
-CDX_MUST_CHECK int cdx_api_line(struct cdx_call *call, json_t *json);
-
-/* dataset calls (datasets.c); @rest is what follows /control/v1/datasets */
-void cdx_api_datasets(const struct cdx_api *api, struct cdx_call *call,
-		      const char *rest);
 
 #endif

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/io.h"
 
@@ -161,8 +160,8 @@ int cdx_client_open(struct cdx_client *out, const char *where,
 		o.path = out->store;
 		o.no_background = true;
 		rc = cdx_node_open(&out->node, &o, error);
-		out->api.node = &out->node;
-		out->api.started = cdx_clock_wall_s();
+		if (rc == 0)
+			cdx_api_init(&out->api, &out->node);
 	}
 	if (rc < 0)
 		(void)!cdx_client_close(out);
@@ -171,8 +170,10 @@ int cdx_client_open(struct cdx_client *out, const char *where,
 
 int cdx_client_close(struct cdx_client *c)
 {
-	int rc = c->socket == NULL ? cdx_node_close(&c->node) : 0;
+	int rc;
 
+	cdx_api_end(&c->api);
+	rc = c->socket == NULL ? cdx_node_close(&c->node) : 0;
 	free(c->store);
 	free(c->mountpoint);
 	free(c->socket);

@@ -1,37 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifdef HAVE_CONFIG_H
 #include "config.h"
+#endif
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/api.h"
+#include "api/internal.h"
 #include "base/err.h"
-#include "dataset/manifest_json.h"
+#include "repair/repair.h"
 #include "store/dataset_store.h"
 
 #define PIECE (1u << 20)
 
-static json_t *dataset_json(const struct cdx_dataset_info *info,
-			    const struct cdx_manifest *m)
-{
-	char cid[CDX_CID_TEXT_MAX];
-	json_t *manifest = cdx_manifest_json(m);
-
-	cdx_cid_text(cid, &info->cid);
-	return json_pack("{s:s, s:o, s:I, s:I, s:b, s:b, s:b, s:I}", "cid", cid,
-			 "manifest", manifest, "size", (json_int_t)info->size,
-			 "blocks", (json_int_t)info->blocks, "pinned",
-			 (info->refs & CDX_REF_PIN) != 0, "volume",
-			 (info->refs & CDX_REF_VOLUME) != 0, "private",
-			 info->is_private, "created",
-			 (json_int_t)info->created);
-}
-
 static int add_to_list(void *arg, const struct cdx_dataset_info *info,
 		       const struct cdx_manifest *m)
 {
-	json_t *one = dataset_json(info, m);
+	json_t *one = cdx_api_dataset_json(info, m);
 
 	return one == NULL || json_array_append_new(arg, one) < 0 ? -ENOMEM : 0;
 }
@@ -54,26 +40,16 @@ static void list(const struct cdx_api *api, struct cdx_call *call)
 static void show(const struct cdx_api *api, struct cdx_call *call,
 		 const struct cdx_cid *cid)
 {
-	struct cdx_dataset_info info;
-	struct cdx_manifest m = {0};
-	struct cdx_buf b = {0};
 	json_t *j = NULL;
-	int rc = cdx_dataset_info(api->node->store, cid, &info);
+	int rc = cdx_api_dataset_show(api->node->store, cid, &j);
 
-	if (rc == 0)
-		rc = cdx_dataset_manifest(api->node->store, cid, &b);
-	if (rc >= 0)
-		rc = cdx_manifest_decode(&m, b.p, b.len);
-	if (rc >= 0) {
-		j = dataset_json(&info, &m);
-		rc = j == NULL ? -ENOMEM : 0;
-	}
-	if (rc < 0)
+	if (rc == -ENOENT)
+		cdx_api_reply_why(call, rc,
+				  "there is no such dataset in this store");
+	else if (rc < 0)
 		cdx_api_reply_error(call, rc);
 	else
 		cdx_api_reply_json(call, 200, j);
-	cdx_manifest_free(&m);
-	cdx_buf_free(&b);
 }
 
 static void get(const struct cdx_api *api, struct cdx_call *call,
@@ -88,7 +64,7 @@ static void get(const struct cdx_api *api, struct cdx_call *call,
 	/* the first piece is read before the status is fixed, so that a
 	 * damaged dataset is an error and not an empty file */
 	if (n == 0)
-		n = cdx_dataset_read(api->node->store, buf, &info, 0, PIECE);
+		n = cdx_repair_read(api->node->store, buf, &info, 0, PIECE);
 	if (n < 0) {
 		cdx_api_reply_error(call, n);
 		free(buf);
@@ -97,7 +73,7 @@ static void get(const struct cdx_api *api, struct cdx_call *call,
 	call->begin(call, 200, "application/octet-stream");
 	while (n > 0 && call->write(call, buf, (size_t)n) == 0) {
 		off += (uint64_t)n;
-		n = cdx_dataset_read(api->node->store, buf, &info, off, PIECE);
+		n = cdx_repair_read(api->node->store, buf, &info, off, PIECE);
 	}
 	free(buf);
 }
@@ -126,14 +102,22 @@ static int feed(struct cdx_ingest *in, struct cdx_call *call,
 static void add(const struct cdx_api *api, struct cdx_call *call)
 {
 	const char *private = call->param(call, "private");
+	struct cdx_ingest_opts o = {
+		.filename = call->param(call, "filename"),
+		.mimetype = call->param(call, "mimetype"),
+		.is_private = private != NULL && strcmp(private, "1") == 0,
+	};
+	uint64_t block_size = 0;
 	struct cdx_ingest *in;
 	struct cdx_cid cid;
 	char text[CDX_CID_TEXT_MAX];
-	int rc = cdx_ingest_new(&in, api->node->store,
-				call->param(call, "filename"),
-				call->param(call, "mimetype"),
-				private != NULL && strcmp(private, "1") == 0);
+	int rc = cdx_api_number(call, "blockSize", 1, CDX_BLOCK_SIZE_MAX,
+				&block_size);
 
+	if (rc >= 0) {
+		o.block_size = (uint32_t)block_size;
+		rc = cdx_ingest_new(&in, api->node->store, &o);
+	}
 	if (rc == 0) {
 		rc = feed(in, call, &cid);
 		cdx_ingest_free(in);
@@ -146,43 +130,135 @@ static void add(const struct cdx_api *api, struct cdx_call *call)
 	cdx_api_reply_json(call, 200, json_pack("{s:s}", "cid", text));
 }
 
-static void rm(const struct cdx_api *api, struct cdx_call *call,
-	       const struct cdx_cid *cid)
+/* Who keeps a dataset whose pin is gone, in JSON */
+static json_t *kept_by(const struct cdx_api *api, const struct cdx_cid *cid)
 {
-	int rc = cdx_dataset_unpin(api->node->store, cid);
+	struct cdx_dataset_info info;
 
-	if (rc < 0)
-		cdx_api_reply_error(call, rc);
-	else
-		cdx_api_reply_json(call, 200,
-				   json_pack("{s:b}", "removed", rc == 1));
+	if (cdx_dataset_info(api->node->store, cid, &info) < 0)
+		return json_null();
+	if ((info.refs & CDX_REF_VOLUME) != 0)
+		return json_string("volume");
+	return json_string("protection");
 }
 
-static void one(const struct cdx_api *api, struct cdx_call *call,
-		const char *rest)
+/* CID of the plain dataset below a verifiable one, or null */
+static json_t *plain_of(const struct cdx_api *api,
+			const struct cdx_dataset_info *info)
+{
+	struct cdx_protection p;
+	char text[CDX_CID_TEXT_MAX];
+
+	if (info->kind == CDX_DATASET_PLAIN ||
+	    cdx_protection_of(api->node->store, info, &p) < 0)
+		return json_null();
+	cdx_api_manifest_text(text, &p.plain);
+	return json_string(text);
+}
+
+static void rm(struct cdx_api *api, struct cdx_call *call,
+	       const struct cdx_cid *cid)
+{
+	struct cdx_store *s = api->node->store;
+	char why[CDX_API_WHY_MAX] = "";
+	struct cdx_dataset_info info;
+	json_t *plain;
+	int rc = cdx_dataset_info(s, cid, &info);
+
+	if (rc == 0)
+		rc = cdx_api_claim(api, info.base, why);
+	if (rc < 0) {
+		cdx_api_reply_why(call, rc, why);
+		return;
+	}
+	plain = plain_of(api, &info);
+	rc = cdx_dataset_unpin(s, cid);
+	cdx_api_unclaim(api, info.base);
+	if (rc < 0) {
+		json_decref(plain);
+		cdx_api_reply_why(call, rc,
+				  rc == -EBUSY
+					  ? "some of its slots are not here, "
+					    "and without it they could not be "
+					    "made again: rebuild them first, "
+					    "or drop the pin of the plain "
+					    "dataset too"
+					  : NULL);
+		return;
+	}
+	cdx_api_reply_json(call, 200,
+			   json_pack("{s:b, s:o, s:o}", "removed", rc == 1,
+				     "keptBy",
+				     rc == 1 ? json_null() : kept_by(api, cid),
+				     "plain", plain));
+}
+
+static void whole(struct cdx_api *api, struct cdx_call *call,
+		  const struct cdx_cid *cid)
+{
+	if (strcmp(call->method, "GET") == 0)
+		show(api, call, cid);
+	else if (strcmp(call->method, "DELETE") == 0)
+		rm(api, call, cid);
+	else
+		cdx_api_reply_error(call, -ENOENT);
+}
+
+typedef void part_fn(struct cdx_api *api, struct cdx_call *call,
+		     const struct cdx_cid *cid);
+
+static void data(struct cdx_api *api, struct cdx_call *call,
+		 const struct cdx_cid *cid)
+{
+	get(api, call, cid);
+}
+
+/* What is below a dataset's path */
+static const struct {
+	const char *method;
+	const char *name;
+	part_fn *fn;
+} parts[] = {
+	{"GET", "data", data},
+	{"POST", "protect", cdx_api_protect},
+	{"POST", "verify", cdx_api_verify},
+	{"GET", "slots", cdx_api_slots_list},
+	{"GET", "inputs", cdx_api_inputs},
+	{"POST", "export", cdx_api_slots_export},
+	{"POST", "evict", cdx_api_evict},
+	{"POST", "rebuild", cdx_api_rebuild},
+};
+
+static void one(struct cdx_api *api, struct cdx_call *call, const char *rest)
 {
 	const char *slash = strchr(rest, '/');
 	size_t len = slash == NULL ? strlen(rest) : (size_t)(slash - rest);
-	bool data = slash != NULL && strcmp(slash, "/data") == 0;
-	bool is_get = strcmp(call->method, "GET") == 0;
 	struct cdx_cid cid;
-	int rc = cdx_cid_parse(&cid, rest, len);
 
-	if (rc < 0)
-		cdx_api_reply_error(call, -EINVAL);
-	else if (cid.codec != CDX_CODEC_MANIFEST)
-		cdx_api_reply_error(call, -ENOENT);
-	else if (is_get && data)
-		get(api, call, &cid);
-	else if (is_get && slash == NULL)
-		show(api, call, &cid);
-	else if (strcmp(call->method, "DELETE") == 0 && slash == NULL)
-		rm(api, call, &cid);
-	else
-		cdx_api_reply_error(call, -ENOENT);
+	if (cdx_cid_parse(&cid, rest, len) < 0) {
+		cdx_api_reply_why(call, -EINVAL, "that is not a CID");
+		return;
+	}
+	if (cid.codec != CDX_CODEC_MANIFEST) {
+		cdx_api_reply_why(call, -ENOENT,
+				  "that is not the CID of a manifest");
+		return;
+	}
+	if (slash == NULL) {
+		whole(api, call, &cid);
+		return;
+	}
+	for (size_t i = 0; i < CDX_ARRAY_LEN(parts); i++) {
+		if (strcmp(slash + 1, parts[i].name) == 0 &&
+		    strcmp(call->method, parts[i].method) == 0) {
+			parts[i].fn(api, call, &cid);
+			return;
+		}
+	}
+	cdx_api_reply_error(call, -ENOENT);
 }
 
-void cdx_api_datasets(const struct cdx_api *api, struct cdx_call *call,
+void cdx_api_datasets(struct cdx_api *api, struct cdx_call *call,
 		      const char *rest)
 {
 	if (rest[0] == '\0' && strcmp(call->method, "GET") == 0)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifdef HAVE_CONFIG_H
 #include "config.h"
+#endif
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "api/api.h"
+#include "api/internal.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -42,7 +44,8 @@ static json_t *volume_json(struct cdx_volume *v)
 	cdx_vol_status(v, &st);
 	cdx_vol_statfs(v, &fs);
 	return json_pack(
-		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}",
+		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+		"s:s}",
 		"inodes", (json_int_t)st.inodes, "fileBytes",
 		(json_int_t)st.file_bytes, "dirtyBytes",
 		(json_int_t)st.dirty_bytes, "recordBytes",
@@ -50,7 +53,8 @@ static json_t *volume_json(struct cdx_volume *v)
 		(json_int_t)st.inline_bytes, "capacity", (json_int_t)fs.bytes,
 		"free", (json_int_t)fs.bytes_free, "cachedInodes",
 		(json_int_t)st.cached_inodes, "readErrors",
-		(json_int_t)st.read_errors, "compactions",
+		(json_int_t)st.read_errors, "degradedReads",
+		(json_int_t)st.degraded_reads, "compactions",
 		(json_int_t)st.compactions, "seals", (json_int_t)st.seals,
 		/* until snapshots exist */
 		"namespace", "on this disk only");
@@ -68,20 +72,48 @@ static json_t *segments_json(struct cdx_volume *v)
 			 (json_int_t)st.seg_live_bytes);
 }
 
+/* How far the protection of segments is; bytes are of their data */
+static json_t *protection_json(struct cdx_volume *v)
+{
+	struct cdx_vol_status st;
+
+	cdx_vol_status(v, &st);
+	return json_pack(
+		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s?}",
+		"protected", (json_int_t)st.seg_protected, "waiting",
+		(json_int_t)st.seg_waiting, "failed",
+		(json_int_t)st.seg_unprotectable, "backlogBytes",
+		(json_int_t)st.protect_backlog, "currentDone",
+		(json_int_t)st.protect_done, "currentTotal",
+		(json_int_t)st.protect_total, "bytesPerSecond",
+		(json_int_t)st.protect_rate, "secondsLeft",
+		(json_int_t)st.protect_left_s, "stepsCoded",
+		(json_int_t)st.protect_steps, "protections",
+		(json_int_t)st.protections, "error",
+		st.protect_error == 0	    ? NULL
+		: st.protect_why[0] != '\0' ? st.protect_why
+					    : cdx_strerror(st.protect_error));
+}
+
 static json_t *store_json(struct cdx_store *s)
 {
 	const struct cdx_store_config *c = cdx_store_config(s);
 	struct cdx_store_stats st;
 	char id[2 * CDX_STORE_ID_LEN + 1];
 	int failed = cdx_store_failed(s);
+	uint32_t k;
+	uint32_t m;
+	uint32_t codec;
 
+	cdx_store_code(s, &k, &m, &codec);
 	cdx_store_stats(s, &st);
 	cdx_hex(id, c->id, sizeof(c->id));
 	return json_pack(
-		"{s:s, s:s, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}",
-		"path", cdx_store_path(s), "id", id, "k", (int)c->k, "m",
-		(int)c->m, "group", (json_int_t)st.group, "commits",
-		(json_int_t)st.commits, "lastCommitMicroseconds",
+		"{s:s, s:s, s:i, s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+		"s:s}",
+		"path", cdx_store_path(s), "id", id, "k", (int)k, "m", (int)m,
+		"codec", cdx_api_codec(codec, 1), "group", (json_int_t)st.group,
+		"commits", (json_int_t)st.commits, "lastCommitMicroseconds",
 		(json_int_t)st.last_commit_us, "logRecords",
 		(json_int_t)st.log_records, "logReplayed",
 		(json_int_t)st.log_replayed, "memtableBytes",
@@ -93,13 +125,13 @@ static json_t *store_json(struct cdx_store *s)
 json_t *cdx_api_status(const struct cdx_api *api)
 {
 	struct cdx_node *n = api->node;
-	json_t *j = json_pack("{s:s, s:i, s:I, s:o, s:o, s:o, s:o}", "version",
-			      PACKAGE_VERSION, "pid", (int)getpid(), "uptime",
-			      (json_int_t)(cdx_clock_wall_s() - api->started),
-			      "store", store_json(n->store), "quota",
-			      quota_json(n->store), "volume",
-			      volume_json(n->volume), "segments",
-			      segments_json(n->volume));
+	json_t *j = json_pack(
+		"{s:s, s:i, s:I, s:o, s:o, s:o, s:o, s:o}", "version",
+		PACKAGE_VERSION, "pid", (int)getpid(), "uptime",
+		(json_int_t)(cdx_clock_wall_s() - api->started), "store",
+		store_json(n->store), "quota", quota_json(n->store), "volume",
+		volume_json(n->volume), "segments", segments_json(n->volume),
+		"protection", protection_json(n->volume));
 
 	if (j != NULL && api->mountpoint != NULL)
 		json_object_set_new(j, "mountpoint",

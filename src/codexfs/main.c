@@ -15,11 +15,15 @@ static const struct cli_verb verbs[] = {
 #endif
 	{"umount", "unmount and wait until everything is on disk", verb_umount},
 	{"status", "show a store or a mount", verb_status},
-	{"sync", "make what was written durable, or seal it", verb_sync},
+	{"sync", "make what was written durable, sealed or protected",
+	 verb_sync},
 	{"fsck", "check a store", verb_fsck},
 	{"compact", "copy live data out of segments that are mostly dead",
 	 verb_compact},
-	{"dataset", "add, get, show, cid, ls or rm datasets", verb_dataset},
+	{"dataset", "add, get, protect, verify, rebuild datasets and more",
+	 verb_dataset},
+	{"policy", "show or change how new segments are protected",
+	 verb_policy},
 	{"key", "restore a key file from its words, set its password",
 	 verb_key},
 };

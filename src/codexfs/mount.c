@@ -63,11 +63,18 @@ struct mount_args {
 static int clear_dead_mount(const char *path)
 {
 	CDX_CLEANUP(cdx_freep) char *source = cdx_client_source(path);
+	CDX_CLEANUP(cdx_freep) char *left = NULL;
+	int rc;
 
 	if (source == NULL || cdx_client_locked(source))
 		return 0;
 	cli_error("%s is a dead mount; unmounting it first", path);
-	return umount_path(path, true);
+	rc = umount_path(path, true);
+	if (rc != -EINVAL)
+		return rc;
+	/* fusermount3, which looks after auto_unmount, was faster */
+	left = cdx_client_source(path);
+	return left == NULL ? 0 : rc;
 }
 
 /* A path that cannot be resolved because it is a dead mount: its directory

@@ -20,7 +20,6 @@
 #endif
 
 #include "api/api.h"
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/io.h"
 #include "codexfs/cli.h"
@@ -144,9 +143,8 @@ static int open_node(struct mounted *m)
 		tell(m, '-', error);
 		return rc;
 	}
-	m->api.node = &m->node;
+	cdx_api_init(&m->api, &m->node);
 	m->api.mountpoint = a->mountpoint;
-	m->api.started = cdx_clock_wall_s();
 	return 0;
 }
 
@@ -233,10 +231,12 @@ int mounted_run(const struct mounted_args *args)
 	sd_notify(0, "STOPPING=1");
 #endif
 	/* first the calls that use the mount, then the mount */
+	atomic_store(&m.api.stopping, true);
 	cdx_server_free(m.server);
 	cdx_fs_free(m.fs);
 	if (m.ready_started)
 		pthread_join(m.ready_thread, NULL);
+	cdx_api_end(&m.api);
 	rc2 = cdx_node_close(&m.node);
 	if (rc2 < 0)
 		cdx_log(args->log, ERROR, "mount",

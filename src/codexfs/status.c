@@ -8,7 +8,7 @@
 
 static const char help[] =
 	"Usage: codexfs status [options] [STORE|MNT]\n\n"
-	"Shows a store or a mount: space, files, segments, errors.\n\n"
+	"Shows a store or a mount: space, files, segments, protection, errors.\n\n"
 	"  --json                the whole status as JSON\n" CLI_COMMON_HELP;
 
 enum {
@@ -44,6 +44,46 @@ static void line_bytes(const char *label, uint64_t bytes)
 	printf("%-18s%s\n", label, b);
 }
 
+/* How far the protection of segments is, and what is left of it */
+static void print_protection(const json_t *st)
+{
+	uint64_t waiting = number(st, "protection", "waiting");
+	uint64_t total = number(st, "protection", "currentTotal");
+	uint64_t rate = number(st, "protection", "bytesPerSecond");
+	uint64_t left = number(st, "protection", "secondsLeft");
+	uint64_t failed = number(st, "protection", "failed");
+	char b[32];
+
+	printf("%-18s%llu of %llu sealed segments; new ones %llu+%llu (%s)\n",
+	       "protected",
+	       (unsigned long long)number(st, "protection", "protected"),
+	       (unsigned long long)number(st, "segments", "sealed"),
+	       (unsigned long long)number(st, "store", "k"),
+	       (unsigned long long)number(st, "store", "m"),
+	       text(st, "store", "codec"));
+	if (waiting == 0)
+		return;
+	cli_bytes(b, number(st, "protection", "backlogBytes"));
+	printf("%-18s%llu segments, %s", "to protect",
+	       (unsigned long long)waiting, b);
+	if (total > 0)
+		printf(", the present one %llu %% done",
+		       (unsigned long long)(number(st, "protection",
+						   "currentDone") *
+					    100 / total));
+	if (rate > 0) {
+		cli_bytes(b, rate);
+		printf(", %s/s", b);
+	}
+	if (left > 0)
+		printf(", %llu s left", (unsigned long long)left);
+	putchar('\n');
+	if (failed > 0)
+		printf("%-18s%llu segments: %s\n", "not protectable",
+		       (unsigned long long)failed,
+		       text(st, "protection", "error"));
+}
+
 static void print(const json_t *st, const struct cdx_client *c)
 {
 	const char *mnt = json_string_value(json_object_get(st, "mountpoint"));
@@ -72,9 +112,12 @@ static void print(const json_t *st, const struct cdx_client *c)
 	printf("%-18s%llu open, %llu sealed\n", "segments",
 	       (unsigned long long)number(st, "segments", "open"),
 	       (unsigned long long)number(st, "segments", "sealed"));
+	print_protection(st);
 	printf("%-18s%s\n", "namespace", text(st, "volume", "namespace"));
-	printf("%-18s%llu bad blocks, %llu failed reads\n", "errors",
-	       (unsigned long long)number(st, "store", "badBlocks"),
+	printf("%-18s%llu bad blocks, %llu made from others, %llu failed "
+	       "reads\n",
+	       "errors", (unsigned long long)number(st, "store", "badBlocks"),
+	       (unsigned long long)number(st, "volume", "degradedReads"),
 	       (unsigned long long)number(st, "volume", "readErrors"));
 }
 

@@ -10,12 +10,13 @@
 static const char help[] =
 	"Usage: codexfs sync [options] MNT\n\n"
 	"Returns when everything that was written before is\n\n"
-	"  committed   on this disk (the default); or\n"
-	"  sealed      in sealed segments too: small records are packed first.\n"
+	"  committed   on this disk (the default);\n"
+	"  sealed      in sealed segments too: small records are packed first;\n"
+	"  protected   and these have their parity and slots.\n"
 	"\n"
 	"The namespace (names, attributes, tiny files) is on this disk only, in\n"
-	"either case; codexfs says so.\n\n"
-	"  --until=STATE         committed or sealed\n"
+	"each case; codexfs says so.\n\n"
+	"  --until=STATE         committed, sealed or protected\n"
 	"  --json                the result as JSON\n" CLI_COMMON_HELP;
 
 enum {
@@ -30,17 +31,22 @@ static const struct option options[] = {
 	{0},
 };
 
-static void on_line(void *arg CDX_UNUSED, json_t *line)
-{
-	const char *phase = json_string_value(json_object_get(line, "phase"));
+/* What a state says of what was written before */
+static const struct {
+	const char *name;
+	const char *is;
+} states[] = {
+	{"committed", "on this disk"},
+	{"sealed", "in sealed segments"},
+	{"protected", "in segments with parity and slots"},
+};
 
-	if (phase != NULL)
-		cli_progress(phase,
-			     (uint64_t)json_integer_value(
-				     json_object_get(line, "done")),
-			     (uint64_t)json_integer_value(
-				     json_object_get(line, "total")),
-			     true);
+static const char *meaning(const char *state)
+{
+	for (size_t i = 0; i < CDX_ARRAY_LEN(states); i++)
+		if (strcmp(state, states[i].name) == 0)
+			return states[i].is;
+	return NULL;
 }
 
 static int run(struct cdx_client *c, const char *until, bool as_json)
@@ -50,7 +56,7 @@ static int run(struct cdx_client *c, const char *until, bool as_json)
 	int rc;
 
 	snprintf(path, sizeof(path), "/control/v1/sync?until=%s", until);
-	rc = cdx_client_lines(c, &j, "POST", path, on_line, NULL);
+	rc = cdx_client_lines(c, &j, "POST", path, cli_on_progress, NULL);
 	cli_progress_end();
 	if (rc < 0)
 		rc = cli_fail("sync", rc, j);
@@ -60,9 +66,7 @@ static int run(struct cdx_client *c, const char *until, bool as_json)
 		printf("%s: everything written before is %s; names, "
 		       "attributes and tiny files (the namespace) are on this "
 		       "disk only\n",
-		       until,
-		       strcmp(until, "sealed") == 0 ? "in sealed segments"
-						    : "on this disk");
+		       until, meaning(until));
 	json_decref(j);
 	return rc;
 }
@@ -85,8 +89,9 @@ int verb_sync(int argc, char **argv)
 		else
 			(void)cli_common_option(&common, opt, help);
 	}
-	if (strcmp(until, "committed") != 0 && strcmp(until, "sealed") != 0) {
-		cli_error("--until is committed or sealed, not %s", until);
+	if (meaning(until) == NULL) {
+		cli_error("--until is committed, sealed or protected, not %s",
+			  until);
 		return CLI_USAGE;
 	}
 	if (optind + 1 < argc) {

@@ -14,12 +14,17 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/io.h"
 
 #define MAX_CONNECTIONS 32
 #define IDLE_TIMEOUT_S 3600
+/* what is read of an answer at a time: a pipe's capacity */
+#define ANSWER_BYTES 65536
+/* how long an ending server waits for answers to be taken */
+#define DRAIN_S 5
 
 struct cdx_server {
 	struct MHD_Daemon *daemon;
@@ -28,6 +33,9 @@ struct cdx_server {
 	const struct cdx_log *log;
 	int dirfd;
 	char name[64];
+	pthread_mutex_t mu;
+	pthread_cond_t cv;
+	int calls; /* guarded by mu: not answered to the end yet */
 };
 
 /*
@@ -41,7 +49,7 @@ struct http_call {
 	pthread_t thread;
 	int body_w;  /* ours */
 	int body_r;  /* the handler's */
-	int reply_r; /* libmicrohttpd's */
+	int reply_r; /* ours, for libmicrohttpd */
 	int reply_w; /* the handler's */
 	pthread_mutex_t mu;
 	pthread_cond_t cv;
@@ -114,6 +122,14 @@ static void call_free(struct http_call *h)
 	free(h);
 }
 
+static void count_call(struct cdx_server *s, int by)
+{
+	pthread_mutex_lock(&s->mu);
+	s->calls += by;
+	pthread_cond_broadcast(&s->cv);
+	pthread_mutex_unlock(&s->mu);
+}
+
 static struct http_call *call_new(struct cdx_server *s,
 				  struct MHD_Connection *conn, const char *url,
 				  const char *method)
@@ -139,8 +155,10 @@ static struct http_call *call_new(struct cdx_server *s,
 		h->body_w = body[1];
 		h->reply_r = reply[0];
 		h->reply_w = reply[1];
-		if (pthread_create(&h->thread, NULL, call_main, h) == 0)
+		if (pthread_create(&h->thread, NULL, call_main, h) == 0) {
+			count_call(s, 1);
 			return h;
+		}
 	} else {
 		cdx_close(&body[0]);
 		cdx_close(&body[1]);
@@ -153,6 +171,22 @@ static struct http_call *call_new(struct cdx_server *s,
 	return NULL;
 }
 
+/* Next bytes of the answer.  The pipe stays ours: libmicrohttpd lets go of its
+ * own only after on_completed, which waits for who writes into it. */
+static ssize_t next_bytes(void *arg, uint64_t at CDX_UNUSED, char *out,
+			  size_t cap)
+{
+	struct http_call *h = arg;
+	ssize_t n;
+
+	do {
+		n = read(h->reply_r, out, cap);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	return n == 0 ? MHD_CONTENT_READER_END_OF_STREAM : n;
+}
+
 static enum MHD_Result send_answer(struct http_call *h)
 {
 	struct MHD_Response *r;
@@ -162,10 +196,10 @@ static enum MHD_Result send_answer(struct http_call *h)
 	while (!h->begun)
 		pthread_cond_wait(&h->cv, &h->mu);
 	pthread_mutex_unlock(&h->mu);
-	r = MHD_create_response_from_pipe(h->reply_r);
+	r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, ANSWER_BYTES,
+					      next_bytes, h, NULL);
 	if (r == NULL)
 		return MHD_NO;
-	h->reply_r = -1; /* the response closes it */
 	if (h->type[0] != '\0')
 		MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE,
 					h->type);
@@ -212,6 +246,7 @@ static void on_completed(void *arg CDX_UNUSED,
 	cdx_close(&h->body_w);
 	cdx_close(&h->reply_r);
 	pthread_join(h->thread, NULL);
+	count_call(h->server, -1);
 	call_free(h);
 	*state = NULL;
 }
@@ -244,6 +279,39 @@ static int listen_unix(int dirfd, const char *name)
 	return fd;
 }
 
+static void init_wait(struct cdx_server *s)
+{
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&s->mu, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->cv, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+static void server_free(struct cdx_server *s)
+{
+	pthread_mutex_destroy(&s->mu);
+	pthread_cond_destroy(&s->cv);
+	free(s);
+}
+
+/* Stopping the daemon breaks connections off: calls under way first get the
+ * time to say how they ended. */
+static void drain(struct cdx_server *s)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += DRAIN_S;
+	pthread_mutex_lock(&s->mu);
+	while (s->calls > 0 &&
+	       pthread_cond_timedwait(&s->cv, &s->mu, &until) == 0)
+		;
+	pthread_mutex_unlock(&s->mu);
+}
+
 int cdx_server_unix(struct cdx_server **out, int dirfd, const char *name,
 		    cdx_call_fn *fn, void *arg, const struct cdx_log *log)
 {
@@ -258,10 +326,11 @@ int cdx_server_unix(struct cdx_server **out, int dirfd, const char *name,
 	s->arg = arg;
 	s->log = log;
 	s->dirfd = dirfd;
+	init_wait(s);
 	snprintf(s->name, sizeof(s->name), "%s", name);
 	fd = listen_unix(dirfd, name);
 	if (fd < 0) {
-		free(s);
+		server_free(s);
 		return fd;
 	}
 	s->daemon = MHD_start_daemon(
@@ -273,7 +342,7 @@ int cdx_server_unix(struct cdx_server **out, int dirfd, const char *name,
 	if (s->daemon == NULL) {
 		close(fd);
 		unlinkat(dirfd, name, 0);
-		free(s);
+		server_free(s);
 		return -EIO;
 	}
 	*out = s;
@@ -285,6 +354,7 @@ void cdx_server_free(struct cdx_server *s)
 	if (s == NULL)
 		return;
 	unlinkat(s->dirfd, s->name, 0);
+	drain(s);
 	MHD_stop_daemon(s->daemon);
-	free(s);
+	server_free(s);
 }

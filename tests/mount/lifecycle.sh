@@ -21,13 +21,16 @@ say "usage"
 wants 2 Usage "$CODEXFS"
 wants 0 Verbs "$CODEXFS" --help
 wants 2 'unknown verb' "$CODEXFS" frobnicate
-for verb in init mount umount status sync fsck compact dataset key; do
+for verb in init mount umount status sync fsck compact dataset policy key; do
 	wants 0 Usage "$CODEXFS" $verb --help
 done
 wants 2 . "$CODEXFS" init --quota 0 "$S"
 wants 2 . "$CODEXFS" init --quota 99999999999999999999G "$S"
-wants 2 . "$CODEXFS" init --code 40+40 "$S"
-wants 2 . "$CODEXFS" init --code 0+1 "$S"
+wants 2 '32 columns' "$CODEXFS" init --data 40 --parity 40 "$S"
+wants 2 . "$CODEXFS" init --data 0 --parity 1 "$S"
+wants 2 'isa_l_rs_vand' "$CODEXFS" init --data 8 --parity 5 \
+	--codec isa_l_rs_vand "$S"
+wants 2 'isa_l_rs_cauchy' "$CODEXFS" init --codec no_such "$S"
 wants 2 . "$CODEXFS" init --volume -1 "$S"
 [ ! -e "$S" ] || fail "a refused init left something"
 

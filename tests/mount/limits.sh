@@ -71,7 +71,8 @@ refuses() {
 }
 long=$(printf 'x%.0s' $(seq 5000))
 for bad in '' -1 0x 1e3 12Q 99999999999999999999 -9223372036854775809 "$long"; do
-	for option in --quota --code --volume --words-file; do
+	for option in --quota --data --parity --codec --volume \
+		--words-file; do
 		refuses "$CODEXFS" init "$option=$bad" "$W/never"
 	done
 	for option in commit seal_age threads uid gid key; do
@@ -84,22 +85,34 @@ for bad in '' -1 0x 1e3 12Q 99999999999999999999 -9223372036854775809 "$long"; d
 	refuses "$CODEXFS" dataset get --store "$S" "$bad"
 	refuses "$CODEXFS" dataset rm --store "$S" "$bad"
 	refuses "$CODEXFS" dataset show --store "$S" "$bad"
+	for verb in protect slots verify; do
+		refuses "$CODEXFS" dataset $verb --store "$S" "$bad"
+	done
+	for option in --block-size --cell-size --data --parity --codec; do
+		refuses "$CODEXFS" dataset add --store "$S" "$option=$bad" \
+			"$W/init.out"
+	done
+	for option in --slot --challenge --samples; do
+		refuses "$CODEXFS" dataset inputs --store "$S" \
+			"$option=$bad" "$bad"
+	done
+	refuses "$CODEXFS" policy --data="$bad" "$S"
 	refuses "$CODEXFS" key restore --volume="$bad" "$S"
 done
-for verb in init mount umount status sync fsck compact dataset key; do
+for verb in init mount umount status sync fsck compact dataset policy key; do
 	refuses "$CODEXFS" $verb --no-such-option
 	refuses "$CODEXFS" $verb --store
 	refuses "$CODEXFS" $verb "$W/no/such/place" a b c d
 	refuses "$CODEXFS" $verb "$long$long"
 done
 refuses "$CODEXFS" init --quota 1 "$W/never"
-refuses "$CODEXFS" init --code 1000000+1 "$W/never"
-refuses "$CODEXFS" init --code 10 "$W/never"
+refuses "$CODEXFS" init --data 1000000 --parity 1 "$W/never"
+refuses "$CODEXFS" init --data 30 "$W/never"
 refuses "$CODEXFS" init --volume 4294967296 "$W/never"
 refuses "$CODEXFS" dataset cid "$W/nothing"
 refuses "$CODEXFS" dataset cid "$W"
-refuses "$CODEXFS" dataset add --store "$S" --name "$long" "$W/init.out"
-refuses "$CODEXFS" dataset add --store "$S" --type "$long" "$W/init.out"
+refuses "$CODEXFS" dataset add --store "$S" --filename "$long" "$W/init.out"
+refuses "$CODEXFS" dataset add --store "$S" --mimetype "$long" "$W/init.out"
 [ ! -e "$W/never" ] || fail "a refused init left something"
 check_store
 say "all good"

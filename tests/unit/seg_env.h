@@ -40,6 +40,7 @@ struct seg_env {
 	unsigned seal_age_s;
 	unsigned pack_age_s;
 	unsigned commit_ms;
+	struct cdx_pool *pool; /* NULL: work on the caller */
 };
 
 static inline int seg_env_rm(const char *path, const struct stat *st, int flag,
@@ -63,6 +64,7 @@ static inline int seg_env_try(struct seg_env *e)
 	struct cdx_volume_opts vo = {
 		.keys = &e->keys,
 		.log = &e->log,
+		.pool = e->pool,
 		.no_background = !e->background,
 		.seal_age_s = e->seal_age_s,
 		.pack_age_s = e->pack_age_s,

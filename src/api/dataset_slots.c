@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/internal.h"
+#include "base/bytes.h"
+#include "base/err.h"
+#include "protect/slot.h"
+#include "repair/repair.h"
+#include "slots/builder.h"
+
+static int count_done(void *arg, const struct cdx_protection *p)
+{
+	unsigned *n = arg;
+
+	*n += p->state == CDX_PROTECTION_DONE;
+	return 0;
+}
+
+/* Why cdx_slots_open said -EINVAL */
+static void not_one(struct cdx_store *s, const struct cdx_cid *cid,
+		    char why[CDX_API_WHY_MAX])
+{
+	struct cdx_dataset_info info;
+	unsigned n = 0;
+
+	if (cdx_dataset_info(s, cid, &info) == 0)
+		(void)!cdx_protection_list(s, info.base, count_done, &n);
+	if (n > 1)
+		snprintf(why, CDX_API_WHY_MAX,
+			 "it is protected in %u ways; name the verifiable "
+			 "manifest of one (codexfs dataset show lists them)",
+			 n);
+	else
+		snprintf(why, CDX_API_WHY_MAX,
+			 "it is not protected, so it has no slots; see "
+			 "codexfs dataset protect");
+}
+
+int cdx_api_slots_open(struct cdx_slots *out, struct cdx_store *s,
+		       const struct cdx_cid *cid, char why[CDX_API_WHY_MAX])
+{
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	rc = cdx_slots_open(out, s, cid);
+	if (rc == -EINVAL)
+		not_one(s, cid, why);
+	else if (rc == -ENOENT)
+		snprintf(why, CDX_API_WHY_MAX,
+			 "there is no such dataset in this store");
+	if (rc < 0)
+		cdx_slots_free(out);
+	return rc;
+}
+
+/* Opens, and reads the parameter "slots": @required, or all of them */
+static int open_some(struct cdx_slots *sl, struct cdx_api *api,
+		     struct cdx_call *call, const struct cdx_cid *cid,
+		     bool required, uint32_t *slots, char why[CDX_API_WHY_MAX])
+{
+	uint32_t all;
+	int given = cdx_api_slots(call, "slots", slots);
+	int rc;
+
+	if (given < 0 || (required && given == 0)) {
+		snprintf(why, CDX_API_WHY_MAX,
+			 "which slots?  Whole numbers, from 0");
+		return -EINVAL;
+	}
+	rc = cdx_api_slots_open(sl, api->node->store, cid, why);
+	if (rc < 0)
+		return rc;
+	all = sl->g.slots >= 32 ? UINT32_MAX : (UINT32_C(1) << sl->g.slots) - 1;
+	if (given == 0)
+		*slots = all;
+	if ((*slots & ~all) != 0) {
+		snprintf(why, CDX_API_WHY_MAX,
+			 "there is no such slot: its %u slots are 0 to %u",
+			 sl->g.slots, sl->g.slots - 1);
+		cdx_slots_free(sl);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int cdx_api_slots_claim(struct cdx_slots *sl, struct cdx_api *api,
+			struct cdx_call *call, const struct cdx_cid *cid,
+			uint32_t *slots, char why[CDX_API_WHY_MAX])
+{
+	int rc = open_some(sl, api, call, cid, true, slots, why);
+
+	if (rc < 0)
+		return rc;
+	rc = cdx_api_claim(api, sl->rec.base, why);
+	if (rc == 0) {
+		/* what it was before the claim may be past */
+		rc = cdx_protection_get(api->node->store, sl->rec.base,
+					sl->rec.id, &sl->rec);
+		if (rc < 0)
+			cdx_api_unclaim(api, sl->rec.base);
+	}
+	if (rc < 0)
+		cdx_slots_free(sl);
+	return rc;
+}
+
+/* ---- list ---- */
+
+static json_t *slot_json(const struct cdx_slots *sl, uint32_t slot)
+{
+	uint32_t bit = UINT32_C(1) << slot;
+	struct cdx_cid root = cdx_slot_root_cid(&sl->roots[slot]);
+	uint64_t bytes = sl->g.steps * sl->g.block_size;
+	const char *state = "here";
+	char text[CDX_CID_TEXT_MAX];
+
+	if ((sl->rec.absent & bit) != 0)
+		state = "absent";
+	else if ((sl->rec.damaged & bit) != 0)
+		state = "damaged";
+	cdx_cid_text(text, &root);
+	return json_pack("{s:i, s:s, s:s, s:I, s:s}", "slot", (int)slot, "kind",
+			 slot < sl->g.k ? "data" : "parity", "root", text,
+			 "bytes", (json_int_t)bytes, "state", state);
+}
+
+static json_t *slots_json(const struct cdx_slots *sl, uint32_t slots)
+{
+	char cid[CDX_CID_TEXT_MAX];
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < sl->g.slots; i++)
+		if ((slots >> i & 1) != 0 &&
+		    json_array_append_new(list, slot_json(sl, i)) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	cdx_api_manifest_text(cid, &sl->rec.verifiable);
+	return json_pack("{s:s, s:i, s:i, s:o, s:i, s:i, s:I, s:I, s:I, s:o}",
+			 "cid", cid, "ecK", (int)sl->g.k, "ecM", (int)sl->g.m,
+			 "codec", cdx_api_codec(sl->rec.codec, sl->g.m),
+			 "blockSize", (int)sl->g.block_size, "cellSize",
+			 (int)sl->g.cell_size, "blocks",
+			 (json_int_t)sl->g.steps, "paddedBlocks",
+			 (json_int_t)sl->g.slot_blocks, "cells",
+			 (json_int_t)sl->g.slot_cells, "slots", list);
+}
+
+void cdx_api_slots_list(struct cdx_api *api, struct cdx_call *call,
+			const struct cdx_cid *cid)
+{
+	char why[CDX_API_WHY_MAX] = "";
+	struct cdx_slots sl;
+	uint32_t slots = 0;
+	int rc = open_some(&sl, api, call, cid, false, &slots, why);
+
+	if (rc < 0) {
+		cdx_api_reply_why(call, rc, why);
+		return;
+	}
+	cdx_api_reply_json(call, 200, slots_json(&sl, slots));
+	cdx_slots_free(&sl);
+}
+
+/* ---- export ---- */
+
+static int export(struct cdx_api_work *w, const struct cdx_slots *sl,
+		  uint32_t slots, const char *dir, char why[CDX_API_WHY_MAX])
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; i < sl->g.slots && rc == 0; i++) {
+		if ((slots >> i & 1) == 0)
+			continue;
+		cdx_api_work_phase(w, sl->g.block_size, "exporting slot %u", i);
+		rc = cdx_slot_export(w->api->node->store, sl, i, dir,
+				     cdx_api_work_units, w);
+		if (rc < 0)
+			snprintf(why, CDX_API_WHY_MAX,
+				 "slot %u, into %.256s: %s", i, dir,
+				 rc == -ENODATA ? "some of its blocks are "
+						  "neither here nor to be made "
+						  "from others"
+						: cdx_strerror(rc));
+		if (rc == 0 && cdx_api_work_cancelled(w))
+			rc = -ECANCELED;
+	}
+	return rc;
+}
+
+void cdx_api_slots_export(struct cdx_api *api, struct cdx_call *call,
+			  const struct cdx_cid *cid)
+{
+	const char *dir = call->param(call, "dir");
+	char why[CDX_API_WHY_MAX] = "";
+	struct cdx_api_work w;
+	struct cdx_slots sl;
+	uint32_t slots = 0;
+	uint32_t left = 0;
+	int rc;
+
+	if (dir == NULL || dir[0] != '/') {
+		cdx_api_reply_why(call, -EINVAL,
+				  "dir is the absolute path of a folder");
+		return;
+	}
+	rc = open_some(&sl, api, call, cid, false, &slots, why);
+	if (rc < 0) {
+		cdx_api_reply_why(call, rc, why);
+		return;
+	}
+	/* all means all that are here; one that is named is made if need be */
+	if (call->param(call, "slots") == NULL)
+		left = slots & sl.rec.absent;
+	cdx_api_work_begin(&w, api, call);
+	rc = export(&w, &sl, slots & ~left, dir, why);
+	cdx_slots_free(&sl);
+	cdx_api_work_end(&w, rc, why,
+			 json_pack("{s:s, s:s, s:o, s:o}", "result", "exported",
+				   "dir", dir, "slots",
+				   cdx_api_bits(slots & ~left), "leftOut",
+				   cdx_api_bits(left)));
+}
+
+/* ---- evict ---- */
+
+static unsigned count_bits(uint32_t v)
+{
+	return (unsigned)__builtin_popcount(v);
+}
+
+static int evict(struct cdx_api *api, struct cdx_slots *sl, uint32_t slots,
+		 char why[CDX_API_WHY_MAX])
+{
+	uint32_t gone = sl->rec.absent | sl->rec.damaged | slots;
+	unsigned left = sl->g.slots - count_bits(gone);
+	int rc = 0;
+
+	if (left < sl->g.k) {
+		snprintf(why, CDX_API_WHY_MAX,
+			 "only %u whole slots would be left, and %u are "
+			 "needed to make the others again; rebuild some first",
+			 left, sl->g.k);
+		return -EBUSY;
+	}
+	for (uint32_t i = 0; i < sl->g.slots && rc == 0; i++) {
+		if ((slots >> i & 1) == 0)
+			continue;
+		rc = cdx_slot_evict(api->node->store, &sl->rec, i);
+		if (rc == 0)
+			rc = cdx_protection_get(api->node->store, sl->rec.base,
+						sl->rec.id, &sl->rec);
+		if (rc < 0)
+			snprintf(why, CDX_API_WHY_MAX, "slot %u: %s", i,
+				 cdx_strerror(rc));
+	}
+	return rc;
+}
+
+void cdx_api_evict(struct cdx_api *api, struct cdx_call *call,
+		   const struct cdx_cid *cid)
+{
+	char why[CDX_API_WHY_MAX] = "";
+	struct cdx_slots sl;
+	uint32_t slots;
+	int rc = cdx_api_slots_claim(&sl, api, call, cid, &slots, why);
+
+	if (rc < 0) {
+		cdx_api_reply_why(call, rc, why);
+		return;
+	}
+	rc = evict(api, &sl, slots, why);
+	if (rc < 0)
+		cdx_api_reply_why(call, rc, why);
+	else
+		cdx_api_reply_json(call, 200,
+				   json_pack("{s:o, s:o}", "evicted",
+					     cdx_api_bits(slots), "absent",
+					     cdx_api_bits(sl.rec.absent)));
+	cdx_api_unclaim(api, sl.rec.base);
+	cdx_slots_free(&sl);
+}
+
+/* ---- proof inputs ---- */
+
+static int read_challenge(struct cdx_call *call, uint8_t out[CDX_CHALLENGE_LEN])
+{
+	const char *text = call->param(call, "challenge");
+
+	if (text == NULL)
+		return -EINVAL;
+	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
+		text += 2;
+	return cdx_unhex(out, CDX_CHALLENGE_LEN, text) < 0 ? -EINVAL : 0;
+}
+
+static int make_inputs(struct cdx_api *api, struct cdx_call *call,
+		       const struct cdx_cid *cid, struct cdx_buf *out,
+		       char why[CDX_API_WHY_MAX])
+{
+	uint8_t challenge[CDX_CHALLENGE_LEN];
+	struct cdx_proof_inputs in = {0};
+	uint64_t samples = CDX_SAMPLES;
+	struct cdx_slots sl;
+	uint32_t slots;
+	int rc;
+
+	if (read_challenge(call, challenge) < 0) {
+		snprintf(why, CDX_API_WHY_MAX,
+			 "a challenge is 32 bytes as 64 hex digits, with or "
+			 "without 0x");
+		return -EINVAL;
+	}
+	if (cdx_api_number(call, "samples", 1, CDX_SAMPLES_MAX, &samples) < 0) {
+		snprintf(why, CDX_API_WHY_MAX,
+			 "samples is a whole number from 1 to %u",
+			 CDX_SAMPLES_MAX);
+		return -EINVAL;
+	}
+	rc = open_some(&sl, api, call, cid, true, &slots, why);
+	if (rc < 0)
+		return rc;
+	if (count_bits(slots) == 1) {
+		rc = cdx_slots_inputs(&in, api->node->store, &sl,
+				      (uint32_t)__builtin_ctz(slots), challenge,
+				      (uint32_t)samples);
+		if (rc == -ENODATA)
+			snprintf(why, CDX_API_WHY_MAX,
+				 "blocks that the challenge asks for are "
+				 "neither here nor to be made from others");
+		if (rc == 0)
+			rc = cdx_proof_inputs_text(out, &in);
+		cdx_proof_inputs_free(&in);
+	} else {
+		snprintf(why, CDX_API_WHY_MAX, "one slot at a time");
+		rc = -EINVAL;
+	}
+	cdx_slots_free(&sl);
+	return rc < 0 ? rc : cdx_buf_ok(out);
+}
+
+void cdx_api_inputs(struct cdx_api *api, struct cdx_call *call,
+		    const struct cdx_cid *cid)
+{
+	char why[CDX_API_WHY_MAX] = "";
+	struct cdx_buf b = {0};
+	int rc = make_inputs(api, call, cid, &b, why);
+
+	if (rc < 0) {
+		cdx_api_reply_why(call, rc, why);
+	} else {
+		call->begin(call, 200, "application/json");
+		(void)!call->write(call, b.p, b.len);
+	}
+	cdx_buf_free(&b);
+}

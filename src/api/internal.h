@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifndef CDX_API_INTERNAL_H
+#define CDX_API_INTERNAL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "api/api.h"
+#include "base/attr.h"
+#include "dataset/manifest.h"
+#include "store/dataset_store.h"
+#include "store/protection.h"
+
+/* What the files of this module share. */
+
+/* ---- answers (reply.c) ---- */
+
+/* Reasons in words, of any of the modules below */
+#define CDX_API_WHY_MAX 512u
+
+/* An error as the answer to a call: {"error": ..., "code": ...} */
+void cdx_api_reply_error(struct cdx_call *call, int rc);
+/* The same with a reason in words; an empty or NULL one is cdx_strerror's */
+void cdx_api_reply_why(struct cdx_call *call, int rc, const char *why);
+/* A JSON value as the answer; takes @json */
+void cdx_api_reply_json(struct cdx_call *call, int status, json_t *json);
+
+/*
+ * Long work: the answer is one JSON object a line, progress first.  Who has
+ * gone, or a process that is ending, cancels it.
+ */
+struct cdx_api_work {
+	struct cdx_api *api;
+	struct cdx_call *call;
+	char phase[48]; /* for cdx_api_work_units */
+	uint64_t unit;	/* bytes of one unit there */
+	uint64_t last_ns;
+	bool gone; /* nobody listens */
+};
+void cdx_api_work_begin(struct cdx_api_work *w, struct cdx_api *api,
+			struct cdx_call *call);
+/* Sets the phase and the bytes of a unit; @fmt makes the phase */
+void cdx_api_work_phase(struct cdx_api_work *w, uint64_t unit, const char *fmt,
+			...) CDX_PRINTF(3, 4);
+/* One line; takes @json */
+void cdx_api_work_line(struct cdx_api_work *w, json_t *json);
+/* A cdx_progress_fn: a line now and then; @arg is the work */
+void cdx_api_work_progress(void *arg, const char *phase, uint64_t done,
+			   uint64_t total);
+/* The same for counted units: the phase is @phase, in bytes */
+void cdx_api_work_units(void *arg, uint64_t done, uint64_t total);
+bool cdx_api_work_cancelled(void *arg);
+/* The last line: @result (taken), or what went wrong */
+void cdx_api_work_end(struct cdx_api_work *w, int rc, const char *why,
+		      json_t *result);
+
+/* Only one changes a dataset (and what is built on it) at a time: -EBUSY.
+ * @base: dataset id of the plain one; @why: in words.  Thread: safe. */
+CDX_MUST_CHECK int cdx_api_claim(struct cdx_api *api, uint64_t base,
+				 char why[CDX_API_WHY_MAX]);
+/* Ends what cdx_api_claim began */
+void cdx_api_unclaim(struct cdx_api *api, uint64_t base);
+
+/* ---- parameters (param.c) ---- */
+
+/* A whole number.  1 it is there, 0 it is not (@out unchanged); -EINVAL, also
+ * when it is out of bounds. */
+CDX_MUST_CHECK int cdx_api_number(struct cdx_call *call, const char *name,
+				  uint64_t min, uint64_t max, uint64_t *out);
+/* "0,3,14": bit i for slot i.  Results as above. */
+CDX_MUST_CHECK int cdx_api_slots(struct cdx_call *call, const char *name,
+				 uint32_t *out);
+/* data, parity, codec, where they are not given those of the store */
+struct cdx_api_code {
+	uint32_t k;
+	uint32_t m;
+	uint32_t codec;
+};
+CDX_MUST_CHECK int cdx_api_code(const struct cdx_api *api,
+				struct cdx_call *call, struct cdx_api_code *out,
+				char why[CDX_API_WHY_MAX]);
+
+/* ---- JSON of datasets (dataset_json.c) ---- */
+
+/* As `dataset ls` has it; returns new, NULL without memory */
+json_t *cdx_api_dataset_json(const struct cdx_dataset_info *info,
+			     const struct cdx_manifest *m);
+/* As `dataset show` has it: with the other manifests of a verifiable dataset,
+ * with the protections of a plain one.  Returns new in @out. */
+CDX_MUST_CHECK int cdx_api_dataset_show(struct cdx_store *s,
+					const struct cdx_cid *cid,
+					json_t **out);
+/* The indexes of set bits, an array; returns new */
+json_t *cdx_api_bits(uint32_t bits);
+/* The CID of a manifest, as text */
+void cdx_api_manifest_text(char out[CDX_CID_TEXT_MAX],
+			   const struct cdx_digest *digest);
+/* Codec's name, its number where it has none, null where there is no parity
+ * (@m = 0); returns new */
+json_t *cdx_api_codec(uint32_t codec, uint32_t m);
+
+/* ---- calls ---- */
+
+/* @rest is what follows /control/v1/datasets */
+void cdx_api_datasets(struct cdx_api *api, struct cdx_call *call,
+		      const char *rest);
+/* What is below one dataset's path: dataset_protect.c, dataset_slots.c,
+ * dataset_rebuild.c, dataset_verify.c; and policy.c */
+void cdx_api_protect(struct cdx_api *api, struct cdx_call *call,
+		     const struct cdx_cid *cid);
+void cdx_api_slots_list(struct cdx_api *api, struct cdx_call *call,
+			const struct cdx_cid *cid);
+void cdx_api_slots_export(struct cdx_api *api, struct cdx_call *call,
+			  const struct cdx_cid *cid);
+void cdx_api_inputs(struct cdx_api *api, struct cdx_call *call,
+		    const struct cdx_cid *cid);
+void cdx_api_evict(struct cdx_api *api, struct cdx_call *call,
+		   const struct cdx_cid *cid);
+void cdx_api_rebuild(struct cdx_api *api, struct cdx_call *call,
+		     const struct cdx_cid *cid);
+void cdx_api_verify(struct cdx_api *api, struct cdx_call *call,
+		    const struct cdx_cid *cid);
+void cdx_api_policy(struct cdx_api *api, struct cdx_call *call);
+
+/* cdx_slots_open that says in words why it cannot */
+struct cdx_slots;
+CDX_MUST_CHECK int cdx_api_slots_open(struct cdx_slots *out,
+				      struct cdx_store *s,
+				      const struct cdx_cid *cid,
+				      char why[CDX_API_WHY_MAX]);
+/* The same for who changes the slots that the parameter "slots" names (it must
+ * be there): claims the dataset; give it back with cdx_api_unclaim of
+ * rec.base. */
+CDX_MUST_CHECK int
+cdx_api_slots_claim(struct cdx_slots *sl, struct cdx_api *api,
+		    struct cdx_call *call, const struct cdx_cid *cid,
+		    uint32_t *slots, char why[CDX_API_WHY_MAX]);
+
+#endif
