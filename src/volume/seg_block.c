@@ -199,6 +199,18 @@ static int stored(struct cdx_volume *v, uint8_t *out, uint64_t area,
 	return 0;
 }
 
+bool cdx_seg_bad_line(struct cdx_volume *v, uint64_t area)
+{
+	unsigned n = cdx_store_bad_line(v->store, area);
+
+	if (n > CDX_BAD_LINES)
+		cdx_log(v->log, WARN, "segment",
+			"further bad blocks of segment %" PRIx64
+			" are counted and not shown",
+			area);
+	return n != 0 && n <= CDX_BAD_LINES;
+}
+
 static void tell(struct cdx_volume *v, uint64_t area, uint32_t index, int why)
 {
 	char text[CDX_CID_TEXT_MAX] = "-";
@@ -210,10 +222,11 @@ static void tell(struct cdx_volume *v, uint64_t area, uint32_t index, int why)
 		cdx_cid_text(text, &cid);
 	}
 	cdx_store_count_bad(v->store);
-	cdx_log(v->log, WARN, "segment",
-		"segment %" PRIx64 " block %u CID %s: %s; made again from "
-		"others",
-		area, index, text, cdx_strerror(why));
+	if (cdx_seg_bad_line(v, area))
+		cdx_log(v->log, WARN, "segment",
+			"segment %" PRIx64
+			" block %u CID %s: %s; made again from others",
+			area, index, text, cdx_strerror(why));
 }
 
 int cdx_seg_recover(struct cdx_volume *v, uint8_t *out, uint64_t area,

@@ -64,9 +64,10 @@ static int bad_block(const struct reader *rd)
 	char text[CDX_CID_TEXT_MAX];
 
 	cdx_cid_text(text, &cid);
-	cdx_log(rd->v->log, ERROR, "segment",
-		"segment %" PRIx64 " block %u CID %s does not match", rd->area,
-		rd->index, text);
+	if (cdx_seg_bad_line(rd->v, rd->area))
+		cdx_log(rd->v->log, ERROR, "segment",
+			"segment %" PRIx64 " block %u CID %s does not match",
+			rd->area, rd->index, text);
 	cdx_store_count_bad(rd->v->store);
 	return CDX_E_HASH;
 }

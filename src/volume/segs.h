@@ -425,6 +425,9 @@ CDX_MUST_CHECK int cdx_recovered_new(struct cdx_volume *v);
 void cdx_recovered_free(struct cdx_volume *v);
 /* Blocks made since open */
 uint64_t cdx_recovered_count(struct cdx_volume *v);
+/* May one more line be logged about bad blocks of this segment?  Says once
+ * that no more are. */
+bool cdx_seg_bad_line(struct cdx_volume *v, uint64_t area);
 /**
  * cdx_seg_recover - bytes of a block that is missing or wrong
  *

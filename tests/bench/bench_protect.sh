@@ -7,10 +7,11 @@
 #
 # First alone: how fast MIB (CDX_COUNT, 1024) of sealed data get their parity
 # and slots, and what memory that takes.  Then beside other work: the figures
-# of a mount that has nothing to protect against those while a backlog of up to
-# a GiB is protected, CDX_ROUNDS (5) times in turn; the median counts.  A figure
-# counts only if the backlog did not run dry under it, or, alone, if nothing was
-# protected under it.  Wants about 5 GiB of disk, and 3 times MIB.
+# of a mount that has nothing to protect against those while a backlog of
+# more than a GiB is protected, CDX_ROUNDS (5) times in turn.  Medians count; a
+# ratio is of two figures of one round.  A figure counts only if the backlog did
+# not run dry under it, or, alone, if nothing was protected under it.  Wants 5
+# GiB of disk and 3 times MIB; a smaller MIB makes all of it smaller.
 . "$(dirname "$0")/../mount/lib.sh"
 
 mib=${1:-${CDX_COUNT:-1024}}
@@ -25,6 +26,8 @@ file=$((mib < 1024 ? mib : 1024))     # what is read
 backlog=$((mib < 1024 ? mib * 3 / 2 : 1536)) # some is protected as it comes
 heap_goal=256 # MiB
 declare -A R  # R[alone|beside,ROW]: figures that count
+declare -A V  # V[ROUND.PLACE]: the one that the next of this place is held to
+declare -A Q  # Q[ROW]: beside against alone, of the same round
 declare -A P  # P[ROW]: bytes protected beside them
 declare -A T  # T[ROW]: and in how many seconds
 
@@ -135,8 +138,9 @@ row() {
 	esac
 }
 measure() { # measure alone|beside sealed|protected
-	local r v t s
+	local r v t s place=$n.0
 	for r in $order; do
+		place=$n.$((${place#*.} + 1))
 		prepare "$r" "$2"
 		state
 		s=$steps
@@ -153,7 +157,12 @@ measure() { # measure alone|beside sealed|protected
 			continue
 		fi
 		R[$1,$r]="${R[$1,$r]:-} $v"
-		[ "$1" = beside ] || continue
+		if [ "$1" = alone ]; then
+			V[$place]=$v
+			continue
+		fi
+		[ -z "${V[$place]:-}" ] ||
+			Q[$r]="${Q[$r]:-} $(calc "$v / ${V[$place]}")"
 		P[$r]=$((${P[$r]:-0} + s))
 		T[$r]=$(calc "${T[$r]:-0} + $t" 3)
 	done
@@ -184,20 +193,20 @@ table() {
 	for r in $rows; do
 		a=$(median "${R[alone,$r]:-}")
 		b=$(median "${R[beside,$r]:-}")
-		if [ "$a" = 0 ] || [ "$b" = 0 ]; then
+		if [ -z "${Q[$r]:-}" ]; then
 			echo "$r: no round counts"
 			status=1
 			continue
 		fi
 		printf '%-15s%10s%10s%8s%6s%8s%8d MiB%8s\n' "$r" "$a" "$b" \
-			"$(calc "$b / $a")" 0.8 "$(wc -w <<<"${R[beside,$r]}")" \
+			"$(median "${Q[$r]}")" 0.8 "$(wc -w <<<"${Q[$r]}")" \
 			$((P[$r] >> 20)) "$(calc "${P[$r]} / ${T[$r]} / 1e6" 1)"
 		bytes=$((bytes + P[$r]))
 		t=$(calc "$t + ${T[$r]}" 3)
 	done
 	[ "$t" = 0 ] ||
 		echo "protecting beside them: $(calc "$bytes / $t / 1e6" 1) MB/s, $(calc "$bytes / $t / 1e6 / $idle_rate") of alone; backlog at least $((least >> 20)) MiB"
-	echo "write, read: MiB/s; randread: operations a second; protected: data, all rounds"
+	echo "write, read: MiB/s; randread: operations a second; protected: data, all rounds; ratio: median of rounds"
 	return $status
 }
 

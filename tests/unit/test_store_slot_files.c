@@ -303,8 +303,7 @@ static void *evict_often(void *arg)
 		(void)pthread_mutex_lock(&evicts_mu);
 		rc = cdx_slot_evict(T.s, p, 1);
 		(void)pthread_mutex_unlock(&evicts_mu);
-		/* so that some restores begin with a slot that is whole */
-		nap.tv_nsec = (nap.tv_nsec + 700000) % 5000000;
+		nap.tv_nsec = (nap.tv_nsec + 300000) % 2000000;
 		(void)nanosleep(&nap, NULL);
 	}
 	return rc == 0 || rc == -EBUSY ? NULL : arg;
@@ -315,16 +314,13 @@ static void *evict_often(void *arg)
 static bool whole_or_marked(struct cdx_protection *p)
 {
 	uint8_t *b = malloc(p->block_size);
-	bool ok = true;
+	bool ok;
 
-	(void)pthread_mutex_lock(&evicts_mu);
-	for (unsigned i = 0; i < 3 && ok; i++)
-		ok = cdx_store_commit(T.s) == 0 && cdx_store_reclaim(T.s) >= 0;
+	ok = cdx_area_frees_wait(T.s, p->segment) == 0;
 	ok = ok && cdx_protection_get(T.s, p->base, p->id, p) == 0;
 	if (ok && !((p->absent | p->damaged) >> 1 & 1))
 		for (uint64_t i = 0; i < p->steps && ok; i++)
 			ok = cdx_protection_read(T.s, b, p, p->steps + i) == 0;
-	(void)pthread_mutex_unlock(&evicts_mu);
 	free(b);
 	return ok;
 }
@@ -336,12 +332,25 @@ static void *restore_often(void *arg)
 	int rc;
 
 	for (unsigned i = 0; i < 40 || (ended == 0 && i < 400); i++) {
-		rc = pk_restore(T.s, &p, 1, 0, 1);
-		if (rc != 0 && rc != CDX_E_SEQUENCE && rc != CDX_E_AGAIN)
+		bool ok = true;
+
+		/* an eviction while it begins, and later as well */
+		rc = cdx_slot_restore_begin(T.s, &p, 1);
+		if (i % 2 == 0)
+			(void)pthread_mutex_lock(&evicts_mu);
+		if (rc == 0)
+			rc = pk_restore_from(T.s, &p, 1, 0, 1, 0, p.steps);
+		if (i % 2 != 0)
+			(void)pthread_mutex_lock(&evicts_mu);
+		if (rc == 0)
+			rc = cdx_slot_restore_end(T.s, &p, 1);
+		if (rc == 0)
+			ok = whole_or_marked(&p);
+		(void)pthread_mutex_unlock(&evicts_mu);
+		if (!ok ||
+		    (rc != 0 && rc != CDX_E_SEQUENCE && rc != CDX_E_AGAIN))
 			return arg;
 		ended += rc == 0;
-		if (rc == 0 && !whole_or_marked(&p))
-			return arg;
 	}
 	return NULL;
 }
