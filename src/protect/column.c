@@ -37,8 +37,8 @@ static int flush(struct reader *c)
 
 	if (r->n == 0)
 		return 0;
-	rc = cdx_area_read(c->s, r->loc.area, r->loc.off,
-			   c->out + r->first * size, r->n * size);
+	rc = cdx_area_read_once(c->s, r->loc.area, r->loc.off,
+				c->out + r->first * size, r->n * size);
 	if (rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE)
 		return rc;
 	if (rc < 0)

@@ -442,6 +442,30 @@ int cdx_area_read(struct cdx_store *s, uint64_t id, uint64_t off, void *p,
 	return rc;
 }
 
+int cdx_area_read_once(struct cdx_store *s, uint64_t id, uint64_t off, void *p,
+		       size_t len)
+{
+	struct cdx_areas *a = cdx_store_areas(s);
+	struct cdx_area_file *f;
+	int fd;
+	int rc;
+
+	if (bad_range(off, len))
+		return -EINVAL;
+	rc = cdx_area_file_get(a, &f, id);
+	if (rc < 0)
+		return rc;
+	fd = direct_fits(off, p, len) ? cdx_area_file_direct(a, f) : -1;
+	rc = -EINVAL;
+	if (fd >= 0)
+		rc = cdx_pread_full(fd, p, len, (off_t)off);
+	/* no O_DIRECT, or not for blocks of this size */
+	if (rc == -EINVAL)
+		rc = cdx_pread_full(f->fd, p, len, (off_t)off);
+	cdx_area_file_put(a, f);
+	return rc;
+}
+
 int cdx_area_truncate(struct cdx_store *s, uint64_t id, uint64_t size)
 {
 	struct cdx_areas *a = cdx_store_areas(s);

@@ -48,6 +48,10 @@ CDX_MUST_CHECK int cdx_area_write(struct cdx_store *s, uint64_t id,
 				  uint64_t off, const void *p, size_t len);
 CDX_MUST_CHECK int cdx_area_read(struct cdx_store *s, uint64_t id, uint64_t off,
 				 void *p, size_t len);
+/* The same for long runs that nobody else will read soon: past the page cache,
+ * and with no read-ahead, where offset, length and memory allow it (4 KiB). */
+CDX_MUST_CHECK int cdx_area_read_once(struct cdx_store *s, uint64_t id,
+				      uint64_t off, void *p, size_t len);
 
 /* Reads and changes of the record.  set_info puts it into the batch. */
 CDX_MUST_CHECK int cdx_area_info(struct cdx_store *s, uint64_t id,
