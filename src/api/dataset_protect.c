@@ -71,8 +71,17 @@ static int prepare(struct cdx_api *api, struct cdx_call *call,
 	o->cell_size = (uint32_t)cell;
 	o->refs = CDX_REF_PIN;
 	o->pool = api->node->pool;
-	o->prio = CDX_POOL_IDLE;
+	o->prio = CDX_POOL_WRITE; /* somebody waits for it */
 	return cdx_protect_check(o, info->blocks, info->block_size, why);
+}
+
+/* Bytes of parity */
+static uint64_t parity_bytes(const struct cdx_protect_opts *o,
+			     const struct cdx_dataset_info *info)
+{
+	uint64_t steps = (info->blocks + o->k - 1) / o->k;
+
+	return steps * o->m * info->block_size;
 }
 
 void cdx_api_protect(struct cdx_api *api, struct cdx_call *call,
@@ -84,6 +93,7 @@ void cdx_api_protect(struct cdx_api *api, struct cdx_call *call,
 	struct cdx_dataset_info info;
 	struct cdx_api_work w;
 	struct cdx_cid out = {0};
+	uint64_t room = cdx_api_room(api);
 	int rc = prepare(api, call, cid, &o, &info, why);
 
 	if (rc == 0)
@@ -100,6 +110,8 @@ void cdx_api_protect(struct cdx_api *api, struct cdx_call *call,
 	o.arg = &w;
 	rc = cdx_protect_run(api->node->store, cid, &o, &out, why);
 	cdx_api_unclaim(api, info.base);
+	if (rc == CDX_E_QUOTA && why[0] == '\0')
+		cdx_api_why_quota(why, parity_bytes(&o, &info), room);
 	cdx_cid_text(text, &out);
 	cdx_api_work_end(&w, rc, why,
 			 json_pack("{s:s, s:s}", "result", "protected", "cid",

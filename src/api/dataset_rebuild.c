@@ -122,11 +122,42 @@ static json_t *report_json(uint32_t slot, const struct cdx_rebuild_report *r)
 			 "blamed", cdx_api_bits(r->blamed));
 }
 
+/* Damage of one slot; the next may be mended all the same */
+static bool is_loss(int rc)
+{
+	return rc == -ENODATA || rc == CDX_E_HASH || rc == CDX_E_PROOF;
+}
+
+static int rebuild_one(struct cdx_api_work *w, struct cdx_slots *sl,
+		       uint32_t slot, const struct cdx_rebuild *o,
+		       json_t *reports, char why[CDX_API_WHY_MAX])
+{
+	struct cdx_store *s = w->api->node->store;
+	char words[CDX_REPAIR_WHY_MAX] = "";
+	struct cdx_rebuild_report r;
+	int rc;
+
+	cdx_api_work_phase(w, sl->g.block_size, "rebuilding slot %u", slot);
+	rc = cdx_rebuild_slot(s, sl, slot, o, &r, words);
+	/* of several the first says why */
+	if (rc < 0 && words[0] != '\0' && why[0] == '\0')
+		snprintf(why, CDX_API_WHY_MAX, "slot %u: %.480s", slot, words);
+	if (rc == 0 &&
+	    json_array_append_new(reports, report_json(slot, &r)) < 0)
+		rc = -ENOMEM;
+	if (rc == 0)
+		cdx_api_work_line(w, json_pack("{s:o}", "slot",
+					       report_json(slot, &r)));
+	/* the next one must see that this one is here */
+	if (rc == 0)
+		rc = cdx_protection_get(s, sl->rec.base, sl->rec.id, &sl->rec);
+	return rc;
+}
+
 static int rebuild(struct cdx_api_work *w, struct source *src,
 		   struct cdx_slots *sl, uint32_t slots, json_t *reports,
 		   char why[CDX_API_WHY_MAX])
 {
-	struct cdx_store *s = w->api->node->store;
 	struct cdx_rebuild o = {
 		.pool = w->api->node->pool,
 		.prio = CDX_POOL_PROOF,
@@ -134,7 +165,7 @@ static int rebuild(struct cdx_api_work *w, struct source *src,
 		.cancel = cdx_api_work_cancelled,
 		.arg = w,
 	};
-	struct cdx_rebuild_report r;
+	int lost = 0;
 	int rc = 0;
 
 	if (src->dir != NULL) {
@@ -147,22 +178,14 @@ static int rebuild(struct cdx_api_work *w, struct source *src,
 	for (uint32_t i = 0; i < sl->g.slots && rc == 0; i++) {
 		if ((slots >> i & 1) == 0)
 			continue;
-		cdx_api_work_phase(w, sl->g.block_size, "rebuilding slot %u",
-				   i);
-		memset(&r, 0, sizeof(r));
-		rc = cdx_rebuild_slot(s, sl, i, &o, &r, why);
-		if (rc == 0 &&
-		    json_array_append_new(reports, report_json(i, &r)) < 0)
-			rc = -ENOMEM;
-		if (rc == 0)
-			cdx_api_work_line(w, json_pack("{s:o}", "slot",
-						       report_json(i, &r)));
-		/* the next one must see that this one is here */
-		if (rc == 0)
-			rc = cdx_protection_get(s, sl->rec.base, sl->rec.id,
-						&sl->rec);
+		rc = rebuild_one(w, sl, i, &o, reports, why);
+		if (!is_loss(rc))
+			continue;
+		if (lost == 0)
+			lost = rc;
+		rc = 0;
 	}
-	return rc;
+	return rc < 0 ? rc : lost;
 }
 
 void cdx_api_rebuild(struct cdx_api *api, struct cdx_call *call,

@@ -235,6 +235,84 @@ static unsigned count_bits(uint32_t v)
 	return (unsigned)__builtin_popcount(v);
 }
 
+static bool is_stopping(void *arg)
+{
+	struct cdx_api *api = arg;
+
+	return atomic_load(&api->stopping);
+}
+
+/* The protection that keeps another's data slots from being evicted */
+struct other {
+	uint64_t id;
+	bool found;
+	bool done;
+	struct cdx_digest verifiable;
+};
+
+static int note_other(void *arg, const struct cdx_protection *p)
+{
+	struct other *o = arg;
+
+	if (p->id == o->id)
+		return 0;
+	o->found = true;
+	o->done = p->state == CDX_PROTECTION_DONE;
+	o->verifiable = p->verifiable;
+	return o->done ? -ECANCELED : 0;
+}
+
+/* Both count on the same data blocks. */
+static int refuse_shared(struct cdx_store *s, const struct cdx_slots *sl,
+			 char why[CDX_API_WHY_MAX])
+{
+	struct other o = {.id = sl->rec.id};
+	char cid[CDX_CID_TEXT_MAX];
+	int rc = cdx_protection_list(s, sl->rec.base, note_other, &o);
+
+	if (!o.found)
+		return rc;
+	cdx_api_manifest_text(cid, &o.verifiable);
+	if (o.done)
+		snprintf(why, CDX_API_WHY_MAX,
+			 "another protection is on the same data: %s; drop it "
+			 "first with codexfs dataset rm",
+			 cid);
+	else
+		snprintf(why, CDX_API_WHY_MAX,
+			 "another protection of the same data is being made; "
+			 "try again when that has ended");
+	return -EBUSY;
+}
+
+/* Marks do not tell of bytes that changed by themselves: the other slots are
+ * read first. */
+static int evict_one(struct cdx_api *api, struct cdx_slots *sl, uint32_t slot,
+		     char why[CDX_API_WHY_MAX])
+{
+	const struct cdx_rebuild o = {
+		.pool = api->node->pool,
+		.prio = CDX_POOL_PROOF,
+		.cancel = is_stopping,
+		.arg = api,
+	};
+	struct cdx_store *s = api->node->store;
+	uint32_t off = sl->rec.absent & ~sl->rec.damaged;
+	int rc = 0;
+
+	if ((off >> slot & 1) != 0)
+		return 0;
+	if (slot < sl->g.k)
+		rc = refuse_shared(s, sl, why);
+	if (rc == 0)
+		rc = cdx_repair_can_spare(s, sl, slot, &o, why);
+	if (rc == 0)
+		rc = cdx_slot_evict(s, &sl->rec, slot);
+	if (rc == 0)
+		rc = cdx_protection_get(s, sl->rec.base, sl->rec.id, &sl->rec);
+	return rc;
+}
+
 static int evict(struct cdx_api *api, struct cdx_slots *sl, uint32_t slots,
 		 char why[CDX_API_WHY_MAX])
 {
@@ -252,11 +330,8 @@ static int evict(struct cdx_api *api, struct cdx_slots *sl, uint32_t slots,
 	for (uint32_t i = 0; i < sl->g.slots && rc == 0; i++) {
 		if ((slots >> i & 1) == 0)
 			continue;
-		rc = cdx_slot_evict(api->node->store, &sl->rec, i);
-		if (rc == 0)
-			rc = cdx_protection_get(api->node->store, sl->rec.base,
-						sl->rec.id, &sl->rec);
-		if (rc < 0)
+		rc = evict_one(api, sl, i, why);
+		if (rc < 0 && why[0] == '\0')
 			snprintf(why, CDX_API_WHY_MAX, "slot %u: %s", i,
 				 cdx_strerror(rc));
 	}

@@ -87,7 +87,7 @@ void cdx_api_verify(struct cdx_api *api, struct cdx_call *call,
 	struct cdx_cid what;
 	struct cdx_rebuild o = {
 		.pool = api->node->pool,
-		.prio = CDX_POOL_IDLE,
+		.prio = CDX_POOL_WRITE,
 		.progress = cdx_api_work_units,
 		.cancel = cdx_api_work_cancelled,
 		.arg = &w,

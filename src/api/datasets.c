@@ -4,6 +4,7 @@
 #endif
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,6 +108,8 @@ static void add(const struct cdx_api *api, struct cdx_call *call)
 		.mimetype = call->param(call, "mimetype"),
 		.is_private = private != NULL && strcmp(private, "1") == 0,
 	};
+	uint64_t room = cdx_api_room(api);
+	char why[CDX_API_WHY_MAX] = "";
 	uint64_t block_size = 0;
 	struct cdx_ingest *in;
 	struct cdx_cid cid;
@@ -122,8 +125,16 @@ static void add(const struct cdx_api *api, struct cdx_call *call)
 		rc = feed(in, call, &cid);
 		cdx_ingest_free(in);
 	}
+	if (rc == -ENAMETOOLONG) {
+		snprintf(why, sizeof(why),
+			 "a file name has up to %d bytes, a MIME type up to %d",
+			 CDX_FILENAME_MAX, CDX_MIMETYPE_MAX);
+		rc = -EINVAL;
+	} else if (rc == CDX_E_QUOTA) {
+		cdx_api_why_quota(why, 0, room);
+	}
 	if (rc < 0) {
-		cdx_api_reply_error(call, rc);
+		cdx_api_reply_why(call, rc, why);
 		return;
 	}
 	cdx_cid_text(text, &cid);
@@ -229,6 +240,25 @@ static const struct {
 	{"POST", "rebuild", cdx_api_rebuild},
 };
 
+/* What a CID is that names no manifest */
+static const char *not_manifest(const struct cdx_cid *cid)
+{
+	switch (cid->codec) {
+	case CDX_CODEC_SLOT_ROOT:
+		return "that is the CID of a slot root, not of a manifest "
+		       "(see codexfs dataset ls)";
+	case CDX_CODEC_ROOT:
+		return "that is the CID of a tree, not of a manifest (see "
+		       "codexfs dataset ls)";
+	case CDX_CODEC_BLOCK:
+		return "that is the CID of a block, not of a manifest (see "
+		       "codexfs dataset ls)";
+	default:
+		return "that is not the CID of a manifest (see codexfs "
+		       "dataset ls)";
+	}
+}
+
 static void one(struct cdx_api *api, struct cdx_call *call, const char *rest)
 {
 	const char *slash = strchr(rest, '/');
@@ -240,8 +270,7 @@ static void one(struct cdx_api *api, struct cdx_call *call, const char *rest)
 		return;
 	}
 	if (cid.codec != CDX_CODEC_MANIFEST) {
-		cdx_api_reply_why(call, -ENOENT,
-				  "that is not the CID of a manifest");
+		cdx_api_reply_why(call, -ENOENT, not_manifest(&cid));
 		return;
 	}
 	if (slash == NULL) {

@@ -23,6 +23,10 @@
 void cdx_api_reply_error(struct cdx_call *call, int rc);
 /* The same with a reason in words; an empty or NULL one is cdx_strerror's */
 void cdx_api_reply_why(struct cdx_call *call, int rc, const char *why);
+/* Why a share has no room: @need bytes (0: unknown) where @room were free */
+void cdx_api_why_quota(char why[CDX_API_WHY_MAX], uint64_t need, uint64_t room);
+/* Free bytes of the share that datasets are charged to */
+uint64_t cdx_api_room(const struct cdx_api *api);
 /* A JSON value as the answer; takes @json */
 void cdx_api_reply_json(struct cdx_call *call, int status, json_t *json);
 

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "store/quota.h"
 
 #define PROGRESS_NS UINT64_C(200000000)
 
@@ -46,6 +47,26 @@ void cdx_api_reply_why(struct cdx_call *call, int rc, const char *why)
 void cdx_api_reply_error(struct cdx_call *call, int rc)
 {
 	cdx_api_reply_why(call, rc, NULL);
+}
+
+void cdx_api_why_quota(char why[CDX_API_WHY_MAX], uint64_t need, uint64_t room)
+{
+	int n = 0;
+
+	if (need > 0)
+		n = snprintf(why, CDX_API_WHY_MAX, "it takes %llu bytes, and ",
+			     (unsigned long long)need);
+	snprintf(why + n, CDX_API_WHY_MAX - (size_t)n,
+		 "%llu bytes of the store's quota were free",
+		 (unsigned long long)room);
+}
+
+uint64_t cdx_api_room(const struct cdx_api *api)
+{
+	struct cdx_space sp;
+
+	cdx_quota_space(api->node->store, CDX_SHARE_VOLUME, &sp);
+	return sp.free;
 }
 
 /* ---- long work ---- */

@@ -14,7 +14,7 @@
  */
 enum cdx_pool_prio {
 	CDX_POOL_READ,	/* somebody waits for a read */
-	CDX_POOL_WRITE, /* write-back and commit, contents of unlinked files */
+	CDX_POOL_WRITE, /* write-back, commit, unlinked files, what a user awaits */
 	CDX_POOL_PROOF, /* has a deadline */
 	CDX_POOL_IDLE,	/* parity, slot trees, scrub: computing only */
 	CDX_POOL_PRIOS,

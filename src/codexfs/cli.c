@@ -252,6 +252,48 @@ void cli_on_progress(void *arg CDX_UNUSED, json_t *line)
 			     true);
 }
 
+/* Bytes of the printable character at @s, 0 where there is none */
+static size_t printable(const char *s)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	const uint8_t *b = (const uint8_t *)s;
+	uint32_t c;
+	size_t n;
+
+	if (b[0] < 0x80)
+		return b[0] >= 0x20 && b[0] != 0x7f;
+	n = b[0] >= 0xf0 ? 4 : b[0] >= 0xe0 ? 3 : 2;
+	if (b[0] < 0xc2 || b[0] > 0xf4)
+		return 0;
+	c = b[0] & (0x7fu >> n);
+	/* the NUL at the end is no byte of a character */
+	for (size_t i = 1; i < n; i++) {
+		if ((b[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (b[i] & 0x3f);
+	}
+	/* overlong, surrogates, too large; C1 controls, line separators */
+	if (c < least[n] || (c >= 0xd800 && c < 0xe000) || c > 0x10ffff ||
+	    c < 0xa0 || c == 0x2028 || c == 0x2029)
+		return 0;
+	return n;
+}
+
+void cli_print_text(const char *text)
+{
+	while (*text != '\0') {
+		size_t n = printable(text);
+
+		if (n == 0)
+			printf("\\x%02x", (unsigned)(uint8_t)*text);
+		else if (*text == '\\')
+			fputs("\\\\", stdout);
+		else
+			fwrite(text, 1, n, stdout);
+		text += n == 0 ? 1 : n;
+	}
+}
+
 void cli_print_json(json_t *json)
 {
 	if (json_dumpf(json, stdout, JSON_INDENT(2)) == 0)
@@ -271,8 +313,7 @@ int cli_fail(const char *what, int rc, const json_t *answer)
 			  "or ending?",
 			  what);
 	else if (rc == CDX_E_QUOTA)
-		cli_error("cannot %s: %s; delete something or raise the quota",
-			  what, why);
+		cli_error("cannot %s: %s; delete something", what, why);
 	else
 		cli_error("cannot %s: %s", what, why);
 	return cdx_err_exit(rc);

@@ -128,6 +128,9 @@ void cli_progress_end(void);
  * @arg is not used */
 void cli_on_progress(void *arg, json_t *line);
 
+/* Prints a name of others' making on stdout, on one line: \xNN for each byte of
+ * control characters and of what is no UTF-8, \\ for \ */
+void cli_print_text(const char *text);
 /* Prints JSON on stdout, indented, with a newline; drops the reference */
 void cli_print_json(json_t *json);
 

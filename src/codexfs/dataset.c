@@ -185,27 +185,97 @@ static int option(struct dataset_args *a, int opt)
 	}
 }
 
-static const struct {
+/* ---- the verbs below dataset ---- */
+
+/* Bit of an option of our own; -o has that of no long option */
+#define TAKES(opt) (UINT32_C(1) << ((opt) == 'o' ? 31 : (opt)-CLI_OPT_OWN))
+#define TAKES_NAMES                                                           \
+	(TAKES(OPT_FILENAME) | TAKES(OPT_NO_FILENAME) | TAKES(OPT_MIMETYPE) | \
+	 TAKES(OPT_BLOCK_SIZE))
+#define TAKES_CODE                                                \
+	(TAKES(OPT_DATA) | TAKES(OPT_PARITY) | TAKES(OPT_CODEC) | \
+	 TAKES(OPT_CELL_SIZE))
+
+struct command {
 	const char *name;
 	int (*fn)(struct dataset_args *a, const char *arg);
-} commands[] = {
-	{"add", dataset_add},	      {"get", dataset_get},
-	{"show", dataset_show},	      {"cid", dataset_cid},
-	{"protect", dataset_protect}, {"slots", dataset_slots},
-	{"inputs", dataset_inputs},   {"verify", dataset_verify},
-	{"rebuild", dataset_rebuild}, {"evict", dataset_evict},
+	uint32_t takes; /* TAKES bits beside the common options */
 };
 
-static int dispatch(struct dataset_args *a, const char *what, int argc,
+static int ls(struct dataset_args *a, const char *arg CDX_UNUSED)
+{
+	return dataset_ls(a);
+}
+
+/* rm has no function of one argument */
+static const struct command commands[] = {
+	{"add", dataset_add,
+	 TAKES_NAMES | TAKES_CODE | TAKES(OPT_PRIVATE) | TAKES(OPT_JSON)},
+	{"get", dataset_get, TAKES('o')},
+	{"show", dataset_show, TAKES(OPT_JSON)},
+	{"cid", dataset_cid, TAKES_NAMES | TAKES(OPT_JSON)},
+	{"ls", ls, TAKES(OPT_JSON)},
+	{"rm", NULL, 0},
+	{"protect", dataset_protect, TAKES_CODE | TAKES(OPT_JSON)},
+	{"slots", dataset_slots,
+	 TAKES(OPT_SLOT) | TAKES(OPT_EXPORT) | TAKES(OPT_JSON)},
+	{"inputs", dataset_inputs,
+	 TAKES(OPT_SLOT) | TAKES(OPT_CHALLENGE) | TAKES(OPT_SAMPLES) |
+		 TAKES('o') | TAKES(OPT_JSON)},
+	{"verify", dataset_verify, TAKES(OPT_JSON)},
+	{"rebuild", dataset_rebuild,
+	 TAKES(OPT_SLOT) | TAKES(OPT_FROM) | TAKES(OPT_JSON)},
+	{"evict", dataset_evict, TAKES(OPT_SLOT) | TAKES(OPT_JSON)},
+};
+
+/* Tells of the first of @given that the verb does not take */
+static int check_options(const struct command *cmd, uint32_t given)
+{
+	for (const struct option *o = options; o->name != NULL; o++) {
+		if (o->val != 'o' && o->val < CLI_OPT_OWN)
+			continue;
+		if ((given & ~cmd->takes & TAKES(o->val)) == 0)
+			continue;
+		cli_error("dataset %s does not take --%s", cmd->name, o->name);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Texts that no manifest has room for; before anything is read */
+static int check_texts(const struct dataset_args *a)
+{
+	if (a->mimetype != NULL && strlen(a->mimetype) > CDX_MIMETYPE_MAX) {
+		cli_error("--mimetype takes up to %d bytes, not %zu",
+			  CDX_MIMETYPE_MAX, strlen(a->mimetype));
+		return -EINVAL;
+	}
+	if (a->filename != NULL && strlen(a->filename) > CDX_FILENAME_MAX) {
+		cli_error("--filename takes up to %d bytes, not %zu",
+			  CDX_FILENAME_MAX, strlen(a->filename));
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int dispatch(struct dataset_args *a, uint32_t given, int argc,
 		    char **argv)
 {
-	if (strcmp(what, "ls") == 0 && argc == 0)
-		return dataset_ls(a);
-	if (strcmp(what, "rm") == 0 && argc > 0)
-		return dataset_rm(a, argc, argv);
-	for (size_t i = 0; i < CDX_ARRAY_LEN(commands) && argc == 1; i++)
-		if (strcmp(what, commands[i].name) == 0)
-			return commands[i].fn(a, argv[0]);
+	const struct command *cmd = NULL;
+
+	for (size_t i = 0; i < CDX_ARRAY_LEN(commands) && cmd == NULL; i++)
+		if (strcmp(argv[0], commands[i].name) == 0)
+			cmd = &commands[i];
+	if (cmd == NULL) {
+		cli_error("unknown dataset verb: %s (try --help)", argv[0]);
+		return CLI_USAGE;
+	}
+	if (check_options(cmd, given) < 0 || check_texts(a) < 0)
+		return CLI_USAGE;
+	if (cmd->fn == NULL && argc > 1)
+		return dataset_rm(a, argc - 1, argv + 1);
+	if (cmd->fn != NULL && argc == (cmd->fn == ls ? 1 : 2))
+		return cmd->fn(a, argv[1]);
 	fputs(help, stderr);
 	return CLI_USAGE;
 }
@@ -213,16 +283,20 @@ static int dispatch(struct dataset_args *a, const char *what, int argc,
 int verb_dataset(int argc, char **argv)
 {
 	struct dataset_args a = {.samples = CDX_SAMPLES};
+	uint32_t given = 0;
 	int opt;
 
 	cli_common_init(&a.common);
-	while ((opt = getopt_long(argc, argv, "ho:", options, NULL)) != -1)
-		if (cli_common_option(&a.common, opt, help) == 0 &&
-		    option(&a, opt) < 0)
+	while ((opt = getopt_long(argc, argv, "ho:", options, NULL)) != -1) {
+		if (cli_common_option(&a.common, opt, help) != 0)
+			continue;
+		if (option(&a, opt) < 0)
 			return CLI_USAGE;
+		given |= TAKES(opt);
+	}
 	if (optind >= argc) {
 		fputs(help, stderr);
 		return CLI_USAGE;
 	}
-	return dispatch(&a, argv[optind], argc - optind - 1, argv + optind + 1);
+	return dispatch(&a, given, argc - optind, argv + optind);
 }

@@ -284,8 +284,12 @@ static int add(struct cdx_client *c, struct dataset_args *a, struct upload *u,
 	rc = upload(c, a, u, file, &j);
 	if (rc < 0) {
 		status = fail_empty(rc, file);
-		if (status == 0)
+		if (status == 0) {
+			if (rc == CDX_E_QUOTA && u->in.total > 0)
+				cli_error("%s has %llu bytes", file,
+					  (unsigned long long)u->in.total);
 			status = cli_fail("add the dataset", rc, j);
+		}
 	} else {
 		status = after_add(
 			c, a, json_string_value(json_object_get(j, "cid")));

@@ -27,7 +27,9 @@ static const char *text(const json_t *j, const char *name)
 
 static void line(const char *label, const char *value)
 {
-	printf("%-20s %s\n", label, value);
+	printf("%-20s ", label);
+	cli_print_text(value);
+	putchar('\n');
 }
 
 static void line_bytes(const char *label, uint64_t bytes)
@@ -166,10 +168,11 @@ static void print_row(const json_t *d)
 		snprintf(kind, sizeof(kind), "%llu+%llu",
 			 (unsigned long long)number(m, "ecK"),
 			 (unsigned long long)number(m, "ecM"));
-	printf("%s  %10s  %s%s  %-5s  %s\n", text(d, "cid"), size,
+	printf("%s  %10s  %s%s  %-5s  ", text(d, "cid"), size,
 	       json_is_true(json_object_get(d, "pinned")) ? "p" : "-",
-	       json_is_true(json_object_get(d, "volume")) ? "v" : "-", kind,
-	       text(m, "filename"));
+	       json_is_true(json_object_get(d, "volume")) ? "v" : "-", kind);
+	cli_print_text(text(m, "filename"));
+	putchar('\n');
 }
 
 int dataset_ls(struct dataset_args *a)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "config.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -58,7 +59,14 @@ static int run(struct cdx_client *c, const char *until, bool as_json)
 	snprintf(path, sizeof(path), "/control/v1/sync?until=%s", until);
 	rc = cdx_client_lines(c, &j, "POST", path, cli_on_progress, NULL);
 	cli_progress_end();
-	if (rc < 0)
+	/* an answer that breaks off has no reason in it */
+	if (rc == -EIO && c->socket != NULL &&
+	    json_object_get(j, "error") == NULL) {
+		cli_error("the process that has %s ended; mount it again; what "
+			  "was not synced before may be lost",
+			  c->store);
+		rc = cdx_err_exit(rc);
+	} else if (rc < 0)
 		rc = cli_fail("sync", rc, j);
 	else if (as_json)
 		cli_print_json(json_incref(j));

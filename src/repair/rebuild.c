@@ -31,6 +31,8 @@ struct rebuild {
 	struct cdx_protection rec;   /* as the store changes it */
 	struct cdx_protection fixed; /* as it was; what workers see */
 	bool begun;		     /* the slot is marked, its room charged */
+	int lost;		     /* error of the first step that is lost */
+	char first[160];	     /* and what it lacks, in words */
 	struct cdx_ec *ec;
 	struct cdx_part_shape sh;
 	struct cdx_part *part[2];
@@ -53,6 +55,39 @@ static int begin(struct rebuild *r)
 
 /* ---- one part ---- */
 
+/* A step that cannot be made is no reason to leave later ones broken. */
+static void note_lost(struct rebuild *r, uint64_t step, int rc, uint32_t found)
+{
+	if (r->report->lost++ != 0)
+		return;
+	r->lost = rc;
+	if (rc == -ENODATA)
+		(void)snprintf(r->first, sizeof(r->first),
+			       "step %" PRIu64 ": %" PRIu32
+			       " good blocks of other slots, %" PRIu32
+			       " are needed",
+			       step, found, r->fixed.k);
+	else
+		(void)snprintf(r->first, sizeof(r->first),
+			       "step %" PRIu64
+			       ": good blocks of other slots do not give the "
+			       "block that the dataset names",
+			       step);
+}
+
+static int tell_lost(const struct rebuild *r)
+{
+	const struct cdx_rebuild_report *report = r->report;
+
+	(void)snprintf(r->why, CDX_REPAIR_WHY_MAX,
+		       "%" PRIu64 " of %" PRIu64
+		       " steps cannot be made again (the first is %s); %" PRIu64
+		       " blocks were written; the rest can come from "
+		       "elsewhere: --from another store or folder of slots",
+		       report->lost, r->sl->g.steps, r->first, report->blocks);
+	return r->lost;
+}
+
 /* A block that could not be made from the columns at hand */
 static int slow_block(struct rebuild *r, struct cdx_part *t, uint32_t i)
 {
@@ -71,18 +106,10 @@ static int slow_block(struct rebuild *r, struct cdx_part *t, uint32_t i)
 	rc = cdx_step_rebuild(&st, r->slot, t->first + i, out);
 	r->report->blamed |= st.blamed;
 	r->report->bad += st.bad;
-	if (rc == -ENODATA)
-		(void)snprintf(r->why, CDX_REPAIR_WHY_MAX,
-			       "step %" PRIu64 ": %" PRIu32
-			       " good blocks of other slots, %" PRIu32
-			       " are needed",
-			       t->first + i, st.found, r->fixed.k);
-	if (rc == CDX_E_HASH)
-		(void)snprintf(r->why, CDX_REPAIR_WHY_MAX,
-			       "step %" PRIu64
-			       ": good blocks of other slots do not give the "
-			       "block that the dataset names",
-			       t->first + i);
+	if (rc == -ENODATA || rc == CDX_E_HASH) {
+		note_lost(r, t->first + i, rc, st.found);
+		return 0;
+	}
 	if (rc == 0)
 		rc = cdx_block_digests(&t->field[i], &r->sl->g, out, 1);
 	if (rc == 0)
@@ -94,7 +121,7 @@ static int slow_block(struct rebuild *r, struct cdx_part *t, uint32_t i)
 static bool is_to_write(const struct rebuild *r, const struct cdx_part *t,
 			uint32_t i)
 {
-	if (t->out_state[i] == CDX_BLOCK_EMPTY)
+	if (t->out_state[i] != CDX_BLOCK_GOOD)
 		return false;
 	return !t->kept[i] || (r->fixed.absent >> r->slot & 1);
 }
@@ -110,7 +137,7 @@ static int write_part(struct rebuild *r, const struct cdx_part *t)
 		while (end < t->n && is_to_write(r, t, end))
 			end++;
 		if (end == i) {
-			r->report->kept++;
+			r->report->kept += t->kept[i];
 			i++;
 			continue;
 		}
@@ -277,6 +304,8 @@ static int run(struct rebuild *r)
 		rc = begin(r);
 	if (rc == 0)
 		rc = run_parts(r);
+	if (rc == 0 && r->report->lost != 0)
+		rc = tell_lost(r);
 	if (rc == 0)
 		rc = check_tree(r);
 	if (rc == 0 && r->begun)

@@ -63,6 +63,7 @@ struct cdx_rebuild {
 struct cdx_rebuild_report {
 	uint64_t blocks; /* written */
 	uint64_t kept;	 /* were here and right */
+	uint64_t lost;	 /* steps whose block could not be made */
 	uint64_t bad;	 /* survivors that did not verify */
 	uint32_t blamed; /* bit i: slot i gave a wrong block */
 	struct cdx_fr root;
@@ -76,13 +77,34 @@ struct cdx_rebuild_report {
  * verify, write, hash into the slot's tree.  At the end the root is compared
  * with the manifest's: CDX_E_PROOF.  The slot is marked whole only then.
  * Memory: some windows of k blocks, whatever the slot's size.
- * -ENODATA with the step in words.
+ *
+ * Steps that cannot be made do not keep the others from being mended; they are
+ * counted, the slot stays marked as not whole, and what comes back is that of
+ * the first: -ENODATA, fewer than k good blocks; CDX_E_HASH, k good ones do not
+ * give it.  @why has it in words.
  */
 CDX_MUST_CHECK int cdx_rebuild_slot(struct cdx_store *s,
 				    const struct cdx_slots *sl, uint32_t slot,
 				    const struct cdx_rebuild *o,
 				    struct cdx_rebuild_report *report,
 				    char why[CDX_REPAIR_WHY_MAX]);
+
+/**
+ * cdx_repair_can_spare - could a slot be made again once it is gone?
+ *
+ * @o:   pool, prio, progress, cancel are used
+ * @why: which step could not, and what to do
+ *
+ * Reads and hashes blocks of the other slots that are not evicted, until every
+ * step has k good ones: marks do not tell of bytes that changed by themselves.
+ * 0; -EBUSY it could not; -EINVAL no such slot; -ENOENT not finished;
+ * -ECANCELED; those of the tables.  Thread: safe; blocks.
+ */
+CDX_MUST_CHECK int cdx_repair_can_spare(struct cdx_store *s,
+					const struct cdx_slots *sl,
+					uint32_t slot,
+					const struct cdx_rebuild *o,
+					char why[CDX_REPAIR_WHY_MAX]);
 
 /* A rebuild source from files DIR/slot-NNN (three digits; steps blocks one
  * after the other, as cdx_slot_export writes them) */

@@ -179,6 +179,17 @@ check_loss() {
 check_refusals() {
 	local cid none=zDvZRwzm3v9pdzgZthuAB5e3FFwArpafhSxgsJmkDc5dMXpnTjdm
 
+	wants 2 'unknown dataset verb: frobnicate' ds frobnicate x
+	wants 2 'protect does not take --block-size' \
+		ds protect --block-size 1K "$none"
+	wants 2 'slots does not take --data' ds slots --data 3 "$none"
+	wants 2 'ls does not take --slot' ds ls --slot 3
+	wants 2 'verify does not take --slot' ds verify --slot 1 "$none"
+	wants 2 'rm does not take --output' ds rm -o x "$none"
+	wants 2 'up to 255 bytes, not 256' \
+		ds add --mimetype "$(printf 'x%.0s' {1..256})" "$W/three"
+	wants 2 'up to 4096 bytes, not 4097' "$CODEXFS" dataset cid \
+		--filename "$(printf 'x%.0s' {1..4097})" "$W/three"
 	before=$(ds ls)
 	wants 2 'smallest has 10 blocks' ds add --data 10 --parity 5 "$W/three"
 	is "$(ds ls)" "$before" "a refused add left something"
@@ -215,6 +226,9 @@ check_refusals() {
 	mkdir -p "$W/nothing"
 	wants 3 'neither slots' ds rebuild --slot 0 --from "$W/nothing" "$cid"
 	wants 1 . ds slots --export "$W/three" "$cid"
+	wants 3 'slot root' ds show "$(roots "$cid" | head -1)"
+	ds show --json "$cid" >"$W/j"
+	wants 3 'of a tree' ds show "$(member "$W/j" 'j["manifest"]["treeCid"]')"
 	# two protections: the plain CID says no longer which is meant
 	ds protect --data 1 --parity 2 "$cid" >"$W/mirror" || fail "protect 1+2"
 	wants 2 '2 ways' ds slots "$cid"
@@ -227,6 +241,18 @@ check_refusals() {
 		and d["kind"] == "verifiable")'); do
 		ds rm "$i" >/dev/null || fail "rm of a verifiable one"
 	done
+}
+
+# Names of others' making stay on their line
+check_names() {
+	local cid
+
+	cid=$(ds add --filename $'a\n\e[31mb\\ \303\244\302\205' "$W/three") ||
+		fail "add of a name"
+	ds ls | grep -qF "  a\\x0a\\x1b[31mb\\\\ $(printf '\303\244')\\xc2\\x85" ||
+		fail "ls: $(ds ls)"
+	ds show "$cid" | grep -q '^filename  *a.x0a.x1b' || fail "show: a name"
+	ds rm "$cid" || fail "rm"
 }
 
 # A store that nobody has open gives slots to another one
@@ -436,6 +462,7 @@ for where in "$S" "$M"; do
 	fi
 	check_small
 	check_refusals
+	check_names
 	check_other_store
 	[ "$where" = "$M" ] || check_damage
 	check_rm

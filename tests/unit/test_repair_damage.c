@@ -85,6 +85,76 @@ static void test_bad_survivors(void **state)
 	env_free(&e);
 }
 
+/* Steps that are lost do not keep the others from being mended. */
+static void test_lost_step(void **state)
+{
+	const struct cdx_rebuild none = {.pool = NULL};
+	struct cdx_rebuild_report report;
+	char why[CDX_REPAIR_WHY_MAX];
+	struct cdx_verify_report r;
+	struct env e;
+
+	(void)state;
+	env_new(&e, "lost steps", 2, 1, 20);
+	pk_corrupt(&e.t, &e.d, 0, 1);
+	pk_corrupt(&e.t, &e.d, 0, 4);
+	pk_corrupt(&e.t, &e.d, 0, 9);
+	pk_corrupt(&e.t, &e.d, 1, 1);
+	assert_int_equal(cdx_rebuild_slot(e.t.s, &e.sl, 0, &none, &report, why),
+			 -ENODATA);
+	assert_int_equal(report.lost, 1);
+	assert_int_equal(report.blocks, 2);
+	assert_int_equal(report.kept, e.sl.g.steps - 3);
+	assert_non_null(strstr(why, "1 of 10 steps"));
+	assert_non_null(strstr(why, "step 1:"));
+	assert_non_null(strstr(why, "--from"));
+	assert_int_equal(pk_verify(&e.t, &e.d.verifiable, &r), 0);
+	assert_int_equal(r.slot[0].bad, 1);
+	assert_int_equal(r.slot[1].bad, 1);
+	env_free(&e);
+	/* an absent slot comes back but for that step, and stays marked */
+	env_new(&e, "lost steps, absent", 2, 1, 20);
+	pk_evict(&e.t, &e.d, 2);
+	pk_corrupt(&e.t, &e.d, 1, 1);
+	assert_int_equal(pk_rebuild(&e.t, &e.d, 2, NULL, &report), -ENODATA);
+	assert_int_equal(report.lost, 1);
+	assert_int_equal(report.blocks, e.sl.g.steps - 1);
+	cdx_slots_free(&e.sl);
+	pk_slots(&e.t, &e.d, &e.sl);
+	assert_true(e.sl.rec.absent >> 2 & 1);
+	env_free(&e);
+}
+
+/* Marks say that two slots are left; the blocks do not. */
+static void test_can_spare(void **state)
+{
+	struct cdx_rebuild o = {.pool = NULL};
+	struct cdx_rebuild_report report;
+	char why[CDX_REPAIR_WHY_MAX];
+	struct env e;
+
+	(void)state;
+	env_new(&e, "can spare", 2, 2, 21);
+	for (uint32_t slot = 0; slot < 4; slot++)
+		assert_int_equal(
+			cdx_repair_can_spare(e.t.s, &e.sl, slot, &o, why), 0);
+	assert_int_equal(cdx_repair_can_spare(e.t.s, &e.sl, 4, &o, why),
+			 -EINVAL);
+	pk_corrupt(&e.t, &e.d, 0, 3);
+	/* one bad block of three others */
+	assert_int_equal(cdx_repair_can_spare(e.t.s, &e.sl, 2, &o, why), 0);
+	pk_evict(&e.t, &e.d, 3);
+	assert_int_equal(cdx_repair_can_spare(e.t.s, &e.sl, 2, &o, why),
+			 -EBUSY);
+	assert_non_null(strstr(why, "step 3 has only 1 good block beside"));
+	assert_non_null(strstr(why, "rebuild --slot 0 "));
+	/* the one that is bad itself could go */
+	assert_int_equal(cdx_repair_can_spare(e.t.s, &e.sl, 0, &o, why), 0);
+	assert_int_equal(pk_rebuild(&e.t, &e.d, 0, NULL, &report), 0);
+	assert_int_equal(cdx_repair_can_spare(e.t.s, &e.sl, 2, &o, why), 0);
+	env_free(&e);
+}
+
 static void test_blocks(void **state)
 {
 	uint8_t block[4096];
@@ -312,6 +382,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bad_survivors),
+		cmocka_unit_test(test_lost_step),
+		cmocka_unit_test(test_can_spare),
 		cmocka_unit_test(test_blocks),
 		cmocka_unit_test(test_verify_blocks),
 		cmocka_unit_test(test_verify_trees),
