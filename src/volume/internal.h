@@ -426,6 +426,7 @@ struct cdx_volume {
 	struct cdx_background *bg; /* packer, sealer, compactor (pack.c) */
 
 	_Atomic uint64_t read_errors;
+	_Atomic uint64_t requests; /* reads and writes: is the mount in use? */
 };
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -22,6 +23,10 @@
 /* what does not get better by itself, and what may */
 #define RETRY_BAD_S 3600u
 #define RETRY_S 60u
+/* so many requests since the last window, and the next one waits so long */
+#define BUSY_REQUESTS 8u
+#define WAY_SLICES 15
+#define WAY_SLICE_NS 20000000
 
 /* ---- what the job tells and asks ---- */
 
@@ -43,6 +48,23 @@ static void tell(const struct cdx_protect_ctx *ctx, uint64_t done)
 			      ctx->total);
 }
 
+/* Idle workers leave the processor to others, but not its caches, its other
+ * half or the disk: while the mount is in use they get a part of the time only,
+ * unless somebody waits for them. */
+static void give_way(struct cdx_protect_ctx *ctx)
+{
+	const struct timespec slice = {.tv_nsec = WAY_SLICE_NS};
+	uint64_t now = atomic_load_explicit(&ctx->p->v->requests,
+					    memory_order_relaxed);
+	bool busy = now - ctx->requests_seen >= BUSY_REQUESTS;
+
+	ctx->requests_seen = now;
+	if (!busy || ctx->progress)
+		return;
+	for (int i = 0; i < WAY_SLICES && !cancelled(ctx); i++)
+		nanosleep(&slice, NULL);
+}
+
 static void progress(void *arg, uint64_t done, uint64_t total)
 {
 	struct cdx_protect_ctx *ctx = arg;
@@ -62,6 +84,7 @@ static void progress(void *arg, uint64_t done, uint64_t total)
 	pthread_mutex_unlock(&p->mu);
 	ctx->steps_seen = done;
 	tell(ctx, done * ctx->step_bytes);
+	give_way(ctx);
 }
 
 /* ---- one segment ---- */
@@ -141,6 +164,8 @@ static int code(struct cdx_protect_ctx *ctx, uint64_t area,
 	ctx->step_bytes = (uint64_t)rec->k * CDX_BLOCK_SIZE;
 	ctx->steps_before = steps_begun(v, area, rec);
 	ctx->steps_seen = ctx->steps_before;
+	ctx->requests_seen =
+		atomic_load_explicit(&v->requests, memory_order_relaxed);
 	ctx->began_ns = cdx_clock_mono_ns();
 	r = cdx_protect_run(v->store, &plain, &o, &cid, why);
 	return r < 0 ? r : put_protected(v, area, &cid);

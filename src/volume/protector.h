@@ -47,6 +47,7 @@ struct cdx_protect_ctx {
 	uint64_t step_bytes;
 	uint64_t steps_before; /* coded in an earlier life */
 	uint64_t steps_seen;
+	uint64_t requests_seen; /* v->requests at the last window */
 	uint64_t began_ns;
 };
 

@@ -249,6 +249,7 @@ void cdx_vol_read(struct cdx_volume *v, uint64_t ino, uint64_t off, size_t len,
 	uint8_t *buf;
 	ssize_t rc;
 
+	atomic_fetch_add_explicit(&v->requests, 1, memory_order_relaxed);
 	if (len > CDX_READ_MAX) {
 		fn(arg, NULL, -EINVAL);
 		return;

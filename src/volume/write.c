@@ -379,6 +379,7 @@ int cdx_vol_write(struct cdx_volume *v, uint64_t ino, uint64_t off,
 	CDX_CLEANUP(cdx_vnode_unpinp) struct cdx_vnode_pin pin = {.v = v};
 	int rc;
 
+	atomic_fetch_add_explicit(&v->requests, 1, memory_order_relaxed);
 	if (v->opts.readonly)
 		return -EROFS;
 	if (!append && (off > (uint64_t)CDX_FILE_MAX ||
