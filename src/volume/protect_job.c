@@ -59,10 +59,11 @@ static void give_way(struct cdx_protect_ctx *ctx)
 	bool busy = now - ctx->requests_seen >= BUSY_REQUESTS;
 
 	ctx->requests_seen = now;
-	if (!busy || ctx->progress)
-		return;
-	for (int i = 0; i < WAY_SLICES && !cancelled(ctx); i++)
+	for (int i = 0; busy && i < WAY_SLICES; i++) {
+		if (atomic_load(&ctx->p->waiting) || cancelled(ctx))
+			return;
 		nanosleep(&slice, NULL);
+	}
 }
 
 static void progress(void *arg, uint64_t done, uint64_t total)
@@ -325,6 +326,8 @@ int cdx_protect_all(struct cdx_volume *v, cdx_progress_fn *fn,
 	int first = 0;
 	int r = cdx_vol_segments(v, want, &t);
 
+	/* whoever works on one now does not rest */
+	atomic_fetch_add(&ctx.p->waiting, 1);
 	ctx.total = t.total;
 	for (size_t i = 0; r == 0 && i < t.n; i++) {
 		int one = cdx_protect_one(&ctx, t.area[i]);
@@ -337,6 +340,7 @@ int cdx_protect_all(struct cdx_volume *v, cdx_progress_fn *fn,
 		if (r == 0)
 			tell(&ctx, 0);
 	}
+	atomic_fetch_sub(&ctx.p->waiting, 1);
 	free(t.area);
 	free(t.bytes);
 	return r < 0 ? r : first;

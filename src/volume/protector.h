@@ -18,6 +18,7 @@ struct cdx_protector {
 	pthread_t thread;
 	bool running; /* start, stop */
 	atomic_bool stop;
+	atomic_uint waiting; /* callers of cdx_protect_all */
 
 	pthread_mutex_t mu; /* a leaf */
 	pthread_cond_t cv;  /* kicked, or a job ended; on CLOCK_MONOTONIC */
