@@ -14,9 +14,9 @@
  * (spec/proofs.md 1 and 3, docs/FORMATS.md).  One definition gives the
  * constraints and the witness.
  */
-#define CDX_CIRCUIT_DEPTH 32u	    /* of a slot's tree, at most */
-#define CDX_CIRCUIT_SLOT_DEPTH 8u   /* of the tree of slot roots, at most */
-#define CDX_CIRCUIT_BLOCK_DEPTH 5u  /* of the tree in a block */
+#define CDX_CIRCUIT_DEPTH 32u	   /* of a slot's tree, at most */
+#define CDX_CIRCUIT_SLOT_DEPTH 8u  /* of the tree of slot roots, at most */
+#define CDX_CIRCUIT_BLOCK_DEPTH 5u /* of the tree in a block */
 #define CDX_CIRCUIT_CELL_ELEMENTS 67u
 #define CDX_CIRCUIT_PUBLIC 3u /* entropy, dataset root, slot index */
 #define CDX_CIRCUIT_SAMPLES_MAX 1024u
