@@ -10,7 +10,7 @@
 #include "bn254/fr.h"
 #include "erasure/codec.h"
 #include "protect/column.h"
-#include "protect/tasks.h"
+#include "base/tasks.h"
 #include "repair/repair.h"
 
 /*

@@ -16,7 +16,7 @@
 #include "codec/cid.h"
 #include "crypto/hash.h"
 #include "protect/column.h"
-#include "protect/tasks.h"
+#include "base/tasks.h"
 #include "repair/part.h"
 
 #define BYTES_ALIGN 4096u

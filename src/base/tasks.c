@@ -3,7 +3,7 @@
 #include "config.h"
 #endif
 
-#include "protect/tasks.h"
+#include "base/tasks.h"
 
 #include <time.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-#ifndef CDX_PROTECT_TASKS_H
-#define CDX_PROTECT_TASKS_H
+#ifndef CDX_BASE_TASKS_H
+#define CDX_BASE_TASKS_H
 
 #include <pthread.h>
 #include <stdbool.h>
