@@ -14,7 +14,11 @@
  */
 #define CDX_NTT_LOG_MAX 28u
 
-struct cdx_ntt; /* roots for one size; immutable, shared by threads */
+/*
+ * Roots for one size, made for the back end that was in use then; immutable,
+ * shared by threads.  Some 72 bytes for each element, 80 with vectors.
+ */
+struct cdx_ntt;
 
 /* The primitive root of unity of order 2^@log_n, @log_n <= 28 */
 void cdx_ntt_root(struct cdx_fr *out, unsigned log_n);
@@ -24,15 +28,20 @@ void cdx_ntt_root(struct cdx_fr *out, unsigned log_n);
 CDX_MUST_CHECK int cdx_ntt_new(struct cdx_ntt **out, unsigned log_n);
 void cdx_ntt_free(struct cdx_ntt *t);
 
-/* In place, natural order: a[i] becomes the sum of a[j] w^(ij).  @a: 2^log_n
- * elements. */
-void cdx_ntt_forward(const struct cdx_ntt *t, struct cdx_fr *a);
+/*
+ * All three: in place, natural order, @a has 2^log_n elements; 0, or -ENOMEM
+ * with @a as it was (with vectors there is scratch of 40 bytes for each
+ * element, wiped at the end).  Safe on any thread.
+ */
+
+/* a[i] becomes the sum of a[j] w^(ij) */
+CDX_MUST_CHECK int cdx_ntt_forward(const struct cdx_ntt *t, struct cdx_fr *a);
 /* The way back */
-void cdx_ntt_inverse(const struct cdx_ntt *t, struct cdx_fr *a);
+CDX_MUST_CHECK int cdx_ntt_inverse(const struct cdx_ntt *t, struct cdx_fr *a);
 /* Values of a polynomial at w^i become its values at s w^i, s the root of order
- * 2^(log_n + 1): the inverse, a multiplication of coefficient i by s^i, the
- * transform; without the reorderings between */
-void cdx_ntt_to_coset(const struct cdx_ntt *t, struct cdx_fr *a);
+ * 2^(log_n + 1); about twice the time of the others, which lose a little by
+ * their reordering */
+CDX_MUST_CHECK int cdx_ntt_to_coset(const struct cdx_ntt *t, struct cdx_fr *a);
 
 /**
  * cdx_fr_quotients - a b - c

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "bn254/ntt.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "bn254/ntt_internal.h"
+
+/* 5^((r - 1) / 2^28) (spec/proofs.md 5), in Montgomery form */
+static const struct cdx_fr root_28 = {
+	{UINT64_C(0x636e735580d13d9c), UINT64_C(0xa22bf3742445ffd6),
+	 UINT64_C(0x56452ac01eb203d8), UINT64_C(0x1860ef942963f9e7)}};
+
+void cdx_ntt_root(struct cdx_fr *out, unsigned log_n)
+{
+	struct cdx_fr w = root_28;
+
+	for (unsigned i = log_n; i < CDX_NTT_LOG_MAX; i++)
+		cdx_fr_sqr(&w, &w);
+	*out = w;
+}
+
+/* down[m + p] = down[p] w^-(N / 4m): the bit that p gets by this is, reversed,
+ * the one below those it has */
+static void make_down(struct cdx_ntt *t)
+{
+	struct cdx_fr w;
+
+	t->down[0] = cdx_fr_one;
+	for (unsigned bits = 0; bits + 1 < t->log_n; bits++) {
+		const size_t m = (size_t)1 << bits;
+
+		/* the inverse of the root of order 4m */
+		cdx_ntt_root(&w, bits + 2);
+		cdx_fr_inv(&w, &w);
+		for (size_t p = 0; p < m; p++)
+			cdx_fr_mul(&t->down[m + p], &t->down[p], &w);
+	}
+}
+
+/* Odd powers of the root of order 4m: the first, then twice as many by a
+ * product each, so that products do not wait for each other */
+static void make_up(struct cdx_ntt *t)
+{
+	t->up[0] = cdx_fr_zero; /* not used */
+	for (unsigned bits = 0; bits < t->log_n; bits++) {
+		const size_t m = (size_t)1 << bits;
+		struct cdx_fr *x = t->up + m;
+		struct cdx_fr w;
+
+		cdx_ntt_root(&x[0], bits + 2);
+		cdx_ntt_root(&w, bits + 1);
+		for (size_t have = 1; have < m; have *= 2) {
+			for (size_t e = 0; e < have; e++)
+				cdx_fr_mul(&x[have + e], &x[e], &w);
+			cdx_fr_sqr(&w, &w);
+		}
+	}
+}
+
+int cdx_ntt_new(struct cdx_ntt **out, unsigned log_n)
+{
+	struct cdx_ntt *t;
+	size_t n;
+
+	*out = NULL;
+	if (log_n >= CDX_NTT_LOG_MAX)
+		return -EINVAL;
+	n = (size_t)1 << log_n;
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	t->log_n = log_n;
+	t->backend = cdx_bn254_backend();
+	t->down = malloc((n + 1) / 2 * sizeof(*t->down));
+	t->up = malloc(n * sizeof(*t->up));
+	if (!t->down || !t->up) {
+		cdx_ntt_free(t);
+		return -ENOMEM;
+	}
+	cdx_fr_from_u64(&t->inv_n, n);
+	cdx_fr_inv(&t->inv_n, &t->inv_n);
+	make_down(t);
+	make_up(t);
+	*out = t;
+	return 0;
+}
+
+void cdx_ntt_free(struct cdx_ntt *t)
+{
+	if (!t)
+		return;
+	free(t->down);
+	free(t->up);
+	free(t);
+}
+
+static void down(const struct cdx_ntt *t, struct cdx_fr *a)
+{
+	if (t->backend == CDX_BN254_PORTABLE)
+		cdx_ntt_portable_down(t, a);
+	else
+		cdx_ntt_adx_down(t, a);
+}
+
+static void up(const struct cdx_ntt *t, struct cdx_fr *a)
+{
+	if (t->backend == CDX_BN254_PORTABLE)
+		cdx_ntt_portable_up(t, a);
+	else
+		cdx_ntt_adx_up(t, a);
+}
+
+static void scale(const struct cdx_ntt *t, struct cdx_fr *a)
+{
+	const size_t n = (size_t)1 << t->log_n;
+
+	if (t->backend == CDX_BN254_PORTABLE)
+		cdx_ntt_portable_scale(a, n, &t->inv_n);
+	else
+		cdx_ntt_adx_scale(a, n, &t->inv_n);
+}
+
+static void swap(struct cdx_fr *a, struct cdx_fr *b)
+{
+	struct cdx_fr t = *a;
+
+	*a = *b;
+	*b = t;
+}
+
+static void reorder(const struct cdx_ntt *t, struct cdx_fr *a)
+{
+	const size_t n = (size_t)1 << t->log_n;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t j = ntt_reverse(i, t->log_n);
+
+		if (i < j)
+			swap(&a[i], &a[j]);
+	}
+}
+
+int cdx_ntt_forward(const struct cdx_ntt *t, struct cdx_fr *a)
+{
+	const size_t n = (size_t)1 << t->log_n;
+
+	down(t, a);
+	reorder(t, a);
+	/* these are the sums with 1/w: number i is the one with w of n - i */
+	for (size_t i = 1; i < n / 2; i++)
+		swap(&a[i], &a[n - i]);
+	return 0;
+}
+
+int cdx_ntt_inverse(const struct cdx_ntt *t, struct cdx_fr *a)
+{
+	down(t, a);
+	scale(t, a);
+	reorder(t, a);
+	return 0;
+}
+
+int cdx_ntt_to_coset(const struct cdx_ntt *t, struct cdx_fr *a)
+{
+	down(t, a);
+	scale(t, a);
+	up(t, a);
+	return 0;
+}
+
+void cdx_fr_quotients(uint8_t *out, const struct cdx_fr *a,
+		      const struct cdx_fr *b, const struct cdx_fr *c, size_t n)
+{
+	if (cdx_bn254_backend() == CDX_BN254_PORTABLE)
+		cdx_ntt_portable_quotients(out, a, b, c, n);
+	else
+		cdx_ntt_adx_quotients(out, a, b, c, n);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "bn254/ntt_internal.h"
+
+#include "base/bytes.h"
+#include "bn254/fr_modulus.h"
+
+static inline void mul(struct cdx_fr *out, const struct cdx_fr *a,
+		       const struct cdx_fr *b)
+{
+	fp_mul(out->l, a->l, b->l, &fr_modulus);
+}
+
+static inline void cross(struct cdx_fr *a, struct cdx_fr *b)
+{
+	struct cdx_fr sum;
+
+	fp_add(sum.l, a->l, b->l, &fr_modulus);
+	fp_sub(b->l, a->l, b->l, &fr_modulus);
+	*a = sum;
+}
+
+#define NTT_NAME(x) cdx_ntt_portable_##x
+#include "bn254/ntt_scalar.h"

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * The transforms for one element at a time: a template (no guard), included
+ * once by each scalar back end after NTT_NAME(x), which makes the names, and
+ *   mul(out, a, b)       product
+ *   cross(a, b)          (a, b) -> (a + b, a - b)
+ * on elements below r.
+ */
+
+void NTT_NAME(down)(const struct cdx_ntt *t, struct cdx_fr *a)
+{
+	const size_t n = (size_t)1 << t->log_n;
+
+	for (size_t half = n / 2; half > 0; half /= 2) {
+		/* the first block's c is 1 */
+		for (size_t i = 0; i < half; i++)
+			cross(&a[i], &a[half + i]);
+		for (size_t block = 1; block < n / 2 / half; block++) {
+			struct cdx_fr *p = a + 2 * half * block;
+
+			for (size_t i = 0; i < half; i++) {
+				mul(&p[half + i], &p[half + i],
+				    &t->down[block]);
+				cross(&p[i], &p[half + i]);
+			}
+		}
+	}
+}
+
+void NTT_NAME(up)(const struct cdx_ntt *t, struct cdx_fr *a)
+{
+	const size_t n = (size_t)1 << t->log_n;
+
+	for (size_t half = 1; half < n; half *= 2) {
+		for (struct cdx_fr *p = a; p < a + n; p += 2 * half) {
+			for (size_t i = 0; i < half; i++) {
+				mul(&p[half + i], &p[half + i],
+				    &t->up[half + i]);
+				cross(&p[i], &p[half + i]);
+			}
+		}
+	}
+}
+
+void NTT_NAME(scale)(struct cdx_fr *a, size_t n, const struct cdx_fr *c)
+{
+	for (size_t i = 0; i < n; i++)
+		mul(&a[i], &a[i], c);
+}
+
+void NTT_NAME(quotients)(uint8_t *out, const struct cdx_fr *a,
+			 const struct cdx_fr *b, const struct cdx_fr *c,
+			 size_t n)
+{
+	static const struct cdx_fr one = {{1, 0, 0, 0}};
+
+	for (size_t i = 0; i < n; i++) {
+		struct cdx_fr h;
+
+		mul(&h, &a[i], &b[i]);
+		fp_sub(h.l, h.l, c[i].l, &fr_modulus);
+		mul(&h, &h, &one); /* the integer */
+		for (size_t j = 0; j < 4; j++)
+			cdx_put_le64(out + CDX_FR_BYTES * i + 8 * j, h.l[j]);
+	}
+}
