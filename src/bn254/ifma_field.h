@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /*
- * Arithmetic in eight lanes a vector, for STREAMS vectors at once: a template,
- * included once for each number of streams by poseidon2_ifma.c (no guard).
- * IFMA_NAME(x) makes the names.
+ * Arithmetic in eight lanes a vector, for IFMA_STREAMS vectors at once: a
+ * template (no guard), included once for each modulus and number of streams
+ * that a file needs.  IFMA_NAME(x) makes the names, IFMA_MOD(x) those of the
+ * modulus's constants (ifma_modulus.h).  Below, m is the modulus.
  *
- * Five limbs of 52 bits; an element a is kept as a * 2^260 mod r, plus a
- * multiple of r.  Two kinds of limbs:
+ * Five limbs of 52 bits; an element a is kept as a * 2^260 mod m, plus a
+ * multiple of m.  Two kinds of limbs:
  *
  *   ready  limbs 0 to 3 may have anything above bit 51 (already carried into
  *          the next limb; vpmadd52 reads 52 bits only), limb 4 is below 2^52
  *   raw    the value is the sum of l[i] * 2^(52 i); limbs up to 64 bits
  *
- * Bounds of values are given as multiples of r; 2^260 is 84.6 r.
+ * Bounds of values are given as multiples of m; 2^260 is 84.6 m for both.
  *
  * The streams do the same at the same time, instruction by instruction, so
  * that one has work while the other waits for a result.
@@ -43,49 +44,49 @@ struct IFMA_NAME(fe) {
 	} while (0)
 
 /*
- * Column j < 3 is replaced by its 52 bits times 2^(52 (j - 3)) mod r, at
+ * Column j < 3 is replaced by its 52 bits times 2^(52 (j - 3)) mod m, at
  * columns 3 and up: congruent, with everything divided by 2^156.
  */
-#define FOLD(j)                                         \
-	do {                                            \
-		LO(3, t[s][j], bcast(ifma_fold[j][0])); \
-		LO(4, t[s][j], bcast(ifma_fold[j][1])); \
-		LO(5, t[s][j], bcast(ifma_fold[j][2])); \
-		LO(6, t[s][j], bcast(ifma_fold[j][3])); \
-		LO(7, t[s][j], bcast(ifma_fold[j][4])); \
-		HI(4, t[s][j], bcast(ifma_fold[j][0])); \
-		HI(5, t[s][j], bcast(ifma_fold[j][1])); \
-		HI(6, t[s][j], bcast(ifma_fold[j][2])); \
-		HI(7, t[s][j], bcast(ifma_fold[j][3])); \
-		HI(8, t[s][j], bcast(ifma_fold[j][4])); \
+#define FOLD(j)                                              \
+	do {                                                 \
+		LO(3, t[s][j], bcast(IFMA_MOD(fold)[j][0])); \
+		LO(4, t[s][j], bcast(IFMA_MOD(fold)[j][1])); \
+		LO(5, t[s][j], bcast(IFMA_MOD(fold)[j][2])); \
+		LO(6, t[s][j], bcast(IFMA_MOD(fold)[j][3])); \
+		LO(7, t[s][j], bcast(IFMA_MOD(fold)[j][4])); \
+		HI(4, t[s][j], bcast(IFMA_MOD(fold)[j][0])); \
+		HI(5, t[s][j], bcast(IFMA_MOD(fold)[j][1])); \
+		HI(6, t[s][j], bcast(IFMA_MOD(fold)[j][2])); \
+		HI(7, t[s][j], bcast(IFMA_MOD(fold)[j][3])); \
+		HI(8, t[s][j], bcast(IFMA_MOD(fold)[j][4])); \
 	} while (0)
 
 /*
- * Montgomery's step for column k: t += q r with q = -t[k] / r mod 2^52, and
+ * Montgomery's step for column k: t += q m with q = -t[k] / m mod 2^52, and
  * column k becomes a multiple of 2^52.  Column k started at 2^52 - 1, so
  * that its high part is the quotient by 2^52 rounded up: what the addition
  * would leave of it, which is thus not done.  q makes up for the -1.
  */
-#define MONT_Q(k)                                                        \
-	do {                                                             \
-		EACH(q[(k)-3][s] = madd_lo(bcast(IFMA_NEG_INV), t[s][k], \
-					   bcast(IFMA_NEG_INV)));        \
-		CARRY(k);                                                \
+#define MONT_Q(k)                                                             \
+	do {                                                                  \
+		EACH(q[(k)-3][s] = madd_lo(bcast(IFMA_MOD(neg_inv)), t[s][k], \
+					   bcast(IFMA_MOD(neg_inv))));        \
+		CARRY(k);                                                     \
 	} while (0)
-#define MONT_FIRST(k)                                             \
-	do {                                                      \
-		LO((k) + 1, q[(k)-3][s], bcast(ifma_modulus[1])); \
-		HI((k) + 1, q[(k)-3][s], bcast(ifma_modulus[0])); \
+#define MONT_FIRST(k)                                                  \
+	do {                                                           \
+		LO((k) + 1, q[(k)-3][s], bcast(IFMA_MOD(modulus)[1])); \
+		HI((k) + 1, q[(k)-3][s], bcast(IFMA_MOD(modulus)[0])); \
 	} while (0)
-#define MONT_REST(k)                                              \
-	do {                                                      \
-		LO((k) + 2, q[(k)-3][s], bcast(ifma_modulus[2])); \
-		HI((k) + 2, q[(k)-3][s], bcast(ifma_modulus[1])); \
-		LO((k) + 3, q[(k)-3][s], bcast(ifma_modulus[3])); \
-		HI((k) + 3, q[(k)-3][s], bcast(ifma_modulus[2])); \
-		LO((k) + 4, q[(k)-3][s], bcast(ifma_modulus[4])); \
-		HI((k) + 4, q[(k)-3][s], bcast(ifma_modulus[3])); \
-		HI((k) + 5, q[(k)-3][s], bcast(ifma_modulus[4])); \
+#define MONT_REST(k)                                                   \
+	do {                                                           \
+		LO((k) + 2, q[(k)-3][s], bcast(IFMA_MOD(modulus)[2])); \
+		HI((k) + 2, q[(k)-3][s], bcast(IFMA_MOD(modulus)[1])); \
+		LO((k) + 3, q[(k)-3][s], bcast(IFMA_MOD(modulus)[3])); \
+		HI((k) + 3, q[(k)-3][s], bcast(IFMA_MOD(modulus)[2])); \
+		LO((k) + 4, q[(k)-3][s], bcast(IFMA_MOD(modulus)[4])); \
+		HI((k) + 4, q[(k)-3][s], bcast(IFMA_MOD(modulus)[3])); \
+		HI((k) + 5, q[(k)-3][s], bcast(IFMA_MOD(modulus)[4])); \
 	} while (0)
 
 #define START(init)                                                \
@@ -124,9 +125,9 @@ static IFMA_INLINE void IFMA_NAME(ready)(struct IFMA_NAME(fe) * x)
 /**
  * mul - out = x * y / 2^260 + init (or nothing)
  *
- * x and y ready, out raw, below x y / 2^260 + 1.01 r + init: after the folds
- * there is less than x y / 2^156 + 3 * 2^52 r, and the two steps divide that by
- * 2^104 and add less than r + r / 2^52.
+ * x and y ready, out raw, below x y / 2^260 + 1.01 m + init: after the folds
+ * there is less than x y / 2^156 + 3 * 2^52 m, and the two steps divide that by
+ * 2^104 and add less than m + m / 2^52.
  * No column wraps: column 5 has the most terms, 9 of the product, 6 of folds
  * and 4 of the steps, each below 2^52, a carry and init.
  */
@@ -225,24 +226,52 @@ static IFMA_INLINE void IFMA_NAME(sqr)(struct IFMA_NAME(fe) * out,
 	FINISH();
 }
 
-/**
- * sbox - out = x^5 + init
- *
- * x raw, at most 42 r (sqr doubles limb 4); out raw, and may be x or init.
- * Bounds: z = x x / 84.6 + 1.01, w = z z / 84.6 + 1.01,
- * out = w x / 84.6 + 1.01 + init.  When x is 42 then z is 21.9, w 6.7.
- */
-static IFMA_INLINE void IFMA_NAME(sbox)(struct IFMA_NAME(fe) * out,
-					const struct IFMA_NAME(fe) * from,
-					const struct IFMA_NAME(fe) * init)
+/* The same in all lanes */
+static IFMA_INLINE void IFMA_NAME(set)(struct IFMA_NAME(fe) * out,
+				       const uint64_t v[IFMA_LIMBS])
 {
-	struct IFMA_NAME(fe) x = *from;
-	struct IFMA_NAME(fe) z;
+	EACH_LIMB(out->l[s][i] = bcast(v[i]));
+}
 
-	IFMA_NAME(ready)(&x);
-	IFMA_NAME(sqr)(&z, &x);
-	IFMA_NAME(ready)(&z);
-	IFMA_NAME(sqr)(&z, &z);
-	IFMA_NAME(ready)(&z);
-	IFMA_NAME(mul)(out, &z, &x, init);
+/* All raw */
+static IFMA_INLINE void IFMA_NAME(plus)(struct IFMA_NAME(fe) * out,
+					const struct IFMA_NAME(fe) * a,
+					const struct IFMA_NAME(fe) * b)
+{
+	EACH_LIMB(out->l[s][i] = add(a->l[s][i], b->l[s][i]));
+}
+
+/**
+ * shrink - the value to below 1.03, all limbs to 52 bits
+ *
+ * @x: raw, not negative and below 2^60 in limb 4
+ *
+ * Limb 4 in units of 2^40, which are 2^248 or a 47th of m, times 2^248 / m, is
+ * a quotient that is never too large, and too small by the rest of limb 4 and
+ * what limb 3 holds above 52 bits (2^11 in limb 4) only.  quotient * m is taken
+ * off by adding quotient * (2^260 - m) and dropping what is above 2^260.
+ */
+static IFMA_INLINE void IFMA_NAME(shrink)(struct IFMA_NAME(fe) * x)
+{
+	__m512i(*t)[IFMA_LIMBS] = x->l;
+	__m512i q[IFMA_STREAMS];
+
+	EACH(CHECK_MAX(t[s][4], UINT64_C(1) << 60));
+	EACH(q[s] = _mm512_srli_epi64(t[s][4], 40));
+	EACH(q[s] = madd_hi(zero(), q[s], bcast(IFMA_QUOTIENT)));
+	LO(0, q[s], bcast(IFMA_MOD(neg_modulus)[0]));
+	LO(1, q[s], bcast(IFMA_MOD(neg_modulus)[1]));
+	LO(2, q[s], bcast(IFMA_MOD(neg_modulus)[2]));
+	LO(3, q[s], bcast(IFMA_MOD(neg_modulus)[3]));
+	LO(4, q[s], bcast(IFMA_MOD(neg_modulus)[4]));
+	HI(1, q[s], bcast(IFMA_MOD(neg_modulus)[0]));
+	HI(2, q[s], bcast(IFMA_MOD(neg_modulus)[1]));
+	HI(3, q[s], bcast(IFMA_MOD(neg_modulus)[2]));
+	HI(4, q[s], bcast(IFMA_MOD(neg_modulus)[3]));
+	CARRY(0);
+	CARRY(1);
+	CARRY(2);
+	CARRY(3);
+	EACH_LIMB(t[s][i] = low(t[s][i]));
+	EACH(CHECK_MAX(t[s][4], IFMA_MOD(modulus)[4] / 100 * 103));
 }

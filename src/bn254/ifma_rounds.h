@@ -4,54 +4,26 @@
  * Bounds of values are multiples of r.
  */
 
-/* The same in all lanes */
-static IFMA_INLINE void IFMA_NAME(set)(struct IFMA_NAME(fe) * out,
-				       const uint64_t v[IFMA_LIMBS])
-{
-	EACH_LIMB(out->l[s][i] = bcast(v[i]));
-}
-
-/* All raw */
-static IFMA_INLINE void IFMA_NAME(plus)(struct IFMA_NAME(fe) * out,
-					const struct IFMA_NAME(fe) * a,
-					const struct IFMA_NAME(fe) * b)
-{
-	EACH_LIMB(out->l[s][i] = add(a->l[s][i], b->l[s][i]));
-}
-
 /**
- * shrink - the value to below 1.03, all limbs to 52 bits
+ * sbox - out = x^5 + init
  *
- * @x: raw, not negative and below 2^60 in limb 4
- *
- * Limb 4 in units of 2^40, which are 2^248 or a 47th of r, times 2^248 / r, is
- * a quotient that is never too large, and too small by the rest of limb 4 and
- * what limb 3 holds above 52 bits (2^11 in limb 4) only.  quotient * r is taken
- * off by adding quotient * (2^260 - r) and dropping what is above 2^260.
+ * x raw, at most 42 r (sqr doubles limb 4); out raw, and may be x or init.
+ * Bounds: z = x x / 84.6 + 1.01, w = z z / 84.6 + 1.01,
+ * out = w x / 84.6 + 1.01 + init.  When x is 42 then z is 21.9, w 6.7.
  */
-static IFMA_INLINE void IFMA_NAME(shrink)(struct IFMA_NAME(fe) * x)
+static IFMA_INLINE void IFMA_NAME(sbox)(struct IFMA_NAME(fe) * out,
+					const struct IFMA_NAME(fe) * from,
+					const struct IFMA_NAME(fe) * init)
 {
-	__m512i(*t)[IFMA_LIMBS] = x->l;
-	__m512i q[IFMA_STREAMS];
+	struct IFMA_NAME(fe) x = *from;
+	struct IFMA_NAME(fe) z;
 
-	EACH(CHECK_MAX(t[s][4], UINT64_C(1) << 60));
-	EACH(q[s] = _mm512_srli_epi64(t[s][4], 40));
-	EACH(q[s] = madd_hi(zero(), q[s], bcast(IFMA_QUOTIENT)));
-	LO(0, q[s], bcast(ifma_neg_modulus[0]));
-	LO(1, q[s], bcast(ifma_neg_modulus[1]));
-	LO(2, q[s], bcast(ifma_neg_modulus[2]));
-	LO(3, q[s], bcast(ifma_neg_modulus[3]));
-	LO(4, q[s], bcast(ifma_neg_modulus[4]));
-	HI(1, q[s], bcast(ifma_neg_modulus[0]));
-	HI(2, q[s], bcast(ifma_neg_modulus[1]));
-	HI(3, q[s], bcast(ifma_neg_modulus[2]));
-	HI(4, q[s], bcast(ifma_neg_modulus[3]));
-	CARRY(0);
-	CARRY(1);
-	CARRY(2);
-	CARRY(3);
-	EACH_LIMB(t[s][i] = low(t[s][i]));
-	EACH(CHECK_MAX(t[s][4], ifma_modulus[4] / 100 * 103));
+	IFMA_NAME(ready)(&x);
+	IFMA_NAME(sqr)(&z, &x);
+	IFMA_NAME(ready)(&z);
+	IFMA_NAME(sqr)(&z, &z);
+	IFMA_NAME(ready)(&z);
+	IFMA_NAME(mul)(out, &z, &x, init);
 }
 
 /* st := x^5 + c */
@@ -211,18 +183,14 @@ static IFMA_CALL void IFMA_NAME(absorb)(struct IFMA_NAME(fe) * acc,
 	const unsigned over = (unsigned)(8 * (CDX_FR_BYTES - len));
 	struct IFMA_NAME(fe) x;
 	struct IFMA_NAME(fe) c;
-	__m512i v[IFMA_STREAMS][4];
+	__m512i v[IFMA_STREAMS][IFMA_WORDS];
 
 	EACH(v[s][0] = _mm512_i64gather_epi64(at[s], base, 1));
 	EACH(v[s][1] = _mm512_i64gather_epi64(at[s], base + 8, 1));
 	EACH(v[s][2] = _mm512_i64gather_epi64(at[s], base + 16, 1));
 	EACH(v[s][3] = _mm512_i64gather_epi64(at[s], base + len - 8, 1));
 	EACH(v[s][3] = _mm512_srli_epi64(v[s][3], over));
-	EACH(x.l[s][0] = v[s][0]);
-	EACH(x.l[s][1] = join(v[s][0], 52, v[s][1], 12));
-	EACH(x.l[s][2] = join(v[s][1], 40, v[s][2], 24));
-	EACH(x.l[s][3] = join(v[s][2], 28, v[s][3], 36));
-	EACH(x.l[s][4] = _mm512_srli_epi64(v[s][3], 16));
+	IFMA_NAME(unpack)(&x, (const __m512i(*)[IFMA_WORDS])v);
 	IFMA_NAME(set)(&c, form);
 	IFMA_NAME(mul)(acc, &x, &c, acc);
 }
@@ -236,32 +204,18 @@ static IFMA_CALL void IFMA_NAME(store)(struct cdx_fr *out, size_t stride,
 {
 	struct IFMA_NAME(fe) x = *from;
 	struct IFMA_NAME(fe) d;
-	__m512i(*t)[IFMA_LIMBS] = x.l;
-	__mmask8 less[IFMA_STREAMS];
-	uint64_t v[IFMA_STREAMS][4][IFMA_LANES];
+	__m512i w[IFMA_STREAMS][IFMA_WORDS];
+	uint64_t v[IFMA_STREAMS][IFMA_WORDS][IFMA_LANES];
 
 	IFMA_NAME(ready)(&x);
 	IFMA_NAME(set)(&d, k->to_fr);
 	IFMA_NAME(mul)(&x, &x, &d, NULL);
-	CARRY(0);
-	CARRY(1);
-	CARRY(2);
-	CARRY(3);
-	EACH_LIMB(t[s][i] = low(t[s][i]));
-	EACH(CHECK_MAX(t[s][4], 2 * ifma_modulus[4]));
-	EACH_LIMB(d.l[s][i] =
-			  _mm512_sub_epi64(t[s][i], bcast(ifma_modulus[i])));
-	EACH(d.l[s][1] = add(d.l[s][1], _mm512_srai_epi64(d.l[s][0], 52)));
-	EACH(d.l[s][2] = add(d.l[s][2], _mm512_srai_epi64(d.l[s][1], 52)));
-	EACH(d.l[s][3] = add(d.l[s][3], _mm512_srai_epi64(d.l[s][2], 52)));
-	EACH(d.l[s][4] = add(d.l[s][4], _mm512_srai_epi64(d.l[s][3], 52)));
-	EACH(less[s] = _mm512_movepi64_mask(d.l[s][4]));
-	EACH_LIMB(t[s][i] = _mm512_mask_mov_epi64(low(d.l[s][i]), less[s],
-						  t[s][i]));
-	EACH(_mm512_storeu_si512(v[s][0], join(t[s][0], 0, t[s][1], 52)));
-	EACH(_mm512_storeu_si512(v[s][1], join(t[s][1], 12, t[s][2], 40)));
-	EACH(_mm512_storeu_si512(v[s][2], join(t[s][2], 24, t[s][3], 28)));
-	EACH(_mm512_storeu_si512(v[s][3], join(t[s][3], 36, t[s][4], 16)));
+	IFMA_NAME(canonical)(&x);
+	IFMA_NAME(pack)(w, &x);
+	EACH(_mm512_storeu_si512(v[s][0], w[s][0]));
+	EACH(_mm512_storeu_si512(v[s][1], w[s][1]));
+	EACH(_mm512_storeu_si512(v[s][2], w[s][2]));
+	EACH(_mm512_storeu_si512(v[s][3], w[s][3]));
 	for (size_t j = 0; j < n; j++) {
 		for (size_t m = 0; m < 4; m++)
 			out[j * stride].l[m] =

@@ -143,7 +143,7 @@ static void off_row(size_t n, size_t which)
 		uint64_t v;
 
 		carry += (ifma_i128)tables.internal[n][i] -
-			 (ifma_i128)q * (ifma_i128)ifma_modulus[i];
+			 (ifma_i128)q * (ifma_i128)ifma_r_modulus[i];
 		v = (uint64_t)carry;
 		tables.off[n][i][which] = i < 4 ? v & IFMA_MASK : v;
 		carry >>= 52;

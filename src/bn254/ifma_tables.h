@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "bn254/fr.h"
+#include "bn254/ifma_modulus.h"
 #include "bn254/internal.h"
 
 /*
@@ -12,10 +13,6 @@
  * first; elements as a * 2^260 mod r unless said otherwise.
  */
 
-#define IFMA_LIMBS 5
-#define IFMA_LANES 8
-#define IFMA_LIMB (UINT64_C(1) << 52)
-#define IFMA_MASK (IFMA_LIMB - 1)
 /* Rounds after which the internal rounds make their numbers small again */
 #define IFMA_GROUP 4
 
@@ -44,26 +41,5 @@ struct ifma_tables {
 const struct ifma_tables *cdx_ifma_tables(void);
 /* One element; below r */
 void cdx_ifma_element(uint64_t out[IFMA_LIMBS], const struct cdx_fr *a);
-
-/* r */
-static const uint64_t ifma_modulus[IFMA_LIMBS] = {
-	0x1f593f0000001, 0x4879b9709143e, 0x181585d2833e8, 0xa029b85045b68,
-	0x30644e72e131};
-/* 2^260 - r */
-static const uint64_t ifma_neg_modulus[IFMA_LIMBS] = {
-	0xe0a6c0fffffff, 0xb786468f6ebc1, 0xe7ea7a2d7cc17, 0x5fd647afba497,
-	0xfcf9bb18d1ece};
-/* -1 / r mod 2^52 */
-#define IFMA_NEG_INV UINT64_C(0x1f593efffffff)
-/* 2^300 / r, rounded down */
-#define IFMA_QUOTIENT UINT64_C(0x54a47462623a)
-/* 2^(-52 (3 - j)) mod r, as it is */
-static const uint64_t ifma_fold[3][IFMA_LIMBS] = {
-	{0xe8c656567d77, 0x430d05713ae61, 0xea3ba6b167128, 0xa7dae55c5a296,
-	 0x1b4afd513572},
-	{0x74eccce9a797a, 0x16ddcc30bd8a4, 0x49ecd3539499e, 0xb23a6fcc592b8,
-	 0x0e3bd49f6ee5},
-	{0x82e644ee4c3d2, 0xf93893c98b1de, 0xd46fe04d0a4c7, 0x8f0aad55e2a1f,
-	 0x05ed0447de83}};
 
 #endif

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "bn254/ifma_tables.h"
+#include "bn254/ifma_modulus.h"
 
 /*
  * Operations on eight lanes.  Compiled with CDX_VERIFY they check in every
@@ -19,6 +19,41 @@
 	__attribute__((target("avx512f,avx512dq,avx512vl,avx512ifma")))
 #define IFMA_INLINE IFMA_TARGET __attribute__((always_inline)) inline
 #define IFMA_CALL IFMA_TARGET __attribute__((noinline))
+
+/* Statements of the templates that are done for s = 0 up to the number of
+ * streams, for one vector and the next, and i = 0 to 4; s and i are constants,
+ * so that arrays become registers */
+#define STREAM(v, stmt)        \
+	do {                   \
+		enum {         \
+			s = v, \
+		};             \
+		stmt;          \
+	} while (0)
+#define EACH_1(stmt) STREAM(0, stmt)
+#define EACH_2(stmt)             \
+	do {                     \
+		STREAM(0, stmt); \
+		STREAM(1, stmt); \
+	} while (0)
+#define EACH_PASTE(n) EACH_##n
+#define EACH_OF(n) EACH_PASTE(n)
+#define EACH(stmt) EACH_OF(IFMA_STREAMS)(stmt)
+#define LIMB(v, stmt)          \
+	do {                   \
+		enum {         \
+			i = v, \
+		};             \
+		EACH(stmt);    \
+	} while (0)
+#define EACH_LIMB(stmt)        \
+	do {                   \
+		LIMB(0, stmt); \
+		LIMB(1, stmt); \
+		LIMB(2, stmt); \
+		LIMB(3, stmt); \
+		LIMB(4, stmt); \
+	} while (0)
 
 #ifdef CDX_VERIFY
 /* Aborts unless all lanes of @x are at most @max */

@@ -15,6 +15,7 @@
 #pragma GCC optimize("schedule-insns")
 #endif
 
+#include "bn254/ifma_tables.h"
 #include "bn254/ifma_vector.h"
 
 #include <stdbool.h>
@@ -22,49 +23,21 @@
 
 #define IFMA_BYTES 31u /* of an element of a message */
 
-/* statements that are done for s = 0 and 1, for one vector and the other; s
- * and i are constants, so that arrays become registers */
-#define STREAM(v, stmt)        \
-	do {                   \
-		enum {         \
-			s = v, \
-		};             \
-		stmt;          \
-	} while (0)
-#define LIMB(v, stmt)          \
-	do {                   \
-		enum {         \
-			i = v, \
-		};             \
-		EACH(stmt);    \
-	} while (0)
-#define EACH_LIMB(stmt)        \
-	do {                   \
-		LIMB(0, stmt); \
-		LIMB(1, stmt); \
-		LIMB(2, stmt); \
-		LIMB(3, stmt); \
-		LIMB(4, stmt); \
-	} while (0)
+#define IFMA_MOD(x) ifma_r_##x
 
 #define IFMA_STREAMS 2
 #define IFMA_NAME(x) x##_2
-#define EACH(stmt)               \
-	do {                     \
-		STREAM(0, stmt); \
-		STREAM(1, stmt); \
-	} while (0)
 #include "bn254/ifma_field.h"
+#include "bn254/ifma_lanes.h"
 #include "bn254/ifma_rounds.h"
 #undef IFMA_STREAMS
 #undef IFMA_NAME
-#undef EACH
 
 /* For what is left when it fills one vector only */
 #define IFMA_STREAMS 1
 #define IFMA_NAME(x) x##_1
-#define EACH(stmt) STREAM(0, stmt)
 #include "bn254/ifma_field.h"
+#include "bn254/ifma_lanes.h"
 #include "bn254/ifma_rounds.h"
 
 bool cdx_ifma_have(void)
