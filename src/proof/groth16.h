@@ -2,7 +2,6 @@
 #ifndef CDX_PROOF_GROTH16_H
 #define CDX_PROOF_GROTH16_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,29 +37,37 @@ struct cdx_vk {
 
 void cdx_vk_free(struct cdx_vk *vk);
 
+/* How long work is done */
+struct cdx_groth16_run {
+	/* Does the work, at priority CDX_POOL_PROOF; NULL: the calling thread
+	 * does.  The caller waits, so it must not be a worker of it. */
+	struct cdx_pool *pool;
+	/* Asked some twenty times a second, on the calling thread, while a pool
+	 * works; true: give up.  May be NULL. */
+	bool (*cancel)(void *arg);
+	void *arg;
+};
+
 /* ---- prove ---- */
 
 /**
  * cdx_groth16_prove - makes a proof and verifies it
  *
- * @out:    written on success only
- * @k:      borrowed; checked before by cdx_zkey_check or known by its hash
- * @w:      k->wires elements, Montgomery form; borrowed
- * @pool:   does the work at priority CDX_POOL_PROOF; must not be called from
- *          one of its workers, unless it is serial
- * @cancel: when it becomes true the work ends early; may be NULL
+ * @out: written on success only
+ * @k:   borrowed; checked before by cdx_zkey_check or known by its hash
+ * @w:   k->wires elements, Montgomery form; borrowed
+ * @run: borrowed
  *
  * r and s are drawn from the kernel.  Everything that depends on the witness is
  * wiped.
- * Errors: -ECANCELED; -ENOMEM; -EIO no random numbers; -EINVAL another number
- * of wires; CDX_E_PROOF the proof does not verify: the witness does not satisfy
+ * Errors: -ECANCELED; -ENOMEM; -EINVAL another number of wires, or wire 0 is not
+ * one; CDX_E_PROOF the proof does not verify: the witness does not satisfy
  * the circuit, the key is another circuit's, or the machine miscalculates.
  */
 CDX_MUST_CHECK int cdx_groth16_prove(struct cdx_proof *out,
 				     const struct cdx_zkey *k,
 				     const struct cdx_fr *w, uint32_t wires,
-				     struct cdx_pool *pool,
-				     const atomic_bool *cancel);
+				     const struct cdx_groth16_run *run);
 
 /* ---- verify ---- */
 
@@ -110,15 +117,14 @@ typedef int cdx_setup_write_fn(void *arg, const void *p, size_t len);
  * cdx_groth16_setup - a development key pair
  *
  * @write: gets the .zkey in order; @arg is passed
- * @pool:  as in cdx_groth16_prove
+ * @run:   borrowed
  *
  * The secrets come from the kernel and are wiped; still, whoever runs this
  * could keep them and forge.  The file says so.
- * Errors: those of @write; -ECANCELED; -ENOMEM; -EIO no random numbers.
+ * Errors: those of @write; -ECANCELED; -ENOMEM; -EINVAL more than 2^27 rows.
  */
 CDX_MUST_CHECK int cdx_groth16_setup(const struct cdx_r1cs *r,
 				     cdx_setup_write_fn *write, void *arg,
-				     struct cdx_pool *pool,
-				     const atomic_bool *cancel);
+				     const struct cdx_groth16_run *run);
 
 #endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "proof/internal.h"
+
+#include <errno.h>
+
+#include "crypto/hash.h"
+
+#define POLL_MS 50u
+
+void cdx_proof_random_fr(struct cdx_fr *out)
+{
+	uint8_t b[CDX_FR_BYTES];
+
+	/* r has 254 bits: three draws in four are below it */
+	do {
+		cdx_random(b, sizeof(b));
+		b[CDX_FR_BYTES - 1] &= 0x3f;
+	} while (cdx_fr_from_bytes(out, b) < 0 || cdx_fr_is_zero(out));
+	cdx_wipe(b, sizeof(b));
+}
+
+void cdx_proof_wait(struct cdx_tasks *tasks, const struct cdx_groth16_run *run,
+		    atomic_int *rc)
+{
+	while (!cdx_tasks_wait_ms(tasks, POLL_MS)) {
+		int none = 0;
+
+		if (run->cancel != NULL && run->cancel(run->arg))
+			(void)atomic_compare_exchange_strong(rc, &none,
+							     -ECANCELED);
+	}
+}

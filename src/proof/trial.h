@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifndef CDX_PROOF_TRIAL_H
+#define CDX_PROOF_TRIAL_H
+
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "slots/sampler.h"
+
+/**
+ * cdx_proof_trial_inputs - inputs that satisfy the circuit
+ *
+ * Those of a dataset of one block of made-up bytes in one slot, under a
+ * challenge from the kernel.  Free with cdx_proof_inputs_free.  -ENOMEM,
+ * -EINVAL.
+ */
+CDX_MUST_CHECK int cdx_proof_trial_inputs(struct cdx_proof_inputs *out,
+					  uint32_t samples);
+
+#endif
