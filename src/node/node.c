@@ -91,6 +91,8 @@ static int open_parts(struct cdx_node *n, const struct cdx_node_opts *o,
 	if (rc < 0)
 		return store_error(error, rc, n->path, holder);
 	rc = cdx_pool_new(&n->pool, pool_size());
+	if (rc == 0)
+		rc = cdx_proof_keys_new(&n->proof_keys, n->store, o->log);
 	if (rc < 0)
 		return volume_error(error, rc, n->path);
 	vo.store = n->store;
@@ -135,6 +137,7 @@ int cdx_node_close(struct cdx_node *n)
 
 	if (n->volume != NULL)
 		rc = cdx_volume_close(n->volume);
+	cdx_proof_keys_free(n->proof_keys);
 	if (n->store != NULL)
 		rc2 = cdx_store_close(n->store);
 	cdx_pool_free(n->pool);

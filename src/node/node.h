@@ -9,15 +9,17 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "crypto/keys.h"
+#include "node/proof_keys.h"
 #include "store/store.h"
 #include "volume/volume.h"
 
-/* One process's services, put together: pool, store, volume. */
+/* One process's services, put together: pool, store, volume, proving keys. */
 struct cdx_node {
 	char *path; /* of the store, absolute */
 	struct cdx_store *store;
 	struct cdx_volume *volume;
 	struct cdx_pool *pool;
+	struct cdx_proof_keys *proof_keys;
 	const struct cdx_log *log;
 };
 
