@@ -14,11 +14,15 @@
  * Elements are loose here: any four limbs congruent to the value.  Bounds are
  * written in multiples of r; 2^256 is 5.29 r.  For a Montgomery product of
  * operands below a r and b r the result is below (a b / 5.29 + 1) r, because
- * the reduction adds less than r * 2^256 before the division by 2^256.  The
- * modulus, called r here, may be either of the two (they agree in the upper
- * half); it must be the address of a constant, which the compiler then sees.
+ * the reduction adds less than r * 2^256 before the division by 2^256.
+ *
+ * r stands for either modulus here; they agree in the upper half.  Whoever
+ * includes this says which: ADX_P is a static constant (not a pointer, whose
+ * register would be one too many when nothing is optimised).
  */
-#define ADX_INLINE static inline __attribute__((always_inline))
+#ifndef ADX_P
+#error "ADX_P is not defined"
+#endif
 
 /* Row of the product: t += a * b, t4 is new */
 #define ADX_ROW(b, t0, t1, t2, t3, t4)                           \
@@ -57,9 +61,9 @@
 	"adoxq %[hi], %[" t4 "]\n\t"    \
 	"adcq $0, %[" t4 "]\n\t"
 
-#define ADX_MODULUS(p)                                                 \
-	[inv] "m"((p)->inv), [m0] "m"((p)->m[0]), [m1] "m"((p)->m[1]), \
-		[m2] "m"((p)->m[2]), [m3] "m"((p)->m[3])
+#define ADX_MODULUS                                                       \
+	[inv] "m"(ADX_P.inv), [m0] "m"(ADX_P.m[0]), [m1] "m"(ADX_P.m[1]), \
+		[m2] "m"(ADX_P.m[2]), [m3] "m"(ADX_P.m[3])
 
 #define ADX_STORE(t0, t1, t2, t3)      \
 	"movq %[" t0 "], (%[o])\n\t"   \
@@ -113,8 +117,8 @@
  * Product, loose.  The running value stays below a + r (see fp_mul), so @a must
  * be below 4.29 r; @b may be any four limbs.
  */
-ADX_INLINE void adx_fp_mul_loose(uint64_t *o, const uint64_t *a,
-				 const uint64_t *b, const struct fp_modulus *p)
+static inline void adx_fp_mul_loose(uint64_t *o, const uint64_t *a,
+				    const uint64_t *b)
 {
 	uint64_t t0, t1, t2, t3, t4, lo, hi;
 
@@ -122,14 +126,14 @@ ADX_INLINE void adx_fp_mul_loose(uint64_t *o, const uint64_t *a,
 		ADX_MUL ADX_STORE("t4", "t0", "t1", "t2")
 		: [t0] "=&r"(t0), [t1] "=&r"(t1), [t2] "=&r"(t2),
 		  [t3] "=&r"(t3), [t4] "=&r"(t4), [lo] "=&r"(lo), [hi] "=&r"(hi)
-		: [o] "r"(o), [a] "r"(a), [b] "r"(b), ADX_MODULUS(p)
+		: [o] "r"(o), [a] "r"(a), [b] "r"(b), ADX_MODULUS
 		: "rdx", "cc", "memory");
 }
 
 /* Product less r once when it is not below: below r when the loose one is
  * below 2 r */
-ADX_INLINE void adx_fp_mul_once(uint64_t *o, const uint64_t *a,
-				const uint64_t *b, const struct fp_modulus *p)
+static inline void adx_fp_mul_once(uint64_t *o, const uint64_t *a,
+				   const uint64_t *b)
 {
 	uint64_t t0, t1, t2, t3, t4, lo, hi, s;
 
@@ -138,7 +142,7 @@ ADX_INLINE void adx_fp_mul_once(uint64_t *o, const uint64_t *a,
 				     "s") ADX_STORE("t4", "t0", "t1", "t2")
 		: [t0] "=&r"(t0), [t1] "=&r"(t1), [t2] "=&r"(t2), [t3] "=&r"(t3),
 		  [t4] "=&r"(t4), [lo] "=&r"(lo), [hi] "=&r"(hi), [s] "=&r"(s)
-		: [o] "r"(o), [a] "r"(a), [b] "r"(b), ADX_MODULUS(p)
+		: [o] "r"(o), [a] "r"(a), [b] "r"(b), ADX_MODULUS
 		: "rdx", "cc", "memory");
 }
 
@@ -222,8 +226,7 @@ ADX_INLINE void adx_fp_mul_once(uint64_t *o, const uint64_t *a,
 /* clang-format on */
 
 /* Square, loose; @a below 4.76 r, else the result would not fit */
-ADX_INLINE void adx_fp_sqr_loose(uint64_t *o, const uint64_t *a,
-				 const struct fp_modulus *p)
+static inline void adx_fp_sqr_loose(uint64_t *o, const uint64_t *a)
 {
 	uint64_t t0, t1, t2, t3, t4, t5, t6, t7, lo, hi;
 
@@ -232,13 +235,12 @@ ADX_INLINE void adx_fp_sqr_loose(uint64_t *o, const uint64_t *a,
 		: [t0] "=&r"(t0), [t1] "=&r"(t1), [t2] "=&r"(t2),
 		  [t3] "=&r"(t3), [t4] "=&r"(t4), [t5] "=&r"(t5),
 		  [t6] "=&r"(t6), [t7] "=&r"(t7), [lo] "=&r"(lo), [hi] "=&r"(hi)
-		: [o] "r"(o), [a] "r"(a), ADX_MODULUS(p)
+		: [o] "r"(o), [a] "r"(a), ADX_MODULUS
 		: "rdx", "cc", "memory");
 }
 
 /* Square less r once when it is not below */
-ADX_INLINE void adx_fp_sqr_once(uint64_t *o, const uint64_t *a,
-				const struct fp_modulus *p)
+static inline void adx_fp_sqr_once(uint64_t *o, const uint64_t *a)
 {
 	uint64_t t0, t1, t2, t3, t4, t5, t6, t7, lo, hi;
 
@@ -248,7 +250,7 @@ ADX_INLINE void adx_fp_sqr_once(uint64_t *o, const uint64_t *a,
 		: [t0] "=&r"(t0), [t1] "=&r"(t1), [t2] "=&r"(t2),
 		  [t3] "=&r"(t3), [t4] "=&r"(t4), [t5] "=&r"(t5),
 		  [t6] "=&r"(t6), [t7] "=&r"(t7), [lo] "=&r"(lo), [hi] "=&r"(hi)
-		: [o] "r"(o), [a] "r"(a), ADX_MODULUS(p)
+		: [o] "r"(o), [a] "r"(a), ADX_MODULUS
 		: "rdx", "cc", "memory");
 }
 

@@ -13,6 +13,7 @@
 #include "bn254/fr_adx.h"
 
 #ifdef CDX_ADX
+#define ADX_P fq_modulus
 #include "bn254/fp_adx.h"
 #endif
 
@@ -43,7 +44,7 @@ void cdx_fq_mul(struct cdx_fq *out, const struct cdx_fq *a,
 {
 #ifdef CDX_ADX
 	if (cdx_bn254_backend() != CDX_BN254_PORTABLE) {
-		adx_fp_mul_once(out->l, a->l, b->l, &fq_modulus);
+		adx_fp_mul_once(out->l, a->l, b->l);
 		return;
 	}
 #endif
@@ -54,7 +55,7 @@ void cdx_fq_sqr(struct cdx_fq *out, const struct cdx_fq *a)
 {
 #ifdef CDX_ADX
 	if (cdx_bn254_backend() != CDX_BN254_PORTABLE) {
-		adx_fp_sqr_once(out->l, a->l, &fq_modulus);
+		adx_fp_sqr_once(out->l, a->l);
 		return;
 	}
 #endif

@@ -4,9 +4,11 @@
 
 #include <stdint.h>
 
-#include "bn254/fp_adx.h"
 #include "bn254/fr.h"
 #include "bn254/fr_modulus.h"
+
+#define ADX_P fr_modulus
+#include "bn254/fp_adx.h"
 
 /*
  * The blocks of fp_adx.h for the scalar field, and sums for lazy reduction,
@@ -17,26 +19,26 @@
 static inline void adx_mul_loose(struct cdx_fr *o, const struct cdx_fr *a,
 				 const struct cdx_fr *b)
 {
-	adx_fp_mul_loose(o->l, a->l, b->l, &fr_modulus);
+	adx_fp_mul_loose(o->l, a->l, b->l);
 }
 
 /* a * b, once less r */
 static inline void adx_mul_once(struct cdx_fr *o, const struct cdx_fr *a,
 				const struct cdx_fr *b)
 {
-	adx_fp_mul_once(o->l, a->l, b->l, &fr_modulus);
+	adx_fp_mul_once(o->l, a->l, b->l);
 }
 
 /* a * a, loose */
 static inline void adx_sqr_loose(struct cdx_fr *o, const struct cdx_fr *a)
 {
-	adx_fp_sqr_loose(o->l, a->l, &fr_modulus);
+	adx_fp_sqr_loose(o->l, a->l);
 }
 
 /* a * a, once less r */
 static inline void adx_sqr_once(struct cdx_fr *o, const struct cdx_fr *a)
 {
-	adx_fp_sqr_once(o->l, a->l, &fr_modulus);
+	adx_fp_sqr_once(o->l, a->l);
 }
 
 /* 0 to 5 times r */
