@@ -41,6 +41,11 @@ bool cdx_g2_is_infinity(const struct cdx_g2 *p);
 bool cdx_g2_on_curve(const struct cdx_g2 *p);
 /* Has it order r (or 1)?  @p must be on the curve. */
 bool cdx_g2_in_subgroup(const struct cdx_g2 *p);
+/* The endomorphism (conj(x) xi^((q - 1) / 3), conj(y) xi^((q - 1) / 2)): the
+ * q-th power of the coordinates, seen through the isomorphism
+ * (x, y) -> (x xi^(1/3), y xi^(1/2)) to the curve y^2 = x^3 + 3 over Fq12.  On
+ * G2 it is the multiplication by q, that is by 6 x^2. */
+void cdx_g2_psi(struct cdx_g2 *out, const struct cdx_g2 *p);
 bool cdx_g2_equal(const struct cdx_g2 *p, const struct cdx_g2 *q);
 void cdx_g2_neg(struct cdx_g2 *out, const struct cdx_g2 *p);
 /* k * p */
