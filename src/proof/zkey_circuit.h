@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifndef CDX_PROOF_ZKEY_CIRCUIT_H
+#define CDX_PROOF_ZKEY_CIRCUIT_H
+
+#include "base/attr.h"
+#include "proof/r1cs.h"
+#include "proof/zkey.h"
+
+/**
+ * cdx_zkey_check_circuit - is a key for this circuit?
+ *
+ * Counts, domain, and the coefficients entry by entry, in any order.
+ * Errors: -EINVAL it is for another; -ENOMEM.
+ */
+CDX_MUST_CHECK int cdx_zkey_check_circuit(const struct cdx_zkey *k,
+					  const struct cdx_r1cs *r,
+					  char why[CDX_ZKEY_WHY_MAX]);
+
+#endif
