@@ -15,45 +15,51 @@
 #include "bn254/verify.h"
 
 /*
- * Bounds in multiples of r, as in poseidon2_adx.c: what is kept is below 1, a
- * sum of two of those below 2.  A product or square of operands below 2 is
- * below 1.76 before its last subtraction, so below 1 after it; the largest sum
- * is that of two times s2, y and v, below 5, where 5.29 would not fit any more.
+ * Bounds in multiples of r, as in poseidon2_adx.c.  The state is tight, which
+ * counts as 1.01, and s, with the constant added, below 2.02.  Then x2 is below
+ * 4.09 / 5.29 + 1 = 1.78, x4 below 3.17 / 5.29 + 1 = 1.60, and their product
+ * with s below 1.62 before its last subtraction, so below 1 after it.  The
+ * largest sum is that of two times s2, y and v, below 5.05; 5.29 would not fit
+ * any more.
  */
+#define TIGHT 101 /* hundredths of r, for fr_verify_below */
 
-/* As the template asks; @a below 2 */
+/* As the template asks; @a below 2.02 */
 static inline void trace_sqr(struct cdx_fr *o, const struct cdx_fr *a)
 {
-	fr_verify_below(a, 200);
-	adx_sqr_once(o, a);
-	fr_verify_below(o, 100);
+	fr_verify_below(a, 2 * TIGHT);
+	adx_sqr_loose(o, a);
+	fr_verify_below(o, 178);
 }
 
-/* As the template asks; both below 2 */
+/* As the template asks; @a below 1.60, @b below 2.02 */
 static inline void trace_mul(struct cdx_fr *o, const struct cdx_fr *a,
 			     const struct cdx_fr *b)
 {
+	fr_verify_below(a, 160);
+	fr_verify_below(b, 2 * TIGHT);
 	adx_mul_once(o, a, b);
 	fr_verify_below(o, 100);
 }
 
-/* As the template asks: below 2 */
+/* As the template asks: below 2.02 */
 static inline void trace_add(struct cdx_fr *o, const struct cdx_fr *a,
 			     const struct cdx_fr *b)
 {
+	fr_verify_below(a, TIGHT);
+	fr_verify_below(b, TIGHT);
 	adx_add_loose(o, a, b);
 }
 
-/* As the template asks; the sum below 4 */
+/* As the template asks: tight */
 static inline void trace_sum3(struct cdx_fr *o, const struct cdx_fr *a,
 			      const struct cdx_fr *b, const struct cdx_fr *c)
 {
 	adx_add3_tight(o, a, b, c);
-	fp_reduce_once(o->l, o->l, &fr_modulus);
-	fr_verify_below(o, 100);
+	fr_verify_below(o, TIGHT);
 }
 
-/* As the template asks; the sum below 5 */
+/* As the template asks: tight */
 static inline void trace_sum4(struct cdx_fr *o, const struct cdx_fr *a,
 			      const struct cdx_fr *b, const struct cdx_fr *c,
 			      const struct cdx_fr *d)
@@ -61,7 +67,14 @@ static inline void trace_sum4(struct cdx_fr *o, const struct cdx_fr *a,
 	struct cdx_fr t;
 
 	adx_add_loose(&t, a, b);
-	trace_sum3(o, &t, c, d);
+	adx_add3_tight(o, &t, c, d);
+	fr_verify_below(o, TIGHT);
+}
+
+/* As the template asks */
+static inline void trace_keep(struct cdx_fr *o, const struct cdx_fr *a)
+{
+	fp_reduce_once(o->l, a->l, &fr_modulus);
 }
 
 #include "bn254/poseidon2_trace_rounds.h"
