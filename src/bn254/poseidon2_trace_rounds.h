@@ -69,6 +69,7 @@ static inline void trace_internal(struct cdx_fr s[3],
 	trace_keep(&t->middle[k], &s[0]);
 }
 
+/* The permutation */
 static inline void trace_permute(struct cdx_fr s[3],
 				 struct cdx_poseidon2_trace *t)
 {
