@@ -86,6 +86,11 @@ int cdx_ntt_new(struct cdx_ntt **out, unsigned log_n)
 	cdx_fr_inv(&t->inv_n, &t->inv_n);
 	make_down(t);
 	make_up(t);
+	if (t->backend == CDX_BN254_IFMA && log_n >= NTT_IFMA_LOG_MIN &&
+	    cdx_ntt_ifma_new(t) != 0) {
+		cdx_ntt_free(t);
+		return -ENOMEM;
+	}
 	*out = t;
 	return 0;
 }
@@ -96,6 +101,7 @@ void cdx_ntt_free(struct cdx_ntt *t)
 		return;
 	free(t->down);
 	free(t->up);
+	cdx_ntt_ifma_free(t->vectors);
 	free(t);
 }
 
@@ -149,6 +155,8 @@ int cdx_ntt_forward(const struct cdx_ntt *t, struct cdx_fr *a)
 {
 	const size_t n = (size_t)1 << t->log_n;
 
+	if (t->vectors)
+		return cdx_ntt_ifma(t, a, false);
 	down(t, a);
 	reorder(t, a);
 	/* these are the sums with 1/w: number i is the one with w of n - i */
@@ -159,6 +167,8 @@ int cdx_ntt_forward(const struct cdx_ntt *t, struct cdx_fr *a)
 
 int cdx_ntt_inverse(const struct cdx_ntt *t, struct cdx_fr *a)
 {
+	if (t->vectors)
+		return cdx_ntt_ifma(t, a, true);
 	down(t, a);
 	scale(t, a);
 	reorder(t, a);
@@ -167,17 +177,10 @@ int cdx_ntt_inverse(const struct cdx_ntt *t, struct cdx_fr *a)
 
 int cdx_ntt_to_coset(const struct cdx_ntt *t, struct cdx_fr *a)
 {
+	if (t->vectors)
+		return cdx_ntt_ifma_to_coset(t, a);
 	down(t, a);
 	scale(t, a);
 	up(t, a);
 	return 0;
-}
-
-void cdx_fr_quotients(uint8_t *out, const struct cdx_fr *a,
-		      const struct cdx_fr *b, const struct cdx_fr *c, size_t n)
-{
-	if (cdx_bn254_backend() == CDX_BN254_PORTABLE)
-		cdx_ntt_portable_quotients(out, a, b, c, n);
-	else
-		cdx_ntt_adx_quotients(out, a, b, c, n);
 }

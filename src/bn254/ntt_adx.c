@@ -5,7 +5,6 @@
 
 #include "bn254/ntt_internal.h"
 
-#include "base/bytes.h"
 #include "bn254/fr_adx.h"
 #include "bn254/fr_modulus.h"
 
@@ -46,13 +45,6 @@ void cdx_ntt_adx_up(const struct cdx_ntt *t, struct cdx_fr *a)
 void cdx_ntt_adx_scale(struct cdx_fr *a, size_t n, const struct cdx_fr *c)
 {
 	cdx_ntt_portable_scale(a, n, c);
-}
-
-void cdx_ntt_adx_quotients(uint8_t *out, const struct cdx_fr *a,
-			   const struct cdx_fr *b, const struct cdx_fr *c,
-			   size_t n)
-{
-	cdx_ntt_portable_quotients(out, a, b, c, n);
 }
 
 #endif

@@ -2,12 +2,15 @@
 #ifndef CDX_BN254_NTT_INTERNAL_H
 #define CDX_BN254_NTT_INTERNAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/attr.h"
 #include "bn254/backend.h"
 #include "bn254/fr.h"
+
+struct ntt_vectors; /* ntt_ifma.c */
 
 /*
  * How the transforms are done, by every back end.  N is 2^log_n, w the root of
@@ -41,6 +44,7 @@ struct cdx_ntt {
 	struct cdx_fr *down;
 	/* up[m + e], e < m, m = 1, 2, 4 ... N / 2: (root of order 4m)^(2e+1) */
 	struct cdx_fr *up;
+	struct ntt_vectors *vectors; /* NULL: scalar code */
 };
 
 /* @i, below 2^@bits, in reverse order of bits; @bits at most 32 */
@@ -60,15 +64,27 @@ static inline size_t ntt_reverse(size_t i, unsigned bits)
 void cdx_ntt_portable_down(const struct cdx_ntt *t, struct cdx_fr *a);
 void cdx_ntt_portable_up(const struct cdx_ntt *t, struct cdx_fr *a);
 void cdx_ntt_portable_scale(struct cdx_fr *a, size_t n, const struct cdx_fr *c);
-void cdx_ntt_portable_quotients(uint8_t *out, const struct cdx_fr *a,
-				const struct cdx_fr *b, const struct cdx_fr *c,
-				size_t n);
 /* Call these only when cdx_adx_have() */
 void cdx_ntt_adx_down(const struct cdx_ntt *t, struct cdx_fr *a);
 void cdx_ntt_adx_up(const struct cdx_ntt *t, struct cdx_fr *a);
 void cdx_ntt_adx_scale(struct cdx_fr *a, size_t n, const struct cdx_fr *c);
-void cdx_ntt_adx_quotients(uint8_t *out, const struct cdx_fr *a,
-			   const struct cdx_fr *b, const struct cdx_fr *c,
-			   size_t n);
+
+/*
+ * Eight lanes.  Call only when cdx_ifma_have().
+ */
+
+/* Below this log_n there is not enough for the vectors: @vectors stays NULL and
+ * the scalar code does it */
+#define NTT_IFMA_LOG_MIN 8u
+
+/* Makes @vectors of what else is in @t.  -ENOMEM. */
+CDX_MUST_CHECK int cdx_ntt_ifma_new(struct cdx_ntt *t);
+void cdx_ntt_ifma_free(struct ntt_vectors *v);
+/* As cdx_ntt_forward, or as cdx_ntt_inverse.  -ENOMEM. */
+CDX_MUST_CHECK int cdx_ntt_ifma(const struct cdx_ntt *t, struct cdx_fr *a,
+				bool inverse);
+/* As cdx_ntt_to_coset.  -ENOMEM. */
+CDX_MUST_CHECK int cdx_ntt_ifma_to_coset(const struct cdx_ntt *t,
+					 struct cdx_fr *a);
 
 #endif

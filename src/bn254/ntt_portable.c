@@ -5,7 +5,6 @@
 
 #include "bn254/ntt_internal.h"
 
-#include "base/bytes.h"
 #include "bn254/fr_modulus.h"
 
 static inline void mul(struct cdx_fr *out, const struct cdx_fr *a,

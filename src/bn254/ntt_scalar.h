@@ -47,20 +47,3 @@ void NTT_NAME(scale)(struct cdx_fr *a, size_t n, const struct cdx_fr *c)
 	for (size_t i = 0; i < n; i++)
 		mul(&a[i], &a[i], c);
 }
-
-void NTT_NAME(quotients)(uint8_t *out, const struct cdx_fr *a,
-			 const struct cdx_fr *b, const struct cdx_fr *c,
-			 size_t n)
-{
-	static const struct cdx_fr one = {{1, 0, 0, 0}};
-
-	for (size_t i = 0; i < n; i++) {
-		struct cdx_fr h;
-
-		mul(&h, &a[i], &b[i]);
-		fp_sub(h.l, h.l, c[i].l, &fr_modulus);
-		mul(&h, &h, &one); /* the integer */
-		for (size_t j = 0; j < 4; j++)
-			cdx_put_le64(out + CDX_FR_BYTES * i + 8 * j, h.l[j]);
-	}
-}
