@@ -59,10 +59,10 @@ int cdx_api_slots_open(struct cdx_slots *out, struct cdx_store *s,
 	return rc;
 }
 
-/* Opens, and reads the parameter "slots": @required, or all of them */
-static int open_some(struct cdx_slots *sl, struct cdx_api *api,
-		     struct cdx_call *call, const struct cdx_cid *cid,
-		     bool required, uint32_t *slots, char why[CDX_API_WHY_MAX])
+int cdx_api_slots_some(struct cdx_slots *sl, struct cdx_api *api,
+		       struct cdx_call *call, const struct cdx_cid *cid,
+		       bool required, uint32_t *slots,
+		       char why[CDX_API_WHY_MAX])
 {
 	uint32_t all;
 	int given = cdx_api_slots(call, "slots", slots);
@@ -93,7 +93,7 @@ int cdx_api_slots_claim(struct cdx_slots *sl, struct cdx_api *api,
 			struct cdx_call *call, const struct cdx_cid *cid,
 			uint32_t *slots, char why[CDX_API_WHY_MAX])
 {
-	int rc = open_some(sl, api, call, cid, true, slots, why);
+	int rc = cdx_api_slots_some(sl, api, call, cid, true, slots, why);
 
 	if (rc < 0)
 		return rc;
@@ -158,7 +158,7 @@ void cdx_api_slots_list(struct cdx_api *api, struct cdx_call *call,
 	char why[CDX_API_WHY_MAX] = "";
 	struct cdx_slots sl;
 	uint32_t slots = 0;
-	int rc = open_some(&sl, api, call, cid, false, &slots, why);
+	int rc = cdx_api_slots_some(&sl, api, call, cid, false, &slots, why);
 
 	if (rc < 0) {
 		cdx_api_reply_why(call, rc, why);
@@ -210,7 +210,7 @@ void cdx_api_slots_export(struct cdx_api *api, struct cdx_call *call,
 				  "dir is the absolute path of a folder");
 		return;
 	}
-	rc = open_some(&sl, api, call, cid, false, &slots, why);
+	rc = cdx_api_slots_some(&sl, api, call, cid, false, &slots, why);
 	if (rc < 0) {
 		cdx_api_reply_why(call, rc, why);
 		return;
@@ -360,78 +360,4 @@ void cdx_api_evict(struct cdx_api *api, struct cdx_call *call,
 					     cdx_api_bits(sl.rec.absent)));
 	cdx_api_unclaim(api, sl.rec.base);
 	cdx_slots_free(&sl);
-}
-
-/* ---- proof inputs ---- */
-
-static int read_challenge(struct cdx_call *call, uint8_t out[CDX_CHALLENGE_LEN])
-{
-	const char *text = call->param(call, "challenge");
-
-	if (text == NULL)
-		return -EINVAL;
-	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
-		text += 2;
-	return cdx_unhex(out, CDX_CHALLENGE_LEN, text) < 0 ? -EINVAL : 0;
-}
-
-static int make_inputs(struct cdx_api *api, struct cdx_call *call,
-		       const struct cdx_cid *cid, struct cdx_buf *out,
-		       char why[CDX_API_WHY_MAX])
-{
-	uint8_t challenge[CDX_CHALLENGE_LEN];
-	struct cdx_proof_inputs in = {0};
-	uint64_t samples = CDX_SAMPLES;
-	struct cdx_slots sl;
-	uint32_t slots;
-	int rc;
-
-	if (read_challenge(call, challenge) < 0) {
-		snprintf(why, CDX_API_WHY_MAX,
-			 "a challenge is 32 bytes as 64 hex digits, with or "
-			 "without 0x");
-		return -EINVAL;
-	}
-	if (cdx_api_number(call, "samples", 1, CDX_SAMPLES_MAX, &samples) < 0) {
-		snprintf(why, CDX_API_WHY_MAX,
-			 "samples is a whole number from 1 to %u",
-			 CDX_SAMPLES_MAX);
-		return -EINVAL;
-	}
-	rc = open_some(&sl, api, call, cid, true, &slots, why);
-	if (rc < 0)
-		return rc;
-	if (count_bits(slots) == 1) {
-		rc = cdx_slots_inputs(&in, api->node->store, &sl,
-				      (uint32_t)__builtin_ctz(slots), challenge,
-				      (uint32_t)samples);
-		if (rc == -ENODATA)
-			snprintf(why, CDX_API_WHY_MAX,
-				 "blocks that the challenge asks for are "
-				 "neither here nor to be made from others");
-		if (rc == 0)
-			rc = cdx_proof_inputs_text(out, &in);
-		cdx_proof_inputs_free(&in);
-	} else {
-		snprintf(why, CDX_API_WHY_MAX, "one slot at a time");
-		rc = -EINVAL;
-	}
-	cdx_slots_free(&sl);
-	return rc < 0 ? rc : cdx_buf_ok(out);
-}
-
-void cdx_api_inputs(struct cdx_api *api, struct cdx_call *call,
-		    const struct cdx_cid *cid)
-{
-	char why[CDX_API_WHY_MAX] = "";
-	struct cdx_buf b = {0};
-	int rc = make_inputs(api, call, cid, &b, why);
-
-	if (rc < 0) {
-		cdx_api_reply_why(call, rc, why);
-	} else {
-		call->begin(call, 200, "application/json");
-		(void)!call->write(call, b.p, b.len);
-	}
-	cdx_buf_free(&b);
 }

@@ -235,6 +235,7 @@ static const struct {
 	{"POST", "verify", cdx_api_verify},
 	{"GET", "slots", cdx_api_slots_list},
 	{"GET", "inputs", cdx_api_inputs},
+	{"POST", "prove", cdx_api_prove},
 	{"POST", "export", cdx_api_slots_export},
 	{"POST", "evict", cdx_api_evict},
 	{"POST", "rebuild", cdx_api_rebuild},

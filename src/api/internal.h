@@ -110,7 +110,7 @@ json_t *cdx_api_codec(uint32_t codec, uint32_t m);
 void cdx_api_datasets(struct cdx_api *api, struct cdx_call *call,
 		      const char *rest);
 /* What is below one dataset's path: dataset_protect.c, dataset_slots.c,
- * dataset_rebuild.c, dataset_verify.c; and policy.c */
+ * dataset_prove.c, dataset_rebuild.c, dataset_verify.c; and policy.c, proof.c */
 void cdx_api_protect(struct cdx_api *api, struct cdx_call *call,
 		     const struct cdx_cid *cid);
 void cdx_api_slots_list(struct cdx_api *api, struct cdx_call *call,
@@ -119,6 +119,8 @@ void cdx_api_slots_export(struct cdx_api *api, struct cdx_call *call,
 			  const struct cdx_cid *cid);
 void cdx_api_inputs(struct cdx_api *api, struct cdx_call *call,
 		    const struct cdx_cid *cid);
+void cdx_api_prove(struct cdx_api *api, struct cdx_call *call,
+		   const struct cdx_cid *cid);
 void cdx_api_evict(struct cdx_api *api, struct cdx_call *call,
 		   const struct cdx_cid *cid);
 void cdx_api_rebuild(struct cdx_api *api, struct cdx_call *call,
@@ -126,12 +128,24 @@ void cdx_api_rebuild(struct cdx_api *api, struct cdx_call *call,
 void cdx_api_verify(struct cdx_api *api, struct cdx_call *call,
 		    const struct cdx_cid *cid);
 void cdx_api_policy(struct cdx_api *api, struct cdx_call *call);
+/* @rest is what follows /control/v1/proof */
+void cdx_api_proof(struct cdx_api *api, struct cdx_call *call,
+		   const char *rest);
+/* The proving keys that are pinned, an array; returns new, NULL without memory
+ * or when the table cannot be read */
+json_t *cdx_api_proof_keys_json(struct cdx_store *s);
 
 /* cdx_slots_open that says in words why it cannot */
 struct cdx_slots;
 CDX_MUST_CHECK int cdx_api_slots_open(struct cdx_slots *out,
 				      struct cdx_store *s,
 				      const struct cdx_cid *cid,
+				      char why[CDX_API_WHY_MAX]);
+/* The same, and reads the parameter "slots": @required, else all of them */
+CDX_MUST_CHECK int cdx_api_slots_some(struct cdx_slots *sl, struct cdx_api *api,
+				      struct cdx_call *call,
+				      const struct cdx_cid *cid, bool required,
+				      uint32_t *slots,
 				      char why[CDX_API_WHY_MAX]);
 /* The same for who changes the slots that the parameter "slots" names (it must
  * be there): claims the dataset; give it back with cdx_api_unclaim of

@@ -126,12 +126,13 @@ json_t *cdx_api_status(const struct cdx_api *api)
 {
 	struct cdx_node *n = api->node;
 	json_t *j = json_pack(
-		"{s:s, s:i, s:I, s:o, s:o, s:o, s:o, s:o}", "version",
+		"{s:s, s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:o*}", "version",
 		PACKAGE_VERSION, "pid", (int)getpid(), "uptime",
 		(json_int_t)(cdx_clock_wall_s() - api->started), "store",
 		store_json(n->store), "quota", quota_json(n->store), "volume",
 		volume_json(n->volume), "segments", segments_json(n->volume),
-		"protection", protection_json(n->volume));
+		"protection", protection_json(n->volume), "proofKeys",
+		cdx_api_proof_keys_json(n->store));
 
 	if (j != NULL && api->mountpoint != NULL)
 		json_object_set_new(j, "mountpoint",

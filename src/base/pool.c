@@ -238,3 +238,10 @@ unsigned cdx_pool_threads(const struct cdx_pool *pool)
 {
 	return pool->threads;
 }
+
+unsigned cdx_pool_processors(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n < 1 ? 1 : n > 16 ? 16 : (unsigned)n;
+}

@@ -13,7 +13,7 @@
  * move for a long time, so it must hold no lock that others take.
  */
 enum cdx_pool_prio {
-	CDX_POOL_READ,	/* somebody waits for a read */
+	CDX_POOL_READ, /* somebody waits for a read */
 	CDX_POOL_WRITE, /* write-back, commit, unlinked files, what a user awaits */
 	CDX_POOL_PROOF, /* has a deadline */
 	CDX_POOL_IDLE,	/* parity, slot trees, scrub: computing only */
@@ -49,6 +49,9 @@ void cdx_pool_free(struct cdx_pool *pool);
 CDX_MUST_CHECK int cdx_pool_submit(struct cdx_pool *pool,
 				   enum cdx_pool_prio prio, cdx_pool_fn *fn,
 				   void *arg);
+
+/* Workers that a pool of this machine should have: one a processor, at most 16 */
+unsigned cdx_pool_processors(void);
 
 /* Number of workers without the idle ones, which are as many (0 for the serial
  * twin) */

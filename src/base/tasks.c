@@ -15,6 +15,7 @@ void cdx_tasks_init(struct cdx_tasks *g, struct cdx_pool *pool,
 	g->pool = pool;
 	g->prio = prio;
 	g->pending = 0;
+	g->added = 0;
 	(void)pthread_mutex_init(&g->mu, NULL);
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -47,6 +48,7 @@ void cdx_tasks_add(struct cdx_tasks *g, struct cdx_task *t,
 	t->run = fn;
 	(void)pthread_mutex_lock(&g->mu);
 	g->pending++;
+	g->added++;
 	(void)pthread_mutex_unlock(&g->mu);
 	if (!g->pool || cdx_pool_submit(g->pool, g->prio, run, t) < 0)
 		run(t);
@@ -79,4 +81,12 @@ bool cdx_tasks_wait_ms(struct cdx_tasks *g, unsigned ms)
 	done = g->pending == 0;
 	(void)pthread_mutex_unlock(&g->mu);
 	return done;
+}
+
+void cdx_tasks_counts(struct cdx_tasks *g, unsigned *added, unsigned *done)
+{
+	(void)pthread_mutex_lock(&g->mu);
+	*added = g->added;
+	*done = g->added - g->pending;
+	(void)pthread_mutex_unlock(&g->mu);
 }

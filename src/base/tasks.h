@@ -17,6 +17,7 @@ struct cdx_tasks {
 	pthread_mutex_t mu;
 	pthread_cond_t done;
 	unsigned pending;
+	unsigned added; /* since init */
 };
 
 /* One piece; lies in the caller's memory until it has run */
@@ -37,5 +38,7 @@ void cdx_tasks_add(struct cdx_tasks *g, struct cdx_task *t,
 void cdx_tasks_wait(struct cdx_tasks *g);
 /* The same for at most @ms milliseconds; false: something is pending still */
 bool cdx_tasks_wait_ms(struct cdx_tasks *g, unsigned ms);
+/* How many were added since init, and how many of them are done */
+void cdx_tasks_counts(struct cdx_tasks *g, unsigned *added, unsigned *done);
 
 #endif

@@ -28,6 +28,7 @@ int verb_sync(int argc, char **argv);
 int verb_compact(int argc, char **argv);
 int verb_fsck(int argc, char **argv);
 int verb_dataset(int argc, char **argv);
+int verb_proof(int argc, char **argv);
 int verb_policy(int argc, char **argv);
 int verb_key(int argc, char **argv);
 

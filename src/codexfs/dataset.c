@@ -23,6 +23,7 @@ static const char help[] =
 	"       codexfs dataset protect [options] CID  make parity and slots\n"
 	"       codexfs dataset slots [options] CID    list or export slots\n"
 	"       codexfs dataset inputs [options] CID   answer a proof challenge\n"
+	"       codexfs dataset prove [options] CID    prove that a slot is here\n"
 	"       codexfs dataset verify [options] CID   check all of it\n"
 	"       codexfs dataset rebuild [options] CID  make slots again\n"
 	"       codexfs dataset evict [options] CID    give up slots' bytes\n"
@@ -31,7 +32,7 @@ static const char help[] =
 	"may be - for standard input.  rm never touches what a volume uses.\n"
 	"A protected dataset has K + M slots, any K of which give it back.\n"
 	"\n"
-	"  -o, --output FILE     get, inputs: where to (default: standard\n"
+	"  -o, --output FILE     get, inputs, prove: where to (default: standard\n"
 	"                        output)\n"
 	"  --filename NAME       add, cid: file name in the manifest (FILE's own)\n"
 	"  --no-filename         add, cid: none\n"
@@ -43,14 +44,16 @@ static const char help[] =
 	"                        protects when one of these is given\n"
 	"  --codec NAME          add, protect: erasure code (the same)\n"
 	"  --cell-size SIZE      add, protect: of a cell, what a proof samples (2K)\n"
-	"  --slot I              slots, inputs, rebuild, evict: from 0; all but\n"
-	"                        inputs take it more than once\n"
+	"  --slot I              slots, inputs, prove, rebuild, evict: from 0;\n"
+	"                        all but inputs and prove take it more than once\n"
 	"  --export DIR          slots: write files DIR/slot-000 and so on\n"
-	"  --challenge HEX       inputs: 32 bytes\n"
-	"  --samples N           inputs: cells to prove (5)\n"
+	"  --challenge HEX       inputs, prove: 32 bytes\n"
+	"  --samples N           inputs, prove: cells to prove (5)\n"
+	"  --public FILE         prove: where the public inputs go\n"
 	"  --from DIR|STORE      rebuild: exported slots, or another store\n"
 	"  --json                print JSON\n" CLI_COMMON_HELP
-	"\nverify's exit status: 0 all well, 1 damage, 8 could not check.\n";
+	"\nprove needs a proving key: see codexfs proof --help.\n"
+	"verify's exit status: 0 all well, 1 damage, 8 could not check.\n";
 
 enum {
 	OPT_FILENAME = CLI_OPT_OWN,
@@ -66,6 +69,7 @@ enum {
 	OPT_EXPORT,
 	OPT_CHALLENGE,
 	OPT_SAMPLES,
+	OPT_PUBLIC,
 	OPT_FROM,
 	OPT_JSON,
 };
@@ -86,6 +90,7 @@ static const struct option options[] = {
 	{"export", required_argument, NULL, OPT_EXPORT},
 	{"challenge", required_argument, NULL, OPT_CHALLENGE},
 	{"samples", required_argument, NULL, OPT_SAMPLES},
+	{"public", required_argument, NULL, OPT_PUBLIC},
 	{"from", required_argument, NULL, OPT_FROM},
 	{"json", no_argument, NULL, OPT_JSON},
 	{0},
@@ -150,6 +155,9 @@ static bool plain_option(struct dataset_args *a, int opt)
 		return true;
 	case OPT_CHALLENGE:
 		a->challenge = optarg;
+		return true;
+	case OPT_PUBLIC:
+		a->public_file = optarg;
 		return true;
 	case OPT_FROM:
 		a->from = optarg;
@@ -222,6 +230,9 @@ static const struct command commands[] = {
 	{"inputs", dataset_inputs,
 	 TAKES(OPT_SLOT) | TAKES(OPT_CHALLENGE) | TAKES(OPT_SAMPLES) |
 		 TAKES('o') | TAKES(OPT_JSON)},
+	{"prove", dataset_prove,
+	 TAKES(OPT_SLOT) | TAKES(OPT_CHALLENGE) | TAKES(OPT_SAMPLES) |
+		 TAKES(OPT_PUBLIC) | TAKES('o') | TAKES(OPT_JSON)},
 	{"verify", dataset_verify, TAKES(OPT_JSON)},
 	{"rebuild", dataset_rebuild,
 	 TAKES(OPT_SLOT) | TAKES(OPT_FROM) | TAKES(OPT_JSON)},

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "codexfs/cli.h"
+#include "codexfs/file.h"
 
 /* The verb `dataset`, one function a subcommand.  Each returns the exit
  * status. */
@@ -18,6 +19,7 @@ struct dataset_args {
 	const char *filename;
 	const char *mimetype;
 	const char *challenge;
+	const char *public_file;
 	const char *from;
 	const char *export_dir;
 	uint32_t slots;	     /* bit i: --slot i */
@@ -41,9 +43,11 @@ int dataset_rm(struct dataset_args *a, int argc, char **argv);
 /* dataset_protect.c */
 int dataset_protect(struct dataset_args *a, const char *cid);
 int dataset_verify(struct dataset_args *a, const char *cid);
+/* dataset_prove.c */
+int dataset_inputs(struct dataset_args *a, const char *cid);
+int dataset_prove(struct dataset_args *a, const char *cid);
 /* dataset_slots.c */
 int dataset_slots(struct dataset_args *a, const char *cid);
-int dataset_inputs(struct dataset_args *a, const char *cid);
 int dataset_evict(struct dataset_args *a, const char *cid);
 int dataset_rebuild(struct dataset_args *a, const char *cid);
 
@@ -82,16 +86,5 @@ void dataset_stream_progress(struct dataset_stream *s, size_t n);
 ssize_t dataset_stream_read(void *arg, void *out, size_t cap);
 /* A cdx_request's write; the same */
 int dataset_stream_write(void *arg, int status, const void *p, size_t len);
-
-/* A file that gets its name when all of it is there */
-struct dataset_file {
-	const char *path; /* NULL: standard output */
-	char *tmp;
-	int fd;
-};
-/* @path: NULL or "-" for standard output.  0 or the exit status, told. */
-CDX_MUST_CHECK int dataset_file_open(struct dataset_file *f, const char *path);
-/* @status: of the work; returns it, or that of the renaming */
-int dataset_file_close(struct dataset_file *f, int status);
 
 #endif

@@ -67,7 +67,7 @@ static int get_to(struct cdx_client *c, struct dataset_stream *s,
 int dataset_get(struct dataset_args *a, const char *cid)
 {
 	struct dataset_stream s = {.phase = "getting"};
-	struct dataset_file f;
+	struct cli_file f;
 	struct cdx_client c;
 	int status;
 
@@ -77,7 +77,7 @@ int dataset_get(struct dataset_args *a, const char *cid)
 			  "-o FILE, or -o - after a pipe");
 		return CLI_USAGE;
 	}
-	status = dataset_file_open(&f, a->output);
+	status = cli_file_open(&f, a->output);
 	if (status != 0)
 		return status;
 	s.fd = f.fd;
@@ -86,5 +86,5 @@ int dataset_get(struct dataset_args *a, const char *cid)
 		status = get_to(&c, &s, cid);
 		status = cli_client_close(&c, status);
 	}
-	return dataset_file_close(&f, status);
+	return cli_file_close(&f, status);
 }

@@ -22,6 +22,8 @@ static const struct cli_verb verbs[] = {
 	 verb_compact},
 	{"dataset", "add, get, protect, verify, rebuild datasets and more",
 	 verb_dataset},
+	{"proof", "keys, witnesses and proofs of retrievability in files",
+	 verb_proof},
 	{"policy", "show or change how new segments are protected",
 	 verb_policy},
 	{"key", "restore a key file from its words, set its password",

@@ -13,13 +13,6 @@
 #include "base/err.h"
 #include "crypto/hash.h"
 
-static unsigned pool_size(void)
-{
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
-
-	return n < 1 ? 1 : n > 16 ? 16 : (unsigned)n;
-}
-
 static int store_error(char error[CDX_NODE_ERROR_MAX], int rc, const char *path,
 		       const char *holder)
 {
@@ -90,7 +83,7 @@ static int open_parts(struct cdx_node *n, const struct cdx_node_opts *o,
 
 	if (rc < 0)
 		return store_error(error, rc, n->path, holder);
-	rc = cdx_pool_new(&n->pool, pool_size());
+	rc = cdx_pool_new(&n->pool, cdx_pool_processors());
 	if (rc == 0)
 		rc = cdx_proof_keys_new(&n->proof_keys, n->store, o->log);
 	if (rc < 0)

@@ -176,10 +176,13 @@ int cdx_proof_keys_get(struct cdx_proof_keys *keys, uint32_t samples,
 void cdx_proof_keys_put(struct cdx_proof_keys *keys,
 			const struct cdx_proof_key *key)
 {
-	struct entry *e =
-		CDX_CONTAINER((struct cdx_proof_key *)key, struct entry, key);
+	struct cdx_list *l;
+	struct entry *e;
 
 	(void)pthread_mutex_lock(&keys->mu);
+	l = keys->entries.next;
+	while (&(e = CDX_CONTAINER(l, struct entry, link))->key != key)
+		l = l->next;
 	if (--e->users == 0 && e->replaced)
 		entry_free(e);
 	(void)pthread_mutex_unlock(&keys->mu);

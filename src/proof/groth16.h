@@ -45,6 +45,9 @@ struct cdx_groth16_run {
 	/* Asked some twenty times a second, on the calling thread, while a pool
 	 * works; true: give up.  May be NULL. */
 	bool (*cancel)(void *arg);
+	/* Told at the same times: pieces of work done, and pieces so far (more
+	 * may come).  May be NULL. */
+	void (*progress)(void *arg, uint64_t done, uint64_t total);
 	void *arg;
 };
 

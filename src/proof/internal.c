@@ -27,8 +27,13 @@ void cdx_proof_wait(struct cdx_tasks *tasks, const struct cdx_groth16_run *run,
 		    atomic_int *rc)
 {
 	while (!cdx_tasks_wait_ms(tasks, POLL_MS)) {
+		unsigned added;
+		unsigned done;
 		int none = 0;
 
+		cdx_tasks_counts(tasks, &added, &done);
+		if (run->progress != NULL)
+			run->progress(run->arg, done, added);
 		if (run->cancel != NULL && run->cancel(run->arg))
 			(void)atomic_compare_exchange_strong(rc, &none,
 							     -ECANCELED);

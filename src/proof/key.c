@@ -72,9 +72,9 @@ static int look(struct cdx_proof_key *k, const struct cdx_digest *pin,
 	rc = samples_of(k->zkey.wires, &k->samples);
 	if (rc < 0)
 		snprintf(why, CDX_PROOF_KEY_WHY_MAX,
-			 "is for a circuit of %u wires; ours has %u for %u "
-			 "samples and %u for each more",
-			 k->zkey.wires, cdx_circuit_wires(1), 1,
+			 "is for a circuit of %u wires; ours has %u with one "
+			 "sample and %u for each more",
+			 k->zkey.wires, cdx_circuit_wires(1),
 			 cdx_circuit_wires(2) - cdx_circuit_wires(1));
 	return rc;
 }
