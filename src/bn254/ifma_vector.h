@@ -63,6 +63,12 @@
 			    x, _mm512_set1_epi64((long long)(max))) != 0) \
 			abort();                                          \
 	} while (0)
+/* Aborts unless a <= b */
+#define CHECK_LESS(a, b)                                \
+	do {                                            \
+		if (_mm512_cmpgt_epu64_mask(a, b) != 0) \
+			abort();                        \
+	} while (0)
 /* Aborts when @sum, of which @a is a part, wrapped: @a and the other part have
  * the sign that @sum has not */
 #define CHECK_SUM(sum, a, b)                                               \
@@ -74,6 +80,7 @@
 	} while (0)
 #else
 #define CHECK_MAX(x, max) (void)0
+#define CHECK_LESS(a, b) (void)0
 #define CHECK_SUM(sum, a, b) (void)0
 #endif
 
@@ -96,6 +103,13 @@ static IFMA_INLINE __m512i add(__m512i a, __m512i b)
 
 	CHECK_SUM(sum, a, b);
 	return sum;
+}
+
+/* a - b, which is not negative */
+static IFMA_INLINE __m512i less(__m512i a, __m512i b)
+{
+	CHECK_LESS(b, a);
+	return _mm512_sub_epi64(a, b);
 }
 
 /* Bits 0 to 51 */
