@@ -40,6 +40,21 @@ unsigned cdx_circuit_log_domain(uint32_t samples);
  */
 CDX_MUST_CHECK int cdx_circuit_r1cs(struct cdx_r1cs *out, uint32_t samples);
 
+/*
+ * Of which source are the labels?  The one of July 2024 (network hardhat) and
+ * the present one (testnet) make the same constraints, but the present one has
+ * 514 signals more, none of which is kept.
+ */
+enum cdx_circuit_labels {
+	CDX_CIRCUIT_LABELS_TESTNET, /* those of cdx_circuit_r1cs */
+	CDX_CIRCUIT_LABELS_2024,
+};
+
+/* cdx_circuit_r1cs with the labels of one or the other */
+CDX_MUST_CHECK int cdx_circuit_r1cs_labels(struct cdx_r1cs *out,
+					   uint32_t samples,
+					   enum cdx_circuit_labels labels);
+
 /**
  * cdx_circuit_witness - all wires for given inputs
  *

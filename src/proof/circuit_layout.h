@@ -26,14 +26,24 @@ void cdx_circuit_half(struct cdx_fr *out, unsigned k);
 /* S-box: out, inp, x2, x4 */
 #define SBOX_LABELS 4u
 #define SBOX_ROWS 3u
+#define SBOX_WIRES 2u
+#define SBOX_LABEL_X2 2u
+#define SBOX_LABEL_X4 3u
 
 /* Permutation: out[3], inp[3], aux[65][3]; ext[8], int[56], ll */
 #define PERM_WIRES 237u
 #define PERM_ROWS 240u
 #define PERM_LABELS 911u
+/* aux[1..4], aux[5..60][0], aux[61..63], then x2 and x4 of all S-boxes */
+#define PERM_WIRE_MIDDLE 12u
+#define PERM_WIRE_LAST (PERM_WIRE_MIDDLE + 56)
+#define PERM_WIRE_EXT (PERM_WIRE_LAST + 9)
+#define PERM_WIRE_INT (PERM_WIRE_EXT + 8 * 3 * SBOX_WIRES)
+#define PERM_ROW_INT (8 * 3 * SBOX_ROWS)
 #define PERM_LABEL_AUX 6u
 #define PERM_LABEL_EXT 201u
 #define PERM_LABEL_INT 345u
+#define ROUND_LABEL_SBOX 6u
 #define EXT_LABELS (6 + 3 * SBOX_LABELS)
 #define INT_LABELS (6 + SBOX_LABELS)
 

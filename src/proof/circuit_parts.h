@@ -520,9 +520,9 @@ static inline void prove_slot(struct ctx *c, struct place clog,
 }
 
 /* SampleAndProve(32, 8, 5, 67, @n); the inputs are on their wires.  @log_labels:
- * of lg */
-static inline void sample_and_prove(struct ctx *c, uint32_t n,
-				    uint32_t log_labels)
+ * of lg.  Returns the number of labels. */
+static inline uint32_t sample_and_prove(struct ctx *c, uint32_t n,
+					uint32_t log_labels)
 {
 	const uint32_t inputs = INPUT_CELL_DATA + INPUTS_OF_SAMPLE * n;
 	const struct place last = place(inputs, 0, inputs);
@@ -561,4 +561,5 @@ static inline void sample_and_prove(struct ctx *c, uint32_t n,
 			   &sh, &w);
 		sig_end(c, mark);
 	}
+	return cell.label + CELL_LABELS * n + SLOT_BITS_LABELS;
 }

@@ -260,7 +260,7 @@ int cdx_circuit_witness(struct cdx_fr *w, const struct cdx_proof_inputs *in,
 	if (r < 0)
 		return r;
 	put_inputs(w, in);
-	sample_and_prove(&c, in->samples, LOG_LABELS);
+	(void)sample_and_prove(&c, in->samples, LOG_LABELS);
 	if (c.fits)
 		return 0;
 	if (c.failed == NO_SAMPLE)
