@@ -7,6 +7,13 @@
 
 #include "proof/circuit_layout.h"
 
+_Static_assert(FIXED_WIRES == 2033 && SAMPLE_WIRES == 17652,
+	       "wires as of the published circuit");
+_Static_assert(FIXED_ROWS == 2022 && SAMPLE_ROWS == 17556,
+	       "constraints as of the published circuit");
+_Static_assert(INDEX_LABELS == 3475 && CELL_LABELS == 61320,
+	       "labels as of the published circuit");
+
 uint32_t cdx_circuit_wires(uint32_t samples)
 {
 	return FIXED_WIRES + SAMPLE_WIRES * samples;

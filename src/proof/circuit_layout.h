@@ -185,11 +185,4 @@ void cdx_circuit_half(struct cdx_fr *out, unsigned k);
 #define SAMPLE_WIRES (INPUTS_OF_SAMPLE + INDEX_WIRES + CELL_WIRES)
 #define SAMPLE_ROWS (INDEX_ROWS + CELL_ROWS)
 
-_Static_assert(FIXED_WIRES == 2033 && SAMPLE_WIRES == 17652,
-	       "wires as of the published circuit");
-_Static_assert(FIXED_ROWS == 2022 && SAMPLE_ROWS == 17556,
-	       "constraints as of the published circuit");
-_Static_assert(INDEX_LABELS == 3475 && CELL_LABELS == 61320,
-	       "labels as of the published circuit");
-
 #endif

@@ -41,6 +41,7 @@ struct cdx_r1cs {
 
 #define CDX_R1CS_WHY_MAX 160u
 
+/* Frees what is in it and zeroes it */
 void cdx_r1cs_free(struct cdx_r1cs *r);
 
 /**
