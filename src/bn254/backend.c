@@ -5,15 +5,12 @@
 
 #include "bn254/backend.h"
 
-#include <stdatomic.h>
 #include <stddef.h>
 
 #include "bn254/fr_adx.h"
 #include "bn254/internal.h"
 
-#define NOT_CHOSEN (-1)
-
-static atomic_int chosen = NOT_CHOSEN;
+atomic_int cdx_bn254_chosen = -1;
 
 const char *cdx_bn254_backend_name(enum cdx_bn254_backend b)
 {
@@ -41,22 +38,18 @@ bool cdx_bn254_backend_have(enum cdx_bn254_backend b)
 	return false;
 }
 
-enum cdx_bn254_backend cdx_bn254_backend(void)
+enum cdx_bn254_backend cdx_bn254_backend_choose(void)
 {
-	int b = atomic_load_explicit(&chosen, memory_order_relaxed);
+	int b = CDX_BN254_BACKENDS;
 
-	if (b != NOT_CHOSEN)
-		return (enum cdx_bn254_backend)b;
-	b = CDX_BN254_BACKENDS;
 	do
 		b--;
 	while (!cdx_bn254_backend_have((enum cdx_bn254_backend)b));
-	/* threads that get here together all find the same */
-	atomic_store_explicit(&chosen, b, memory_order_relaxed);
+	cdx_bn254_backend_force((enum cdx_bn254_backend)b);
 	return (enum cdx_bn254_backend)b;
 }
 
 void cdx_bn254_backend_force(enum cdx_bn254_backend b)
 {
-	atomic_store_explicit(&chosen, (int)b, memory_order_relaxed);
+	atomic_store_explicit(&cdx_bn254_chosen, (int)b, memory_order_relaxed);
 }

@@ -18,6 +18,10 @@
 
 #include "bn254/wnaf.h"
 
+/* Of digits; the table of odd multiples that goes with it */
+#define WIDTH 5u
+#define ODD CDX_WNAF_ODD(WIDTH)
+
 bool A(is_infinity)(const struct AFFINE *p)
 {
 	return F(is_zero)(&p->x) && F(is_zero)(&p->y);
@@ -137,13 +141,14 @@ void J(neg)(struct JACOBI *out, const struct JACOBI *p)
 	out->z = p->z;
 }
 
-void J(double)(struct JACOBI *out, const struct JACOBI *p)
+/* 2 p.  The slope of the tangent at p is @slope over the new z. */
+static void double_step(struct JACOBI *out, struct FIELD *slope,
+			const struct JACOBI *p)
 {
 	struct FIELD a;
 	struct FIELD b;
 	struct FIELD c;
 	struct FIELD d;
-	struct FIELD e;
 
 	F(sqr)(&a, &p->x);
 	F(sqr)(&b, &p->y);
@@ -153,19 +158,26 @@ void J(double)(struct JACOBI *out, const struct JACOBI *p)
 	F(sub)(&d, &d, &a);
 	F(sub)(&d, &d, &c);
 	F(add)(&d, &d, &d);
-	F(add)(&e, &a, &a);
-	F(add)(&e, &e, &a);
 	F(mul)(&out->z, &p->y, &p->z); /* zero stays zero */
 	F(add)(&out->z, &out->z, &out->z);
-	F(sqr)(&out->x, &e);
+	F(add)(slope, &a, &a);
+	F(add)(slope, slope, &a);
+	F(sqr)(&out->x, slope);
 	F(sub)(&out->x, &out->x, &d);
 	F(sub)(&out->x, &out->x, &d);
 	F(add)(&c, &c, &c);
 	F(add)(&c, &c, &c);
 	F(add)(&c, &c, &c);
 	F(sub)(&d, &d, &out->x);
-	F(mul)(&out->y, &e, &d);
+	F(mul)(&out->y, slope, &d);
 	F(sub)(&out->y, &out->y, &c);
+}
+
+void J(double)(struct JACOBI *out, const struct JACOBI *p)
+{
+	struct FIELD slope;
+
+	double_step(out, &slope, p);
 }
 
 /*
@@ -234,49 +246,55 @@ void J(add)(struct JACOBI *out, const struct JACOBI *p, const struct JACOBI *q)
 	add_end(out, &u, &s, &h, &r);
 }
 
-void J(add_affine)(struct JACOBI *out, const struct JACOBI *p,
-		   const struct AFFINE *q)
+/*
+ * p + q, both finite; false, and nothing done, when they are the same point.
+ * The slope of the line through them is @slope over the new z.
+ */
+static bool add_step(struct JACOBI *out, struct FIELD *slope,
+		     const struct JACOBI *p, const struct AFFINE *q)
 {
 	struct FIELD zp;
 	struct FIELD h;
-	struct FIELD r;
 
-	if (A(is_infinity)(q)) {
-		*out = *p;
-		return;
-	}
-	if (J(is_infinity)(p)) {
-		J(from_affine)(out, q);
-		return;
-	}
 	F(sqr)(&zp, &p->z);
 	F(mul)(&h, &q->x, &zp);
-	F(mul)(&r, &q->y, &zp);
-	F(mul)(&r, &r, &p->z);
+	F(mul)(slope, &q->y, &zp);
+	F(mul)(slope, slope, &p->z);
 	F(sub)(&h, &h, &p->x);
-	F(sub)(&r, &r, &p->y);
-	if (F(is_zero)(&h) && F(is_zero)(&r)) {
-		J(double)(out, p);
-		return;
-	}
-	F(add)(&r, &r, &r);
+	F(sub)(slope, slope, &p->y);
+	if (F(is_zero)(&h) && F(is_zero)(slope))
+		return false;
+	F(add)(slope, slope, slope);
 	F(mul)(&out->z, &p->z, &h);
 	F(add)(&out->z, &out->z, &out->z);
-	add_end(out, &p->x, &p->y, &h, &r);
+	add_end(out, &p->x, &p->y, &h, slope);
+	return true;
+}
+
+void J(add_affine)(struct JACOBI *out, const struct JACOBI *p,
+		   const struct AFFINE *q)
+{
+	struct FIELD slope;
+
+	if (A(is_infinity)(q))
+		*out = *p;
+	else if (J(is_infinity)(p))
+		J(from_affine)(out, q);
+	else if (!add_step(out, &slope, p, q))
+		J(double)(out, p);
 }
 
 /* Odd multiples of p: p, 3 p, 5 p, ... */
-static void odd_multiples(struct AFFINE table[CDX_WNAF_ODD],
-			  const struct JACOBI *p)
+static void odd_multiples(struct AFFINE table[ODD], const struct JACOBI *p)
 {
-	struct JACOBI t[CDX_WNAF_ODD];
+	struct JACOBI t[ODD];
 	struct JACOBI twice;
 
 	t[0] = *p;
 	J(double)(&twice, p);
-	for (size_t i = 1; i < CDX_WNAF_ODD; i++)
+	for (size_t i = 1; i < ODD; i++)
 		J(add)(&t[i], &t[i - 1], &twice);
-	J(to_affine_many)(table, t, CDX_WNAF_ODD);
+	J(to_affine_many)(table, t, ODD);
 }
 
 /* out += digit times the point of whose odd multiples @table is */
@@ -295,7 +313,7 @@ static void add_digit(struct JACOBI *out, const struct AFFINE *table, int digit)
 /* Sum of @n scalars times the points of whose odd multiples the tables are;
  * the doublings are shared */
 static void sum_of_digits(struct JACOBI *out,
-			  const struct AFFINE (*tables)[CDX_WNAF_ODD],
+			  const struct AFFINE (*tables)[ODD],
 			  const struct cdx_wnaf *digits, size_t n)
 {
 	unsigned top = 0;
@@ -322,15 +340,14 @@ void A(mul)(struct JACOBI *out, const struct AFFINE *p, const struct cdx_fr *k)
 
 void J(mul)(struct JACOBI *out, const struct JACOBI *p, const struct cdx_fr *k)
 {
-	struct AFFINE table[1][CDX_WNAF_ODD];
+	struct AFFINE table[1][ODD];
 	struct cdx_wnaf digits;
 	uint64_t limbs[4];
 
 	odd_multiples(table[0], p);
 	cdx_fr_to_limbs(limbs, k);
-	cdx_wnaf(&digits, limbs, false);
-	sum_of_digits(out, (const struct AFFINE(*)[CDX_WNAF_ODD])table, &digits,
-		      1);
+	cdx_wnaf(&digits, limbs, WIDTH, false);
+	sum_of_digits(out, (const struct AFFINE(*)[ODD])table, &digits, 1);
 	explicit_bzero(limbs, sizeof(limbs));
 	explicit_bzero(&digits, sizeof(digits));
 }

@@ -24,23 +24,35 @@
 #error "ADX_P is not defined"
 #endif
 
-/* Row of the product: t += a * b, t4 is new */
-#define ADX_ROW(b, t0, t1, t2, t3, t4)                           \
-	"movq " b ", %%rdx\n\t"                                  \
-	"xorl %k[" t4 "], %k[" t4 "]\n\t" /* and both carries */ \
-	"mulxq (%[a]), %[lo], %[hi]\n\t"                         \
-	"adcxq %[lo], %[" t0 "]\n\t"                             \
-	"adoxq %[hi], %[" t1 "]\n\t"                             \
-	"mulxq 8(%[a]), %[lo], %[hi]\n\t"                        \
-	"adcxq %[lo], %[" t1 "]\n\t"                             \
-	"adoxq %[hi], %[" t2 "]\n\t"                             \
-	"mulxq 16(%[a]), %[lo], %[hi]\n\t"                       \
-	"adcxq %[lo], %[" t2 "]\n\t"                             \
-	"adoxq %[hi], %[" t3 "]\n\t"                             \
-	"mulxq 24(%[a]), %[lo], %[hi]\n\t"                       \
-	"adcxq %[lo], %[" t3 "]\n\t"                             \
-	"adoxq %[hi], %[" t4 "]\n\t"                             \
+/* t += a * b, for the limbs of a and one of b; carries are clear at first */
+#define ADX_ROW_SUMS(a0, a1, a2, a3, t0, t1, t2, t3, t4) \
+	"mulxq " a0 ", %[lo], %[hi]\n\t"                 \
+	"adcxq %[lo], %[" t0 "]\n\t"                     \
+	"adoxq %[hi], %[" t1 "]\n\t"                     \
+	"mulxq " a1 ", %[lo], %[hi]\n\t"                 \
+	"adcxq %[lo], %[" t1 "]\n\t"                     \
+	"adoxq %[hi], %[" t2 "]\n\t"                     \
+	"mulxq " a2 ", %[lo], %[hi]\n\t"                 \
+	"adcxq %[lo], %[" t2 "]\n\t"                     \
+	"adoxq %[hi], %[" t3 "]\n\t"                     \
+	"mulxq " a3 ", %[lo], %[hi]\n\t"                 \
+	"adcxq %[lo], %[" t3 "]\n\t"                     \
+	"adoxq %[hi], %[" t4 "]\n\t"                     \
 	"adcq $0, %[" t4 "]\n\t"
+
+/* Row of the product: t += a * b, t4 is new */
+#define ADX_ROW(b, t0, t1, t2, t3, t4)                                        \
+	"movq " b ", %%rdx\n\t"                                               \
+	"xorl %k[" t4 "], %k[" t4 "]\n\t" /* and both carries */              \
+		ADX_ROW_SUMS("(%[a])", "8(%[a])", "16(%[a])", "24(%[a])", t0, \
+			     t1, t2, t3, t4)
+
+/* Row of a second product: t += c * d */
+#define ADX_ROW_MORE(d, t0, t1, t2, t3, t4)                                   \
+	"movq " d ", %%rdx\n\t"                                               \
+	"xorl %k[lo], %k[lo]\n\t" /* both carries */                          \
+		ADX_ROW_SUMS("(%[c])", "8(%[c])", "16(%[c])", "24(%[c])", t0, \
+			     t1, t2, t3, t4)
 
 /* Step of the reduction: t += q * r with q such that t0 becomes zero */
 #define ADX_RED(t0, t1, t2, t3, t4)     \
@@ -64,6 +76,18 @@
 #define ADX_MODULUS                                                       \
 	[inv] "m"(ADX_P.inv), [m0] "m"(ADX_P.m[0]), [m1] "m"(ADX_P.m[1]), \
 		[m2] "m"(ADX_P.m[2]), [m3] "m"(ADX_P.m[3])
+
+#define ADX_LOAD                   \
+	"movq (%[a]), %[t0]\n\t"   \
+	"movq 8(%[a]), %[t1]\n\t"  \
+	"movq 16(%[a]), %[t2]\n\t" \
+	"movq 24(%[a]), %[t3]\n\t"
+
+#define ADX_PLUS(b)                    \
+	"addq (%[" b "]), %[t0]\n\t"   \
+	"adcq 8(%[" b "]), %[t1]\n\t"  \
+	"adcq 16(%[" b "]), %[t2]\n\t" \
+	"adcq 24(%[" b "]), %[t3]\n\t"
 
 #define ADX_STORE(t0, t1, t2, t3)      \
 	"movq %[" t0 "], (%[o])\n\t"   \
@@ -252,6 +276,120 @@ static inline void adx_fp_sqr_once(uint64_t *o, const uint64_t *a)
 		  [t6] "=&r"(t6), [t7] "=&r"(t7), [lo] "=&r"(lo), [hi] "=&r"(hi)
 		: [o] "r"(o), [a] "r"(a), ADX_MODULUS
 		: "rdx", "cc", "memory");
+}
+
+/* clang-format off */
+#define ADX_MUL2                                                \
+	"movq (%[b]), %%rdx\n\t"                                \
+	"mulxq (%[a]), %[t0], %[t1]\n\t"                        \
+	"mulxq 8(%[a]), %[lo], %[t2]\n\t"                       \
+	"addq %[lo], %[t1]\n\t"                                 \
+	"mulxq 16(%[a]), %[lo], %[t3]\n\t"                      \
+	"adcq %[lo], %[t2]\n\t"                                 \
+	"mulxq 24(%[a]), %[lo], %[t4]\n\t"                      \
+	"adcq %[lo], %[t3]\n\t"                                 \
+	"adcq $0, %[t4]\n\t"                                    \
+	ADX_ROW_MORE("(%[d])", "t0", "t1", "t2", "t3", "t4")    \
+	ADX_RED("t0", "t1", "t2", "t3", "t4")                   \
+	ADX_ROW("8(%[b])", "t1", "t2", "t3", "t4", "t0")        \
+	ADX_ROW_MORE("8(%[d])", "t1", "t2", "t3", "t4", "t0")   \
+	ADX_RED("t1", "t2", "t3", "t4", "t0")                   \
+	ADX_ROW("16(%[b])", "t2", "t3", "t4", "t0", "t1")       \
+	ADX_ROW_MORE("16(%[d])", "t2", "t3", "t4", "t0", "t1")  \
+	ADX_RED("t2", "t3", "t4", "t0", "t1")                   \
+	ADX_ROW("24(%[b])", "t3", "t4", "t0", "t1", "t2")       \
+	ADX_ROW_MORE("24(%[d])", "t3", "t4", "t0", "t1", "t2")  \
+	ADX_RED("t3", "t4", "t0", "t1", "t2")
+/* clang-format on */
+
+/*
+ * a b + c d with one reduction, less r once: below r for factors such that
+ * a b + c d < 5.29 r^2.  The running value stays below a + c + r, so that must
+ * fit: a and c below 2 r each at most.
+ */
+static inline void adx_fp_mul2_once(uint64_t *o, const uint64_t *a,
+				    const uint64_t *b, const uint64_t *c,
+				    const uint64_t *d)
+{
+	uint64_t t0, t1, t2, t3, t4, lo, hi, s;
+
+	__asm__ volatile(
+		ADX_MUL2 ADX_SUB_ONCE("t4", "t0", "t1", "t2", "lo", "hi", "t3",
+				      "s") ADX_STORE("t4", "t0", "t1", "t2")
+		: [t0] "=&r"(t0), [t1] "=&r"(t1), [t2] "=&r"(t2), [t3] "=&r"(t3),
+		  [t4] "=&r"(t4), [lo] "=&r"(lo), [hi] "=&r"(hi), [s] "=&d"(s)
+		: [o] "r"(o), [a] "r"(a), [b] "r"(b), [c] "r"(c), [d] "r"(d),
+		  ADX_MODULUS
+		: "cc", "memory");
+}
+
+/* a + b; below r when both are */
+static inline void adx_fp_add_once(uint64_t *o, const uint64_t *a,
+				   const uint64_t *b)
+{
+	uint64_t t0, t1, t2, t3, s0, s1, s2, s3;
+
+	__asm__ volatile(
+		ADX_LOAD ADX_PLUS("b") "movq %[t0], %[s0]\n\t"
+				       "movq %[t1], %[s1]\n\t"
+				       "movq %[t2], %[s2]\n\t"
+				       "movq %[t3], %[s3]\n\t"
+				       "subq %[m0], %[t0]\n\t"
+				       "sbbq %[m1], %[t1]\n\t"
+				       "sbbq %[m2], %[t2]\n\t"
+				       "sbbq %[m3], %[t3]\n\t"
+				       "cmovcq %[s0], %[t0]\n\t"
+				       "cmovcq %[s1], %[t1]\n\t"
+				       "cmovcq %[s2], %[t2]\n\t"
+				       "cmovcq %[s3], %[t3]\n\t" ADX_STORE(
+					       "t0", "t1", "t2", "t3")
+		: [t0] "=&r"(t0), [t1] "=&r"(t1), [t2] "=&r"(t2), [t3] "=&r"(t3),
+		  [s0] "=&r"(s0), [s1] "=&r"(s1), [s2] "=&r"(s2), [s3] "=&r"(s3)
+		: [o] "r"(o), [a] "r"(a), [b] "r"(b), ADX_MODULUS
+		: "cc", "memory");
+}
+
+/* a - b; below r when both are */
+static inline void adx_fp_sub_once(uint64_t *o, const uint64_t *a,
+				   const uint64_t *b)
+{
+	uint64_t t0, t1, t2, t3, s0, s1, s2, s3;
+
+	__asm__ volatile(
+		ADX_LOAD
+		"subq (%[b]), %[t0]\n\t"
+		"sbbq 8(%[b]), %[t1]\n\t"
+		"sbbq 16(%[b]), %[t2]\n\t"
+		"sbbq 24(%[b]), %[t3]\n\t"
+		"sbbq %[s0], %[s0]\n\t" /* r or nothing, in s */
+		"movq %[s0], %[s1]\n\t"
+		"movq %[s0], %[s2]\n\t"
+		"movq %[s0], %[s3]\n\t"
+		"andq %[m0], %[s0]\n\t"
+		"andq %[m1], %[s1]\n\t"
+		"andq %[m2], %[s2]\n\t"
+		"andq %[m3], %[s3]\n\t"
+		"addq %[s0], %[t0]\n\t"
+		"adcq %[s1], %[t1]\n\t"
+		"adcq %[s2], %[t2]\n\t"
+		"adcq %[s3], %[t3]\n\t" ADX_STORE("t0", "t1", "t2", "t3")
+		: [t0] "=&r"(t0), [t1] "=&r"(t1), [t2] "=&r"(t2), [t3] "=&r"(t3),
+		  [s0] "=&r"(s0), [s1] "=&r"(s1), [s2] "=&r"(s2), [s3] "=&r"(s3)
+		: [o] "r"(o), [a] "r"(a), [b] "r"(b), ADX_MODULUS
+		: "cc", "memory");
+}
+
+/* a + b, not reduced; the sum must be below 2^256 */
+static inline void adx_fp_add_loose(uint64_t *o, const uint64_t *a,
+				    const uint64_t *b)
+{
+	uint64_t t0, t1, t2, t3;
+
+	__asm__ volatile(
+		ADX_LOAD ADX_PLUS("b") ADX_STORE("t0", "t1", "t2", "t3")
+		: [t0] "=&r"(t0), [t1] "=&r"(t1), [t2] "=&r"(t2), [t3] "=&r"(t3)
+		: [o] "r"(o), [a] "r"(a), [b] "r"(b)
+		: "cc", "memory");
 }
 
 #endif

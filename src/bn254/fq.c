@@ -25,12 +25,24 @@ const struct cdx_fq cdx_fq_one = {
 void cdx_fq_add(struct cdx_fq *out, const struct cdx_fq *a,
 		const struct cdx_fq *b)
 {
+#ifdef CDX_ADX
+	if (cdx_bn254_backend() != CDX_BN254_PORTABLE) {
+		adx_fp_add_once(out->l, a->l, b->l);
+		return;
+	}
+#endif
 	fp_add(out->l, a->l, b->l, &fq_modulus);
 }
 
 void cdx_fq_sub(struct cdx_fq *out, const struct cdx_fq *a,
 		const struct cdx_fq *b)
 {
+#ifdef CDX_ADX
+	if (cdx_bn254_backend() != CDX_BN254_PORTABLE) {
+		adx_fp_sub_once(out->l, a->l, b->l);
+		return;
+	}
+#endif
 	fp_sub(out->l, a->l, b->l, &fq_modulus);
 }
 

@@ -5,6 +5,48 @@
 
 #include "bn254/fq2.h"
 
+#include "bn254/backend.h"
+#include "bn254/fr_adx.h"
+
+#ifdef CDX_ADX
+#include "bn254/fq_modulus.h"
+#define ADX_P fq_modulus
+#include "bn254/fp_adx.h"
+
+static bool use_adx(void)
+{
+	return cdx_bn254_backend() != CDX_BN254_PORTABLE;
+}
+
+/* As two sums of two products: Karatsuba's way would save a sixth of the limb
+ * products, but has wide sums */
+static inline void mul_adx(struct cdx_fq2 *out, const struct cdx_fq2 *a,
+			   const struct cdx_fq2 *b)
+{
+	struct cdx_fq minus;
+	struct cdx_fq t;
+
+	adx_fp_sub_once(minus.l, cdx_fq_zero.l, b->c1.l);
+	adx_fp_mul2_once(t.l, a->c0.l, b->c0.l, a->c1.l, minus.l);
+	adx_fp_mul2_once(out->c1.l, a->c0.l, b->c1.l, a->c1.l, b->c0.l);
+	out->c0 = t;
+}
+
+/* (a0 + a1) (a0 - a1) + 2 a0 a1 u; one factor of each product below 2 q */
+static inline void sqr_adx(struct cdx_fq2 *out, const struct cdx_fq2 *a)
+{
+	struct cdx_fq s;
+	struct cdx_fq d;
+	struct cdx_fq t;
+
+	adx_fp_add_loose(s.l, a->c0.l, a->c1.l);
+	adx_fp_sub_once(d.l, a->c0.l, a->c1.l);
+	adx_fp_add_loose(t.l, a->c0.l, a->c0.l);
+	adx_fp_mul_once(out->c1.l, t.l, a->c1.l);
+	adx_fp_mul_once(out->c0.l, s.l, d.l);
+}
+#endif
+
 const struct cdx_fq2 cdx_fq2_zero = {{{0, 0, 0, 0}}, {{0, 0, 0, 0}}};
 const struct cdx_fq2 cdx_fq2_one = {
 	{{UINT64_C(0xd35d438dc58f0d9d), UINT64_C(0x0a78eb28f5c70b3d),
@@ -14,6 +56,13 @@ const struct cdx_fq2 cdx_fq2_one = {
 void cdx_fq2_add(struct cdx_fq2 *out, const struct cdx_fq2 *a,
 		 const struct cdx_fq2 *b)
 {
+#ifdef CDX_ADX
+	if (use_adx()) {
+		adx_fp_add_once(out->c0.l, a->c0.l, b->c0.l);
+		adx_fp_add_once(out->c1.l, a->c1.l, b->c1.l);
+		return;
+	}
+#endif
 	cdx_fq_add(&out->c0, &a->c0, &b->c0);
 	cdx_fq_add(&out->c1, &a->c1, &b->c1);
 }
@@ -21,6 +70,13 @@ void cdx_fq2_add(struct cdx_fq2 *out, const struct cdx_fq2 *a,
 void cdx_fq2_sub(struct cdx_fq2 *out, const struct cdx_fq2 *a,
 		 const struct cdx_fq2 *b)
 {
+#ifdef CDX_ADX
+	if (use_adx()) {
+		adx_fp_sub_once(out->c0.l, a->c0.l, b->c0.l);
+		adx_fp_sub_once(out->c1.l, a->c1.l, b->c1.l);
+		return;
+	}
+#endif
 	cdx_fq_sub(&out->c0, &a->c0, &b->c0);
 	cdx_fq_sub(&out->c1, &a->c1, &b->c1);
 }
@@ -47,6 +103,12 @@ void cdx_fq2_mul(struct cdx_fq2 *out, const struct cdx_fq2 *a,
 	struct cdx_fq low;
 	struct cdx_fq high;
 
+#ifdef CDX_ADX
+	if (use_adx()) {
+		mul_adx(out, a, b);
+		return;
+	}
+#endif
 	cdx_fq_add(&s, &a->c0, &a->c1);
 	cdx_fq_add(&t, &b->c0, &b->c1);
 	cdx_fq_mul(&low, &a->c0, &b->c0);
@@ -64,6 +126,12 @@ void cdx_fq2_sqr(struct cdx_fq2 *out, const struct cdx_fq2 *a)
 	struct cdx_fq d;
 	struct cdx_fq t;
 
+#ifdef CDX_ADX
+	if (use_adx()) {
+		sqr_adx(out, a);
+		return;
+	}
+#endif
 	cdx_fq_add(&s, &a->c0, &a->c1);
 	cdx_fq_sub(&d, &a->c0, &a->c1);
 	cdx_fq_mul(&t, &a->c0, &a->c1);

@@ -64,18 +64,6 @@ static const uint64_t fr_multiples[6][4] __attribute__((aligned(64))) = {
  */
 static const uint64_t fr_quotient = UINT64_C(0xa948e8c4);
 
-#define ADX_LOAD                   \
-	"movq (%[a]), %[t0]\n\t"   \
-	"movq 8(%[a]), %[t1]\n\t"  \
-	"movq 16(%[a]), %[t2]\n\t" \
-	"movq 24(%[a]), %[t3]\n\t"
-
-#define ADX_PLUS(b)                    \
-	"addq (%[" b "]), %[t0]\n\t"   \
-	"adcq 8(%[" b "]), %[t1]\n\t"  \
-	"adcq 16(%[" b "]), %[t2]\n\t" \
-	"adcq 24(%[" b "]), %[t3]\n\t"
-
 #define ADX_TIGHT                               \
 	"movq %[t3], %[q]\n\t"                  \
 	"shrq $32, %[q]\n\t"                    \
@@ -93,13 +81,7 @@ static const uint64_t fr_quotient = UINT64_C(0xa948e8c4);
 static inline void adx_add_loose(struct cdx_fr *o, const struct cdx_fr *a,
 				 const struct cdx_fr *b)
 {
-	uint64_t t0, t1, t2, t3;
-
-	__asm__ volatile(
-		ADX_LOAD ADX_PLUS("b") ADX_STORE("t0", "t1", "t2", "t3")
-		: [t0] "=&r"(t0), [t1] "=&r"(t1), [t2] "=&r"(t2), [t3] "=&r"(t3)
-		: [o] "r"(o), [a] "r"(a), [b] "r"(b)
-		: "cc", "memory");
+	adx_fp_add_loose(o->l, a->l, b->l);
 }
 
 /* a + b + c; the sum must be below 2^256 */

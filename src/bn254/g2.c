@@ -6,6 +6,7 @@
 #include "bn254/g2.h"
 
 #include "bn254/bn_x.h"
+#include "bn254/g2_steps.h"
 
 /* spec/proofs.md 5; x, then y */
 const struct cdx_g2 cdx_g2_generator = {
@@ -87,6 +88,18 @@ static void psi(struct cdx_g2j *out, const struct cdx_g2j *p)
 	cdx_fq2_conj(&out->y, &p->y);
 	cdx_fq2_mul(&out->y, &out->y, &psi_y);
 	cdx_fq2_conj(&out->z, &p->z);
+}
+
+void cdx_g2j_double_step(struct cdx_g2j *out, struct cdx_fq2 *slope,
+			 const struct cdx_g2j *p)
+{
+	double_step(out, slope, p);
+}
+
+bool cdx_g2j_add_step(struct cdx_g2j *out, struct cdx_fq2 *slope,
+		      const struct cdx_g2j *p, const struct cdx_g2 *q)
+{
+	return add_step(out, slope, p, q);
 }
 
 /* x p */

@@ -30,7 +30,7 @@ struct cdx_gt {
  * that are used often */
 #define CDX_G2_LINES 96u
 struct cdx_g2_lines {
-	unsigned n;
+	unsigned n; /* 0 for the point at infinity */
 	bool infinity;
 	struct cdx_fq2 line[CDX_G2_LINES][2];
 };
@@ -49,7 +49,9 @@ CDX_MUST_CHECK int cdx_miller(struct cdx_gt *out, const struct cdx_g1 *p,
 			      const struct cdx_g2 *q, size_t n,
 			      const struct cdx_g1 *pp,
 			      const struct cdx_g2_lines *const *ql, size_t m);
-/* To the power (q^12 - 1) / r; the product of the pairings */
+/* To the power 2 x (6 x^2 + 3 x + 1) (q^12 - 1) / r; the product of the
+ * pairings.  The factor in front, with the x of bn_x.h, saves time; r does not
+ * divide it.  snarkjs has the same one (vk_alphabeta_12). */
 void cdx_final_exp(struct cdx_gt *out, const struct cdx_gt *f);
 /* e(p, q) */
 CDX_MUST_CHECK int cdx_pairing(struct cdx_gt *out, const struct cdx_g1 *p,

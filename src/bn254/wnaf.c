@@ -22,8 +22,10 @@ static unsigned bits(const uint64_t k[4], unsigned at, unsigned count)
 	return (unsigned)v & ((1u << count) - 1);
 }
 
-void cdx_wnaf(struct cdx_wnaf *out, const uint64_t k[4], bool negate)
+void cdx_wnaf(struct cdx_wnaf *out, const uint64_t k[4], unsigned width,
+	      bool negate)
 {
+	const int most = (1 << (width - 1)) - 1;
 	unsigned carry = 0;
 	unsigned at = 0;
 
@@ -36,15 +38,15 @@ void cdx_wnaf(struct cdx_wnaf *out, const uint64_t k[4], bool negate)
 			continue;
 		}
 		/* odd, with the carry; taken from the nearer side */
-		digit = (int)(bits(k, at, CDX_WNAF_WIDTH) + carry);
-		carry = digit > CDX_WNAF_MAX;
+		digit = (int)(bits(k, at, width) + carry);
+		carry = digit > most;
 		if (carry)
-			digit -= 1 << CDX_WNAF_WIDTH;
+			digit -= 1 << width;
 		out->d[at] = (int8_t)(negate ? -digit : digit);
 		out->n = at + 1;
-		for (unsigned i = 1; i < CDX_WNAF_WIDTH; i++)
+		for (unsigned i = 1; i < width; i++)
 			if (at + i < CDX_WNAF_DIGITS)
 				out->d[at + i] = 0;
-		at += CDX_WNAF_WIDTH;
+		at += width;
 	}
 }

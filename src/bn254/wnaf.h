@@ -6,14 +6,13 @@
 #include <stdint.h>
 
 /*
- * Scalars as sums of odd digits: every digit is zero or odd and at most
- * CDX_WNAF_MAX away from it, and at least CDX_WNAF_WIDTH - 1 zeros follow one
- * that is not.
+ * Scalars as sums of powers of two times digits: every digit is zero or odd, at
+ * most 2^(width - 1) - 1 in size, and at least width - 1 zeros follow one that
+ * is not zero.
  */
-#define CDX_WNAF_WIDTH 5u
-#define CDX_WNAF_MAX ((1 << (CDX_WNAF_WIDTH - 1)) - 1)
-/* Multiples that are needed: 1, 3, ..., CDX_WNAF_MAX */
-#define CDX_WNAF_ODD (1u << (CDX_WNAF_WIDTH - 2))
+#define CDX_WNAF_WIDTH_MAX 6u
+/* Multiples that are needed for a width: 1, 3, ..., the largest digit */
+#define CDX_WNAF_ODD(width) (1u << ((width)-2))
 /* Digits of a scalar below 2^255 */
 #define CDX_WNAF_DIGITS 256u
 
@@ -23,7 +22,9 @@ struct cdx_wnaf {
 	int8_t d[CDX_WNAF_DIGITS];
 };
 
-/* Digits of @k, four limbs, below 2^255; all of them negative if @negate */
-void cdx_wnaf(struct cdx_wnaf *out, const uint64_t k[4], bool negate);
+/* Digits of @k, four limbs, below 2^255, or of -k if @negate.  @width from 2 to
+ * CDX_WNAF_WIDTH_MAX. */
+void cdx_wnaf(struct cdx_wnaf *out, const uint64_t k[4], unsigned width,
+	      bool negate);
 
 #endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "bn254/pairing.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bn254/g2_steps.h"
+#include "bn254/tower.h"
+
+/*
+ * The Miller loop of the optimal ate pairing (F. Vercauteren, "Optimal
+ * Pairings", 2010, IV B): for Q in G2, T starts at Q and is taken to (6 x + 2) Q
+ * by doublings and additions, then psi(Q) and -psi^2(Q) are added.  The value
+ * is squared before each doubling, and multiplied by the line of every step at
+ * P.
+ *
+ * A point (x, y) of the twist stands for (x w^2, y w^3) on the curve over Fq12.
+ * There a line through it with slope s w has, at P, the value
+ *	yP - s xP w + (s x - y) w^3
+ * which may be divided by yP, because factors in Fq do not survive the final
+ * exponentiation:
+ *	1 + s (-xP / yP) w + (s x - y) (1 / yP) w^3
+ * So a line is kept as s and s x - y.  The vertical lines of the textbook are
+ * in Fq6 and do not survive either.
+ */
+enum step {
+	D, /* doubling */
+	A, /* + Q */
+	S, /* - Q */
+	P, /* + psi(Q) */
+	R, /* - psi^2(Q) */
+};
+
+/* 6 x + 2 = 29793968203157093288, digits -1, 0, 1 without neighbours (22 of 66),
+ * the highest first and left out */
+/* clang-format off */
+static const uint8_t steps[] = {
+	D, D, S, D, D, A, D, D, D, D, S, D, D, S, D, D,
+	D, D, S, D, D, A, D, D, S, D, D, D, S, D, D, D,
+	D, D, D, A, D, D, D, S, D, D, A, D, D, D, S, D,
+	D, D, D, D, S, D, D, A, D, D, D, D, S, D, D, S,
+	D, D, D, A, D, D, D, D, S, D, D, D, S, D, D, A,
+	D, D, A, D, D, D, P, R,
+};
+/* clang-format on */
+
+#define STEPS (sizeof(steps))
+_Static_assert(STEPS <= CDX_G2_LINES, "room for all lines");
+
+/* One of the pairs */
+struct pair {
+	const struct cdx_g2_lines *lines;
+	struct cdx_fq x; /* -xP / yP */
+	struct cdx_fq y; /* 1 / yP */
+};
+
+/* @v[i] := 1 / @v[i] with one inversion; zeros stay */
+static void invert_all(struct cdx_fq2 v[STEPS])
+{
+	struct cdx_fq2 before[STEPS]; /* products of those before */
+	struct cdx_fq2 all = cdx_fq2_one;
+	struct cdx_fq2 t;
+
+	for (size_t i = 0; i < STEPS; i++) {
+		before[i] = all;
+		if (!cdx_fq2_is_zero(&v[i]))
+			cdx_fq2_mul(&all, &all, &v[i]);
+	}
+	cdx_fq2_inv(&all, &all);
+	for (size_t i = STEPS; i-- > 0;) {
+		if (cdx_fq2_is_zero(&v[i]))
+			continue;
+		cdx_fq2_mul(&t, &all, &before[i]);
+		cdx_fq2_mul(&all, &all, &v[i]);
+		v[i] = t;
+	}
+}
+
+/*
+ * Two passes, so that one inversion will do: Jacobian coordinates first, of
+ * which the slope is a fraction over the new z; of a tangent at (X, Y, Z) also
+ *	s x - y = (slope X - 2 Y^2) / (z Z^2)
+ */
+void cdx_g2_prepare(struct cdx_g2_lines *out, const struct cdx_g2 *q)
+{
+	struct cdx_g2 add[R + 1];
+	struct cdx_fq2 z[STEPS];
+	struct cdx_g2j t;
+	struct cdx_fq2 u;
+	struct cdx_fq2 before = cdx_fq2_one;
+
+	memset(out, 0, sizeof(*out));
+	out->infinity = cdx_g2_is_infinity(q);
+	if (out->infinity)
+		return;
+	out->n = STEPS;
+	add[A] = *q;
+	cdx_g2_neg(&add[S], q);
+	cdx_g2_psi(&add[P], q);
+	cdx_g2_psi(&add[R], &add[P]);
+	cdx_g2_neg(&add[R], &add[R]);
+	cdx_g2j_from_affine(&t, q);
+	for (size_t i = 0; i < STEPS; i++) {
+		struct cdx_fq2 *line = out->line[i];
+
+		if (steps[i] == D) {
+			line[1] = t.x;
+			cdx_fq2_sqr(&u, &t.y);
+			cdx_g2j_double_step(&t, &line[0], &t);
+			cdx_fq2_mul(&line[1], &line[1], &line[0]);
+			cdx_fq2_add(&u, &u, &u);
+			cdx_fq2_sub(&line[1], &line[1], &u);
+		} else {
+			/* never the same point: T = k Q with 1 < k < r - 1 */
+			(void)cdx_g2j_add_step(&t, &line[0], &t,
+					       &add[steps[i]]);
+		}
+		z[i] = t.z;
+	}
+	invert_all(z);
+	for (size_t i = 0; i < STEPS; i++) {
+		struct cdx_fq2 *line = out->line[i];
+
+		cdx_fq2_mul(&line[0], &line[0], &z[i]);
+		if (steps[i] == D) {
+			cdx_fq2_sqr(&u, &before);
+			cdx_fq2_mul(&u, &u, &z[i]);
+			cdx_fq2_mul(&line[1], &line[1], &u);
+		} else {
+			cdx_fq2_mul(&line[1], &line[0], &add[steps[i]].x);
+			cdx_fq2_sub(&line[1], &line[1], &add[steps[i]].y);
+		}
+		before = z[i];
+	}
+}
+
+/* What the lines are multiplied with.  One inversion for all; yP is not zero
+ * for finite points, as the order of G1 is odd. */
+static void evaluate_at(struct pair *pairs, const struct cdx_g1 *const *p,
+			size_t n)
+{
+	struct cdx_fq all = cdx_fq_one;
+
+	for (size_t i = 0; i < n; i++) {
+		pairs[i].y = all;
+		cdx_fq_mul(&all, &all, &p[i]->y);
+	}
+	cdx_fq_inv(&all, &all);
+	for (size_t i = n; i-- > 0;) {
+		cdx_fq_mul(&pairs[i].y, &pairs[i].y, &all);
+		cdx_fq_mul(&all, &all, &p[i]->y);
+		cdx_fq_mul(&pairs[i].x, &p[i]->x, &pairs[i].y);
+		cdx_fq_neg(&pairs[i].x, &pairs[i].x);
+	}
+}
+
+static void loop(struct cdx_gt *f, const struct pair *pairs, size_t n)
+{
+	*f = cdx_gt_one;
+	for (size_t i = 0; i < STEPS; i++) {
+		if (steps[i] == D && i > 0)
+			cdx_gt_sqr(f, f);
+		for (size_t j = 0; j < n; j++) {
+			const struct cdx_fq2 *line = pairs[j].lines->line[i];
+			struct cdx_fq2 b;
+			struct cdx_fq2 c;
+
+			cdx_fq2_mul_fq(&b, &line[0], &pairs[j].x);
+			cdx_fq2_mul_fq(&c, &line[1], &pairs[j].y);
+			cdx_gt_mul_line(f, &b, &c);
+		}
+	}
+}
+
+/* Scratch of one call */
+struct scratch {
+	struct pair *pairs;
+	const struct cdx_g1 **points;
+	struct cdx_g2_lines *lines;
+};
+
+static void scratch_free(struct scratch *s)
+{
+	free(s->pairs);
+	free(s->points);
+	free(s->lines);
+}
+
+int cdx_miller(struct cdx_gt *out, const struct cdx_g1 *p,
+	       const struct cdx_g2 *q, size_t n, const struct cdx_g1 *pp,
+	       const struct cdx_g2_lines *const *ql, size_t m)
+{
+	CDX_CLEANUP(scratch_free) struct scratch s = {0};
+	size_t used = 0;
+
+	if (n > SIZE_MAX - m - 1)
+		return -ENOMEM;
+	/* one more: nothing is no size for calloc */
+	s.pairs = calloc(n + m + 1, sizeof(*s.pairs));
+	s.points = calloc(n + m + 1, sizeof(*s.points));
+	s.lines = calloc(n + 1, sizeof(*s.lines));
+	if (!s.pairs || !s.points || !s.lines)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		if (cdx_g1_is_infinity(&p[i]) || cdx_g2_is_infinity(&q[i]))
+			continue;
+		cdx_g2_prepare(&s.lines[i], &q[i]);
+		s.pairs[used].lines = &s.lines[i];
+		s.points[used++] = &p[i];
+	}
+	for (size_t i = 0; i < m; i++) {
+		if (cdx_g1_is_infinity(&pp[i]) || ql[i]->infinity)
+			continue;
+		s.pairs[used].lines = ql[i];
+		s.points[used++] = &pp[i];
+	}
+	evaluate_at(s.pairs, s.points, used);
+	loop(out, s.pairs, used);
+	return 0;
+}
+
+int cdx_pairing(struct cdx_gt *out, const struct cdx_g1 *p,
+		const struct cdx_g2 *q)
+{
+	int rc = cdx_miller(out, p, q, 1, NULL, NULL, 0);
+
+	if (rc == 0)
+		cdx_final_exp(out, out);
+	return rc;
+}
