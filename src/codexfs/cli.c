@@ -294,6 +294,16 @@ void cli_print_text(const char *text)
 	}
 }
 
+void cli_print_proof_key(const json_t *key)
+{
+	printf("%-18s%lld samples, SHA-256 %s%s\n", "proving key",
+	       (long long)json_integer_value(json_object_get(key, "samples")),
+	       json_string_value(json_object_get(key, "sha256")),
+	       json_is_true(json_object_get(key, "development"))
+		       ? ", DEVELOPMENT: its maker can forge proofs"
+		       : "");
+}
+
 void cli_print_json(json_t *json)
 {
 	if (json_dumpf(json, stdout, JSON_INDENT(2)) == 0)

@@ -132,6 +132,8 @@ void cli_on_progress(void *arg, json_t *line);
 /* Prints a name of others' making on stdout, on one line: \xNN for each byte of
  * control characters and of what is no UTF-8, \\ for \ */
 void cli_print_text(const char *text);
+/* Prints one of a store's proving keys, as the control socket has it */
+void cli_print_proof_key(const json_t *key);
 /* Prints JSON on stdout, indented, with a newline; drops the reference */
 void cli_print_json(json_t *json);
 

@@ -104,16 +104,6 @@ int proof_export_vk(struct proof_args *a)
 
 /* ---- import ---- */
 
-static void print_pin(const json_t *pin)
-{
-	printf("%-18s%lld samples, SHA-256 %s%s\n", "proving key",
-	       (long long)json_integer_value(json_object_get(pin, "samples")),
-	       json_string_value(json_object_get(pin, "sha256")),
-	       json_is_true(json_object_get(pin, "development"))
-		       ? ", DEVELOPMENT: its maker can forge proofs"
-		       : "");
-}
-
 static void on_phase(void *arg CDX_UNUSED, json_t *line)
 {
 	const char *phase = json_string_value(json_object_get(line, "phase"));
@@ -148,7 +138,7 @@ int proof_import(struct proof_args *a)
 		else if (a->as_json)
 			cli_print_json(json_incref(j));
 		else
-			print_pin(j);
+			cli_print_proof_key(j);
 		json_decref(j);
 		status = cli_client_close(&c, status);
 	}
@@ -181,7 +171,7 @@ static int store_info(struct proof_args *a)
 	else if (json_array_size(list) == 0)
 		puts("no proving key; codexfs proof import brings one in");
 	else
-		json_array_foreach(list, i, pin) print_pin(pin);
+		json_array_foreach(list, i, pin) cli_print_proof_key(pin);
 	json_decref(j);
 	return cli_client_close(&c, status);
 }

@@ -84,6 +84,14 @@ static void print_protection(const json_t *st)
 		       text(st, "protection", "error"));
 }
 
+static void print_proof_keys(const json_t *list)
+{
+	const json_t *key;
+	size_t i;
+
+	json_array_foreach(list, i, key) cli_print_proof_key(key);
+}
+
 static void print(const json_t *st, const struct cdx_client *c)
 {
 	const char *mnt = json_string_value(json_object_get(st, "mountpoint"));
@@ -113,6 +121,7 @@ static void print(const json_t *st, const struct cdx_client *c)
 	       (unsigned long long)number(st, "segments", "open"),
 	       (unsigned long long)number(st, "segments", "sealed"));
 	print_protection(st);
+	print_proof_keys(json_object_get(st, "proofKeys"));
 	printf("%-18s%s\n", "namespace", text(st, "volume", "namespace"));
 	printf("%-18s%llu bad blocks, %llu made from others, %llu failed "
 	       "reads\n",
