@@ -59,6 +59,7 @@ static void import(struct cdx_api *api, struct cdx_call *call)
 	uint64_t development = 0;
 	struct cdx_proof_pin pin;
 	struct cdx_api_work w;
+	json_t *result;
 	const struct cdx_groth16_run run = {
 		.pool = api->node->pool,
 		.cancel = waiting,
@@ -75,7 +76,11 @@ static void import(struct cdx_api *api, struct cdx_call *call)
 				   development != 0, &run, on_phase, why);
 	if (rc == -ECANCELED)
 		snprintf(why, sizeof(why), "ended before the key was checked");
-	cdx_api_work_end(&w, rc, why, rc < 0 ? NULL : pin_json(&pin));
+	result = rc < 0 ? NULL : pin_json(&pin);
+	if (result != NULL)
+		(void)json_object_set_new(result, "result",
+					  json_string("imported"));
+	cdx_api_work_end(&w, rc, why, result);
 }
 
 void cdx_api_proof(struct cdx_api *api, struct cdx_call *call, const char *rest)
