@@ -9,9 +9,8 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "bn254/fr.h"
+#include "base/bytes.h"
 #include "proof/why.h"
 
 /*
@@ -24,26 +23,26 @@ struct comparison {
 	const struct cdx_zkey *k;
 	const struct cdx_r1cs *r;
 	uint32_t public_inputs;
-	uint32_t terms[2]; /* of A and B */
-	/* Values as the file has them: coefficient i of the circuit at i, and
-	 * one at the end */
-	uint8_t (*value)[CDX_FR_BYTES];
-	bool *seen; /* terms of A, of B, then the public wires */
+	uint32_t terms[2];    /* of A and B */
+	struct cdx_fr *value; /* cdx_zkey_values */
+	bool *seen;	      /* terms of A, of B, then the public wires */
 };
 
-/* The file has v 2^512, of which fr's own form is v 2^256: one conversion into
- * Montgomery form more */
-static void file_value(uint8_t out[CDX_FR_BYTES], const struct cdx_fr *v)
+struct cdx_fr *cdx_zkey_values(const struct cdx_r1cs *r)
 {
-	uint8_t limbs[CDX_FR_BYTES];
-	struct cdx_fr twice;
+	struct cdx_fr *v = calloc((size_t)r->coefs + 1, sizeof(*v));
+	struct cdx_fr shift = cdx_fr_one;
 
-	for (size_t i = 0; i < 4; i++)
-		cdx_put_le64(limbs + 8 * i, v->l[i]);
-	if (cdx_fr_from_bytes(&twice, limbs) < 0)
-		abort(); /* limbs of an element are below the modulus */
-	for (size_t i = 0; i < 4; i++)
-		cdx_put_le64(out + 8 * i, twice.l[i]);
+	if (!v)
+		return NULL;
+	/* 2^256: an element's limbs are those of v 2^256, this makes it one
+	 * factor more */
+	for (unsigned i = 0; i < 256; i++)
+		cdx_fr_add(&shift, &shift, &shift);
+	for (uint32_t i = 0; i < r->coefs; i++)
+		cdx_fr_mul(&v[i], &r->coef[i], &shift);
+	v[r->coefs] = shift;
+	return v;
 }
 
 static unsigned log_domain(uint64_t rows)
@@ -128,6 +127,15 @@ static bool find_entry(const struct comparison *c, size_t *term, size_t *value,
 	return true;
 }
 
+static bool same_value(const struct cdx_fr *v, const uint8_t *p)
+{
+	uint64_t differs = 0;
+
+	for (size_t i = 0; i < 4; i++)
+		differs |= v->l[i] ^ cdx_get_le64(p + 8 * i);
+	return differs == 0;
+}
+
 static int check_entry(const struct comparison *c, uint32_t i,
 		       char why[CDX_ZKEY_WHY_MAX])
 {
@@ -140,7 +148,7 @@ static int check_entry(const struct comparison *c, uint32_t i,
 		wrong = "our circuit has none there";
 	else if (c->seen[term])
 		wrong = "it is there twice";
-	else if (memcmp(c->value[value], e + 12, CDX_FR_BYTES) != 0)
+	else if (!same_value(&c->value[value], e + 12))
 		wrong = "our circuit has another value";
 	if (wrong)
 		return cdx_refuse(why, -EINVAL,
@@ -157,14 +165,10 @@ static int check_entries(struct comparison *c, char why[CDX_ZKEY_WHY_MAX])
 {
 	int r = 0;
 
-	c->value = calloc((size_t)c->r->coefs + 1, sizeof(*c->value));
+	c->value = cdx_zkey_values(c->r);
 	c->seen = calloc(c->k->coefs, sizeof(*c->seen));
 	if (!c->value || !c->seen)
 		r = -ENOMEM;
-	for (uint32_t i = 0; r == 0 && i < c->r->coefs; i++)
-		file_value(c->value[i], &c->r->coef[i]);
-	if (r == 0)
-		file_value(c->value[c->r->coefs], &cdx_fr_one);
 	for (uint32_t i = 0; r == 0 && i < c->k->coefs; i++)
 		r = check_entry(c, i, why);
 	free(c->value);

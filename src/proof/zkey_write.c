@@ -9,7 +9,10 @@
 #include <stdlib.h>
 
 #include "base/bytes.h"
-#include "base/err.h"
+#include "bn254/fq_modulus.h"
+#include "bn254/fr_modulus.h"
+#include "proof/binfile.h"
+#include "proof/zkey_circuit.h"
 
 /* Where a file goes */
 struct sink {
@@ -17,37 +20,11 @@ struct sink {
 	void *arg;
 };
 
+#define VERSION 1u
+#define SECTIONS 11u
 #define PROTOCOL_GROTH16 1u
-#define FIELD_BYTES 32u
 /* Coefficients that are encoded at once */
 #define COEF_BATCH 4096u
-
-/* q and r, little endian */
-static const uint8_t modulus_q[FIELD_BYTES] = {
-	0x47, 0xfd, 0x7c, 0xd8, 0x16, 0x8c, 0x20, 0x3c, 0x8d, 0xca, 0x71,
-	0x68, 0x91, 0x6a, 0x81, 0x97, 0x5d, 0x58, 0x81, 0x81, 0xb6, 0x45,
-	0x50, 0xb8, 0x29, 0xa0, 0x31, 0xe1, 0x72, 0x4e, 0x64, 0x30};
-static const uint8_t modulus_r[FIELD_BYTES] = {
-	0x01, 0x00, 0x00, 0xf0, 0x93, 0xf5, 0xe1, 0x43, 0x91, 0x70, 0xb9,
-	0x79, 0x48, 0xe8, 0x33, 0x28, 0x5d, 0x58, 0x81, 0x81, 0xb6, 0x45,
-	0x50, 0xb8, 0x29, 0xa0, 0x31, 0xe1, 0x72, 0x4e, 0x64, 0x30};
-
-static int section_head(const struct sink *s, uint32_t id, uint64_t size)
-{
-	uint8_t b[12];
-
-	cdx_put_le32(b, id);
-	cdx_put_le64(b + 4, size);
-	return s->write(s->arg, b, sizeof(b));
-}
-
-static int section(const struct sink *s, uint32_t id, const void *p,
-		   uint64_t size)
-{
-	int rc = section_head(s, id, size);
-
-	return rc < 0 ? rc : s->write(s->arg, p, size);
-}
 
 static int write_buf(const struct sink *s, struct cdx_buf *b)
 {
@@ -59,41 +36,60 @@ static int write_buf(const struct sink *s, struct cdx_buf *b)
 	return rc;
 }
 
+static int section_head(const struct sink *s, uint32_t id, uint64_t size)
+{
+	struct cdx_buf b = {0};
+
+	cdx_binfile_put_section(&b, id, size);
+	return write_buf(s, &b);
+}
+
+static int section(const struct sink *s, uint32_t id, const void *p,
+		   uint64_t size)
+{
+	int rc = section_head(s, id, size);
+
+	return rc < 0 ? rc : s->write(s->arg, p, size);
+}
+
+static void put_g1(struct cdx_buf *b, const struct cdx_g1 *p)
+{
+	uint8_t bytes[CDX_G1_BYTES];
+
+	cdx_g1_encode(bytes, p);
+	cdx_buf_put(b, bytes, sizeof(bytes));
+}
+
+static void put_g2(struct cdx_buf *b, const struct cdx_g2 *p)
+{
+	uint8_t bytes[CDX_G2_BYTES];
+
+	cdx_g2_encode(bytes, p);
+	cdx_buf_put(b, bytes, sizeof(bytes));
+}
+
 /* Magic, sections 1 and 2 */
 static int write_head(const struct sink *s, const struct cdx_zkey *k)
 {
 	struct cdx_buf b = {0};
-	uint8_t g1[CDX_G1_BYTES];
-	uint8_t g2[CDX_G2_BYTES];
 
-	cdx_buf_put(&b, "zkey", 4);
-	cdx_buf_le32(&b, 1);
-	cdx_buf_le32(&b, 11); /* sections */
-	cdx_buf_le32(&b, 1);
-	cdx_buf_le64(&b, 4);
+	cdx_binfile_put_header(&b, "zkey", VERSION, SECTIONS);
+	cdx_binfile_put_section(&b, 1, 4);
 	cdx_buf_le32(&b, PROTOCOL_GROTH16);
-	cdx_buf_le32(&b, 2);
-	cdx_buf_le64(&b, 2 * (4 + FIELD_BYTES) + 3 * 4 + 3 * CDX_G1_BYTES +
-				 3 * CDX_G2_BYTES);
-	cdx_buf_le32(&b, FIELD_BYTES);
-	cdx_buf_put(&b, modulus_q, FIELD_BYTES);
-	cdx_buf_le32(&b, FIELD_BYTES);
-	cdx_buf_put(&b, modulus_r, FIELD_BYTES);
+	cdx_binfile_put_section(&b, 2,
+				2 * CDX_BINFILE_MODULUS_BYTES + 3 * 4 +
+					3 * CDX_G1_BYTES + 3 * CDX_G2_BYTES);
+	cdx_binfile_put_modulus(&b, fq_modulus.m);
+	cdx_binfile_put_modulus(&b, fr_modulus.m);
 	cdx_buf_le32(&b, k->wires);
 	cdx_buf_le32(&b, k->public_inputs);
 	cdx_buf_le32(&b, UINT32_C(1) << k->log_domain);
-	cdx_g1_encode(g1, &k->alpha1);
-	cdx_buf_put(&b, g1, sizeof(g1));
-	cdx_g1_encode(g1, &k->beta1);
-	cdx_buf_put(&b, g1, sizeof(g1));
-	cdx_g2_encode(g2, &k->beta2);
-	cdx_buf_put(&b, g2, sizeof(g2));
-	cdx_g2_encode(g2, &k->gamma2);
-	cdx_buf_put(&b, g2, sizeof(g2));
-	cdx_g1_encode(g1, &k->delta1);
-	cdx_buf_put(&b, g1, sizeof(g1));
-	cdx_g2_encode(g2, &k->delta2);
-	cdx_buf_put(&b, g2, sizeof(g2));
+	put_g1(&b, &k->alpha1);
+	put_g1(&b, &k->beta1);
+	put_g2(&b, &k->beta2);
+	put_g2(&b, &k->gamma2);
+	put_g1(&b, &k->delta1);
+	put_g2(&b, &k->delta2);
 	return write_buf(s, &b);
 }
 
@@ -108,29 +104,6 @@ static void put_coef(struct cdx_buf *b, uint32_t matrix, uint32_t row,
 		cdx_buf_le64(b, v->l[i]);
 }
 
-/* Values as a key has them: v * 2^512 */
-static struct cdx_fr *key_values(const struct cdx_r1cs *r)
-{
-	struct cdx_fr *v = calloc((size_t)r->coefs + 1, sizeof(*v));
-	struct cdx_fr shift;
-	uint8_t b[CDX_FR_BYTES];
-
-	if (v == NULL)
-		return NULL;
-	/* 2^256 as an element: its limbs are those of one, taken as an
-	 * integer, which is below r */
-	for (size_t i = 0; i < 4; i++)
-		cdx_put_le64(b + 8 * i, cdx_fr_one.l[i]);
-	if (cdx_fr_from_bytes(&shift, b) < 0) {
-		free(v);
-		return NULL;
-	}
-	for (uint32_t i = 0; i < r->coefs; i++)
-		cdx_fr_mul(&v[i], &r->coef[i], &shift);
-	v[r->coefs] = shift; /* of 1 */
-	return v;
-}
-
 /* The rows of A and B, and those that tie the public inputs down */
 static int write_coefs(const struct sink *s, const struct cdx_zkey *k,
 		       const struct cdx_r1cs *r)
@@ -138,7 +111,7 @@ static int write_coefs(const struct sink *s, const struct cdx_zkey *k,
 	const uint32_t count = r->m[0].row[r->constraints] +
 			       r->m[1].row[r->constraints] + k->public_inputs +
 			       1;
-	struct cdx_fr *v = key_values(r);
+	struct cdx_fr *v = cdx_zkey_values(r);
 	struct cdx_buf b = {0};
 	int rc = v == NULL ? -ENOMEM : 0;
 
