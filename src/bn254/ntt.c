@@ -24,36 +24,32 @@ void cdx_ntt_root(struct cdx_fr *out, unsigned log_n)
 	*out = w;
 }
 
-/* down[m + p] = down[p] w^-(N / 4m): the bit that p gets by this is, reversed,
- * the one below those it has */
-static void make_down(struct cdx_ntt *t)
+void ntt_make_down(struct cdx_fr *down, unsigned bits)
 {
-	struct cdx_fr w;
+	down[0] = cdx_fr_one;
+	for (unsigned i = 0; i < bits; i++) {
+		const size_t m = (size_t)1 << i;
+		struct cdx_fr w;
 
-	t->down[0] = cdx_fr_one;
-	for (unsigned bits = 0; bits + 1 < t->log_n; bits++) {
-		const size_t m = (size_t)1 << bits;
-
-		/* the inverse of the root of order 4m */
-		cdx_ntt_root(&w, bits + 2);
+		cdx_ntt_root(&w, i + 2);
 		cdx_fr_inv(&w, &w);
 		for (size_t p = 0; p < m; p++)
-			cdx_fr_mul(&t->down[m + p], &t->down[p], &w);
+			cdx_fr_mul(&down[m + p], &down[p], &w);
 	}
 }
 
-/* Odd powers of the root of order 4m: the first, then twice as many by a
- * product each, so that products do not wait for each other */
-static void make_up(struct cdx_ntt *t)
+void ntt_make_up(struct cdx_fr *up, unsigned bits)
 {
-	t->up[0] = cdx_fr_zero; /* not used */
-	for (unsigned bits = 0; bits < t->log_n; bits++) {
-		const size_t m = (size_t)1 << bits;
-		struct cdx_fr *x = t->up + m;
+	up[0] = cdx_fr_zero; /* not used */
+	for (unsigned i = 0; i < bits; i++) {
+		const size_t m = (size_t)1 << i;
+		struct cdx_fr *x = up + m;
 		struct cdx_fr w;
 
-		cdx_ntt_root(&x[0], bits + 2);
-		cdx_ntt_root(&w, bits + 1);
+		cdx_ntt_root(&x[0], i + 2);
+		cdx_ntt_root(&w, i + 1);
+		/* the first, then twice as many by a product each, so that
+		 * products do not wait for each other */
 		for (size_t have = 1; have < m; have *= 2) {
 			for (size_t e = 0; e < have; e++)
 				cdx_fr_mul(&x[have + e], &x[e], &w);
@@ -62,34 +58,41 @@ static void make_up(struct cdx_ntt *t)
 	}
 }
 
+static int scalar_new(struct cdx_ntt *t)
+{
+	const size_t n = (size_t)1 << t->log_n;
+
+	t->down = malloc((n + 1) / 2 * sizeof(*t->down));
+	t->up = malloc(n * sizeof(*t->up));
+	if (!t->down || !t->up)
+		return -ENOMEM;
+	ntt_make_down(t->down, t->log_n > 0 ? t->log_n - 1 : 0);
+	ntt_make_up(t->up, t->log_n);
+	return 0;
+}
+
 int cdx_ntt_new(struct cdx_ntt **out, unsigned log_n)
 {
 	struct cdx_ntt *t;
-	size_t n;
+	int rc;
 
 	*out = NULL;
 	if (log_n >= CDX_NTT_LOG_MAX)
 		return -EINVAL;
-	n = (size_t)1 << log_n;
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
 	t->log_n = log_n;
 	t->backend = cdx_bn254_backend();
-	t->down = malloc((n + 1) / 2 * sizeof(*t->down));
-	t->up = malloc(n * sizeof(*t->up));
-	if (!t->down || !t->up) {
-		cdx_ntt_free(t);
-		return -ENOMEM;
-	}
-	cdx_fr_from_u64(&t->inv_n, n);
+	cdx_fr_from_u64(&t->inv_n, UINT64_C(1) << log_n);
 	cdx_fr_inv(&t->inv_n, &t->inv_n);
-	make_down(t);
-	make_up(t);
-	if (t->backend == CDX_BN254_IFMA && log_n >= NTT_IFMA_LOG_MIN &&
-	    cdx_ntt_ifma_new(t) != 0) {
+	if (t->backend == CDX_BN254_IFMA && log_n >= NTT_IFMA_LOG_MIN)
+		rc = cdx_ntt_ifma_new(t);
+	else
+		rc = scalar_new(t);
+	if (rc != 0) {
 		cdx_ntt_free(t);
-		return -ENOMEM;
+		return rc;
 	}
 	*out = t;
 	return 0;

@@ -15,14 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bn254/ifma_tables.h"
-#include "bn254/ifma_vector.h"
-
-#define IFMA_MOD(x) ifma_r_##x
-#define IFMA_NAME(x) x
-#define IFMA_STREAMS 1
-#include "bn254/ifma_field.h"
-#include "bn254/ifma_lanes.h"
+#include "bn254/ntt_ifma.h"
 
 /*
  * The transforms in eight lanes: see struct cdx_ntt for the steps.
@@ -49,18 +42,6 @@
  */
 #define L1_VECTORS ((size_t)64)	  /* 20 KiB */
 #define L2_VECTORS ((size_t)4096) /* 1.25 MiB */
-
-struct ntt_vectors {
-	struct fe *down; /* of the same name in cdx_ntt, the first N / 16 */
-	struct fe *up;	 /* all */
-	/* For every 64 elements the seven vectors of c in the middle: one for
-	 * steps of 4, two for 2, four for 1 */
-	struct fe (*middle)[7];
-	uint64_t inv_n[IFMA_LIMBS];
-};
-
-/* Which of eight consecutive elements a lane has, and which lane one is in */
-static const unsigned char place[IFMA_LANES] = {0, 2, 1, 3, 4, 6, 5, 7};
 
 /* Limbs for a difference: 2 r with so much in the lower limbs, and as much less
  * in the next ones, that what is taken off, below 2^57, leaves them positive */
@@ -393,18 +374,13 @@ static IFMA_CALL void reordered_pass(const struct work *w, struct cdx_fr *a,
 	explicit_bzero(run, sizeof(run));
 }
 
-static struct fe *vectors(size_t count)
-{
-	return aligned_alloc(sizeof(__m512i), count * sizeof(struct fe));
-}
-
 static int transform(const struct cdx_ntt *t, struct cdx_fr *a, struct work *w,
 		     bool inverse)
 {
 	const size_t count = (size_t)1 << t->log_n >> 3;
 
 	w->v = t->vectors;
-	w->x = vectors(count);
+	w->x = ntt_vectors_alloc(count);
 	if (!w->x)
 		return -ENOMEM;
 	first_pass(w, a, count / 4);
@@ -434,83 +410,9 @@ int cdx_ntt_ifma_to_coset(const struct cdx_ntt *t, struct cdx_fr *a)
 	return transform(t, a, &w, true);
 }
 
-/* Eight elements to the form of the vector code */
-static IFMA_CALL void convert(struct fe *out, const struct cdx_fr *a)
-{
-	struct fe c;
-
-	set(&c, cdx_ifma_tables()->from_fr);
-	load_run(out, a);
-	mul(out, out, &c, NULL);
-	canonical(out);
-}
-
-/* The seven vectors for 64 elements: lane j is about block number 8 @group + j
- * of those of eight elements */
-static void make_middle(struct fe out[7], const struct cdx_fr *down,
-			size_t group)
-{
-	for (size_t k = 0; k < 7; k++) {
-		const size_t parts = k < 1 ? 1 : k < 3 ? 2 : 4;
-		struct cdx_fr c[IFMA_LANES];
-
-		for (size_t j = 0; j < IFMA_LANES; j++) {
-			const size_t block = IFMA_LANES * group + j;
-
-			c[place[j]] = down[parts * block + k + 1 - parts];
-		}
-		convert(&out[k], c);
-	}
-}
-
-int cdx_ntt_ifma_new(struct cdx_ntt *t)
-{
-	const size_t count = (size_t)1 << t->log_n >> 3;
-	struct ntt_vectors *v = calloc(1, sizeof(*v));
-
-	if (!v)
-		return -ENOMEM;
-	t->vectors = v;
-	v->down = vectors(count / 16);
-	v->up = vectors(count);
-	v->middle =
-		aligned_alloc(sizeof(__m512i), count / 8 * sizeof(*v->middle));
-	if (!v->down || !v->up || !v->middle)
-		return -ENOMEM;
-	for (size_t i = 0; i < count / 16; i++)
-		convert(&v->down[i], t->down + IFMA_LANES * i);
-	for (size_t i = 0; i < count; i++)
-		convert(&v->up[i], t->up + IFMA_LANES * i);
-	for (size_t i = 0; i < count / 8; i++)
-		make_middle(v->middle[i], t->down, i);
-	cdx_ifma_element(v->inv_n, &t->inv_n);
-	return 0;
-}
-
-void cdx_ntt_ifma_free(struct ntt_vectors *v)
-{
-	if (!v)
-		return;
-	free(v->down);
-	free(v->up);
-	free(v->middle);
-	free(v);
-}
-
 #else
 
 #include <errno.h>
-
-int cdx_ntt_ifma_new(struct cdx_ntt *t)
-{
-	(void)t;
-	return -ENOMEM;
-}
-
-void cdx_ntt_ifma_free(struct ntt_vectors *v)
-{
-	(void)v;
-}
 
 int cdx_ntt_ifma(const struct cdx_ntt *t, struct cdx_fr *a, bool inverse)
 {

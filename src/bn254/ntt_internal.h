@@ -10,7 +10,7 @@
 #include "bn254/backend.h"
 #include "bn254/fr.h"
 
-struct ntt_vectors; /* ntt_ifma.c */
+struct ntt_vectors; /* ntt_ifma.h */
 
 /*
  * How the transforms are done, by every back end.  N is 2^log_n, w the root of
@@ -40,11 +40,12 @@ struct cdx_ntt {
 	unsigned log_n;
 	enum cdx_bn254_backend backend;
 	struct cdx_fr inv_n;
-	/* N / 2 powers of 1/w, at least one: down[p] = w^-brv(2p) */
+	/* The scalar code's; NULL when there are vectors.
+	 * N / 2 powers of 1/w, at least one: down[p] = w^-brv(2p) */
 	struct cdx_fr *down;
 	/* up[m + e], e < m, m = 1, 2, 4 ... N / 2: (root of order 4m)^(2e+1) */
 	struct cdx_fr *up;
-	struct ntt_vectors *vectors; /* NULL: scalar code */
+	struct ntt_vectors *vectors; /* or NULL */
 };
 
 /* @i, below 2^@bits, in reverse order of bits; @bits at most 32 */
@@ -59,6 +60,13 @@ static inline size_t ntt_reverse(size_t i, unsigned bits)
 	v = v >> 16 | v << 16;
 	return bits > 0 ? v >> (32 - bits) : 0;
 }
+
+/* The first 2^@bits of the table down: down[m + p], p < m = 2^i, is down[p] times
+ * the inverse of the root of order 4 m, since bit i of a place is, reversed,
+ * one of N / 4 m */
+void ntt_make_down(struct cdx_fr *down, unsigned bits);
+/* The first 2^@bits of the table up */
+void ntt_make_up(struct cdx_fr *up, unsigned bits);
 
 /* The two halves in place, and the factor between them; scalar back ends */
 void cdx_ntt_portable_down(const struct cdx_ntt *t, struct cdx_fr *a);
@@ -77,7 +85,7 @@ void cdx_ntt_adx_scale(struct cdx_fr *a, size_t n, const struct cdx_fr *c);
  * the scalar code does it */
 #define NTT_IFMA_LOG_MIN 8u
 
-/* Makes @vectors of what else is in @t.  -ENOMEM. */
+/* Makes @vectors; -ENOMEM, and what there is of them then is freed with @t */
 CDX_MUST_CHECK int cdx_ntt_ifma_new(struct cdx_ntt *t);
 void cdx_ntt_ifma_free(struct ntt_vectors *v);
 /* As cdx_ntt_forward, or as cdx_ntt_inverse.  -ENOMEM. */
