@@ -18,8 +18,8 @@ sudo=()
 [ "$(id -u)" -eq 0 ] || sudo=(sudo)
 
 packages=(libcmocka-dev clang shellcheck acl attr borgbackup curl e2fsprogs
-	fio git gocryptfs lmdb-utils mount openssl procps psmisc python3 restic
-	rsync sqlite3 strace tar util-linux xxd xz-utils)
+	fio git gocryptfs libgmp-dev lmdb-utils mount openssl procps psmisc
+	python3 restic rsync sqlite3 strace tar util-linux xxd xz-utils)
 # where they can be had: peers of the benchmarks
 optional=(libisal-dev securefs)
 
@@ -57,8 +57,9 @@ for name in "${optional[@]}"; do
 done
 
 cd build
-# cmocka may have come just now
-grep -q '^HAVE_CMOCKA_TRUE = *$' Makefile || ./config.status --recheck -q
+# these may have come just now
+grep -q '^HAVE_CMOCKA_TRUE = *$' Makefile &&
+	grep -q '^HAVE_GMP_TRUE = *$' Makefile || ./config.status --recheck -q
 [ Makefile -nt config.status ] || ./config.status -q
 
 printf '\n== make check\n'

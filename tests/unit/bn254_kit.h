@@ -9,6 +9,7 @@
 
 #include "base/attr.h"
 #include "bn254/backend.h"
+#include "bn254/fq.h"
 #include "bn254/fr.h"
 #include "tests/unit/seed.h"
 
@@ -57,6 +58,45 @@ static inline void bn254_any(struct cdx_fr *out, struct seed *s)
 		seed_fill(s, bytes, sizeof(bytes));
 		bytes[CDX_FR_BYTES - 1] &= 0x3f;
 		if (cdx_fr_from_bytes(out, bytes) == 0)
+			return;
+	}
+}
+
+/* Of Fq: zero and its neighbours, limbs of ones and of zeros, 2^256 mod q */
+static const struct cdx_fq bn254_fq_edges[] = {
+	{{0, 0, 0, 0}},
+	{{1, 0, 0, 0}},
+	{{2, 0, 0, 0}},
+	{{UINT64_C(0x3c208c16d87cfd46), UINT64_C(0x97816a916871ca8d),
+	  UINT64_C(0xb85045b68181585d), UINT64_C(0x30644e72e131a029)}},
+	{{UINT64_C(0x3c208c16d87cfd45), UINT64_C(0x97816a916871ca8d),
+	  UINT64_C(0xb85045b68181585d), UINT64_C(0x30644e72e131a029)}},
+	{{UINT64_C(0xd35d438dc58f0d9d), UINT64_C(0x0a78eb28f5c70b3d),
+	  UINT64_C(0x666ea36f7879462c), UINT64_C(0x0e0a77c19a07df2f)}},
+	{{UINT64_MAX, 0, 0, 0}},
+	{{UINT64_MAX, UINT64_MAX, UINT64_MAX, 0}},
+	{{UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_C(0x30644e72e131a028)}},
+	{{UINT64_MAX, UINT64_MAX, UINT64_C(0xb85045b68181585c),
+	  UINT64_C(0x30644e72e131a029)}},
+	{{0, UINT64_MAX, 0, UINT64_C(0x2fffffffffffffff)}},
+	{{0, 0, 0, UINT64_C(0x30644e72e131a029)}},
+	{{0, 0, 0, 1}},
+};
+
+/* An edge, or evenly any element */
+static inline void bn254_any_fq(struct cdx_fq *out, struct seed *s)
+{
+	if (seed_below(s, 8) == 0) {
+		*out = bn254_fq_edges[seed_below(
+			s, CDX_ARRAY_LEN(bn254_fq_edges))];
+		return;
+	}
+	for (;;) {
+		uint8_t bytes[CDX_FQ_BYTES];
+
+		seed_fill(s, bytes, sizeof(bytes));
+		bytes[CDX_FQ_BYTES - 1] &= 0x3f;
+		if (cdx_fq_from_mont(out, bytes) == 0)
 			return;
 	}
 }

@@ -45,24 +45,17 @@ static void any_g2(struct cdx_g2 *out, struct seed *s)
 	cdx_g2j_to_affine(out, &t);
 }
 
-static void any_fq(struct cdx_fq *out, struct seed *s)
-{
-	do
-		seed_fill(s, out->l, sizeof(out->l));
-	while (out->l[3] >= UINT64_C(0x30644e72e131a029));
-}
-
 static void any_gt(struct cdx_gt *out, struct seed *s)
 {
 	struct cdx_fq6 *half[2] = {&out->c0, &out->c1};
 
 	for (size_t i = 0; i < 2; i++) {
-		any_fq(&half[i]->c0.c0, s);
-		any_fq(&half[i]->c0.c1, s);
-		any_fq(&half[i]->c1.c0, s);
-		any_fq(&half[i]->c1.c1, s);
-		any_fq(&half[i]->c2.c0, s);
-		any_fq(&half[i]->c2.c1, s);
+		bn254_any_fq(&half[i]->c0.c0, s);
+		bn254_any_fq(&half[i]->c0.c1, s);
+		bn254_any_fq(&half[i]->c1.c0, s);
+		bn254_any_fq(&half[i]->c1.c1, s);
+		bn254_any_fq(&half[i]->c2.c0, s);
+		bn254_any_fq(&half[i]->c2.c1, s);
 	}
 }
 
