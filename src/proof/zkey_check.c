@@ -39,18 +39,18 @@
  * independent: whatever the lower ones are (with the carry that the sign of a
  * digit causes), the next c random bits make each of the 2^c values equally
  * probable.  So each window that lies wholly in the random bits is a round of
- * its own.  Scalars have 192 random bits.  Up to c = 12 the bound is 2^-c a
- * round, and the 192 / c rounds together let a bad point pass with less than
- * 2^-186; from 13 to 19 there are 14 to 10 rounds of at most 2^-13: together
- * at most 2^-130.  Longer digits, which no plan has for any size of key that
- * we make, are not relied upon.
+ * its own.  Scalars have 160 random bits.  Up to c = 12 the bound is 2^-c a
+ * round, and the 160 / c rounds together let a bad point pass with at most
+ * 2^-153; from 13 to 16 there are 12 to 10 rounds of at most 2^-13: together at
+ * most 2^-130.  Plans with longer digits, which there are not for any size of
+ * key that we make, are not relied upon.
  *
  * The joined windows are a random combination of all points of B2, which must
  * be to B1's as the generators are: then both have the same scalars, but for a
- * probability of 2^-192.
+ * probability of 2^-160.
  */
-#define WEIGHT_BYTES 24u
-#define WINDOWS_MIN 14u /* of plans whose digits have at most 19 bits */
+#define WEIGHT_BYTES 20u
+#define WINDOWS_MIN 16u /* of plans whose digits have at most 16 bits */
 
 static int check_g1s(const uint8_t *p, size_t n, const char *name,
 		     char why[CDX_ZKEY_WHY_MAX])
