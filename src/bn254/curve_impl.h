@@ -337,17 +337,3 @@ void A(mul)(struct JACOBI *out, const struct AFFINE *p, const struct cdx_fr *k)
 	J(from_affine)(&t, p);
 	J(mul)(out, &t, k);
 }
-
-void J(mul)(struct JACOBI *out, const struct JACOBI *p, const struct cdx_fr *k)
-{
-	struct AFFINE table[1][ODD];
-	struct cdx_wnaf digits;
-	uint64_t limbs[4];
-
-	odd_multiples(table[0], p);
-	cdx_fr_to_limbs(limbs, k);
-	cdx_wnaf(&digits, limbs, WIDTH, false);
-	sum_of_digits(out, (const struct AFFINE(*)[ODD])table, &digits, 1);
-	explicit_bzero(limbs, sizeof(limbs));
-	explicit_bzero(&digits, sizeof(digits));
-}

@@ -62,6 +62,15 @@ void cdx_g1j_add_affine(struct cdx_g1j *out, const struct cdx_g1j *p,
 void cdx_g1j_mul(struct cdx_g1j *out, const struct cdx_g1j *p,
 		 const struct cdx_fr *k);
 
+/* Sum of k[i] * p[i], for few of them (many: msm.h): the doublings are shared */
+void cdx_g1_sum(struct cdx_g1j *out, const struct cdx_g1 *p,
+		const struct cdx_fr *k, size_t n);
+/* a + b * lambda (glv.h): its multiples and sums take half the time of others.
+ * All pairs give different scalars, because the lattice of glv.h has no vector
+ * that is as short as the difference of two: random ones are as good as 128
+ * random bits. */
+void cdx_g1_short_scalar(struct cdx_fr *out, uint64_t a, uint64_t b);
+
 /* From a key file's bytes.  CDX_E_FORMAT when a coordinate is not below q
  * (nothing written); whether it is on the curve is not looked at. */
 CDX_MUST_CHECK int cdx_g1_decode(struct cdx_g1 *out,

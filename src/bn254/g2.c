@@ -49,6 +49,21 @@ static const struct cdx_fq2 psi_y = {
 #define CURVE_B curve_b
 #include "bn254/curve_impl.h"
 
+void cdx_g2j_mul(struct cdx_g2j *out, const struct cdx_g2j *p,
+		 const struct cdx_fr *k)
+{
+	struct cdx_g2 table[1][ODD];
+	struct cdx_wnaf digits;
+	uint64_t limbs[4];
+
+	odd_multiples(table[0], p);
+	cdx_fr_to_limbs(limbs, k);
+	cdx_wnaf(&digits, limbs, WIDTH, false);
+	sum_of_digits(out, (const struct cdx_g2(*)[ODD])table, &digits, 1);
+	explicit_bzero(limbs, sizeof(limbs));
+	explicit_bzero(&digits, sizeof(digits));
+}
+
 int cdx_g2_decode(struct cdx_g2 *out, const uint8_t in[CDX_G2_BYTES])
 {
 	struct cdx_g2 t;

@@ -12,10 +12,13 @@
 
 #include <cmocka.h>
 
+#include "base/attr.h"
+#include "base/bytes.h"
 #include "base/err.h"
 #include "bn254/bn_x.h"
 #include "bn254/g1.h"
 #include "bn254/g2.h"
+#include "bn254/glv.h"
 #include "tests/unit/bn254_kit.h"
 #include "tests/unit/seed.h"
 
@@ -36,6 +39,90 @@
 #define T(name) g2_##name
 #define BYTES CDX_G2_BYTES
 #include "tests/unit/curve_laws.h"
+
+static void check_g1_sum(void)
+{
+	struct seed s = seed_start("g1 sum");
+	struct cdx_g1 p[19];
+	struct cdx_fr k[19];
+
+	for (size_t i = 0; i < CDX_ARRAY_LEN(p); i++) {
+		struct cdx_g1j t;
+
+		g1_any(&t, &s);
+		cdx_g1j_to_affine(&p[i], &t);
+		bn254_any(&k[i], &s);
+		if (i % 3 == 1)
+			cdx_g1_short_scalar(&k[i], seed_u64(&s), seed_u64(&s));
+	}
+	p[4] = p[5];
+	cdx_g1_neg(&p[6], &p[7]);
+	k[6] = k[7];
+	for (size_t n = 0; n <= CDX_ARRAY_LEN(p); n++) {
+		struct cdx_g1j want;
+		struct cdx_g1j got;
+		struct cdx_g1j t;
+
+		cdx_g1j_from_affine(&want, &cdx_g1_infinity);
+		for (size_t i = 0; i < n; i++) {
+			cdx_g1_mul(&t, &p[i], &k[i]);
+			cdx_g1j_add(&want, &want, &t);
+		}
+		cdx_g1_sum(&got, p, k, n);
+		assert_true(cdx_g1j_equal(&got, &want));
+	}
+}
+
+static void g1_sum(void **state)
+{
+	(void)state;
+	bn254_each_backend(check_g1_sum);
+}
+
+/* As the header of glv.h says */
+static void halves_of_scalars(void **state)
+{
+	struct seed s = seed_start("halves_of_scalars");
+	struct cdx_fr lambda;
+
+	(void)state;
+	cdx_g1_short_scalar(&lambda, 0, 1);
+	for (size_t i = 0; i < 2000; i++) {
+		struct cdx_glv_half half[2];
+		struct cdx_fr part[2];
+		struct cdx_fr k;
+		uint64_t a = seed_u64(&s) >> seed_below(&s, 64);
+		uint64_t b = seed_u64(&s) >> seed_below(&s, 64);
+		uint64_t limbs[4];
+
+		if (i % 2 == 0)
+			bn254_any(&k, &s);
+		else
+			cdx_g1_short_scalar(&k, a, b);
+		cdx_fr_to_limbs(limbs, &k);
+		cdx_glv_split(half, limbs);
+		for (size_t j = 0; j < 2; j++) {
+			uint8_t bytes[CDX_FR_BYTES];
+
+			assert_true(half[j].k[1] >> 63 == 0 &&
+				    (half[j].k[2] | half[j].k[3]) == 0);
+			for (size_t w = 0; w < 4; w++)
+				cdx_put_le64(bytes + 8 * w, half[j].k[w]);
+			assert_int_equal(cdx_fr_from_bytes(&part[j], bytes), 0);
+			if (half[j].negative)
+				cdx_fr_neg(&part[j], &part[j]);
+		}
+		cdx_fr_mul(&part[1], &part[1], &lambda);
+		cdx_fr_add(&part[0], &part[0], &part[1]);
+		assert_true(cdx_fr_equal(&part[0], &k));
+		if (i % 2 == 1) {
+			assert_true(half[0].k[0] == a && half[0].k[1] == 0);
+			assert_true(half[1].k[0] == b && half[1].k[1] == 0);
+			assert_false(half[0].negative && a != 0);
+			assert_false(half[1].negative && b != 0);
+		}
+	}
+}
 
 /* ---- the curve around G2: c r points, c = 2 q - r = 10069 * ... ---- */
 
@@ -224,10 +311,16 @@ static void endomorphism(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(g1_sums),	cmocka_unit_test(g1_multiples),
-		cmocka_unit_test(g1_codec),	cmocka_unit_test(g2_sums),
-		cmocka_unit_test(g2_multiples), cmocka_unit_test(g2_codec),
-		cmocka_unit_test(subgroup),	cmocka_unit_test(endomorphism),
+		cmocka_unit_test(g1_sums),
+		cmocka_unit_test(g1_multiples),
+		cmocka_unit_test(g1_codec),
+		cmocka_unit_test(g2_sums),
+		cmocka_unit_test(g2_multiples),
+		cmocka_unit_test(g2_codec),
+		cmocka_unit_test(g1_sum),
+		cmocka_unit_test(halves_of_scalars),
+		cmocka_unit_test(subgroup),
+		cmocka_unit_test(endomorphism),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
