@@ -24,7 +24,7 @@ void cdx_ntt_root(struct cdx_fr *out, unsigned log_n)
 	*out = w;
 }
 
-void ntt_make_down(struct cdx_fr *down, unsigned bits)
+void cdx_ntt_make_down(struct cdx_fr *down, unsigned bits)
 {
 	down[0] = cdx_fr_one;
 	for (unsigned i = 0; i < bits; i++) {
@@ -38,7 +38,7 @@ void ntt_make_down(struct cdx_fr *down, unsigned bits)
 	}
 }
 
-void ntt_make_up(struct cdx_fr *up, unsigned bits)
+void cdx_ntt_make_up(struct cdx_fr *up, unsigned bits)
 {
 	up[0] = cdx_fr_zero; /* not used */
 	for (unsigned i = 0; i < bits; i++) {
@@ -66,8 +66,8 @@ static int scalar_new(struct cdx_ntt *t)
 	t->up = malloc(n * sizeof(*t->up));
 	if (!t->down || !t->up)
 		return -ENOMEM;
-	ntt_make_down(t->down, t->log_n > 0 ? t->log_n - 1 : 0);
-	ntt_make_up(t->up, t->log_n);
+	cdx_ntt_make_down(t->down, t->log_n > 0 ? t->log_n - 1 : 0);
+	cdx_ntt_make_up(t->up, t->log_n);
 	return 0;
 }
 

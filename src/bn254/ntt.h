@@ -16,7 +16,7 @@
 
 /*
  * Roots for one size, made for the back end that was in use then; immutable,
- * shared by threads.  Some 72 bytes for each element, 80 with vectors.
+ * shared by threads.  48 bytes for each element, 78 with vectors.
  */
 struct cdx_ntt;
 
@@ -26,6 +26,7 @@ void cdx_ntt_root(struct cdx_fr *out, unsigned log_n);
 /* Returns new.  @log_n: at most 27 (the coset needs the next root).
  * -ENOMEM, -EINVAL. */
 CDX_MUST_CHECK int cdx_ntt_new(struct cdx_ntt **out, unsigned log_n);
+/* NULL is allowed */
 void cdx_ntt_free(struct cdx_ntt *t);
 
 /*

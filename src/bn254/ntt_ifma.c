@@ -386,11 +386,10 @@ static int transform(const struct cdx_ntt *t, struct cdx_fr *a, struct work *w,
 	first_pass(w, a, count / 4);
 	for (size_t i = 0; i < count; i += count / 4)
 		in_memory(w, i, count / 4);
-	if (w->up) {
+	if (w->up)
 		last_pass(w, a, count / 4);
-	} else {
+	else
 		reordered_pass(w, a, t->log_n, inverse);
-	}
 	explicit_bzero(w->x, count * sizeof(*w->x));
 	free(w->x);
 	return 0;

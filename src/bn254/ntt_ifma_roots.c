@@ -77,7 +77,7 @@ static void make_up_level(struct fe *up, unsigned bits)
  * One of the seven vectors for every 64 elements: lane j of group g is about
  * part @u of @parts (1, 2, 4) of block number 8 g + j of those of eight
  * elements.  A group number's new bit is one of 8 @parts times that in the place
- * in down: see ntt_make_down.
+ * in down: see cdx_ntt_make_down.
  */
 static void make_middle(struct fe *out, const struct cdx_fr *down,
 			unsigned parts_log, size_t u, unsigned group_bits)
@@ -113,7 +113,7 @@ static int make(struct ntt_vectors *v, unsigned log_n)
 		free(down);
 		return -ENOMEM;
 	}
-	ntt_make_down(down, down_bits);
+	cdx_ntt_make_down(down, down_bits);
 	for (size_t i = 0; i < down_count; i += IFMA_LANES)
 		convert(&v->down[i / IFMA_LANES], down + i);
 	for (unsigned parts_log = 0; parts_log < 3; parts_log++)
@@ -122,7 +122,7 @@ static int make(struct ntt_vectors *v, unsigned log_n)
 				&v->middle[0][((size_t)1 << parts_log) - 1 + u],
 				down, parts_log, u, log_n - 6);
 	free(down);
-	ntt_make_up(low, 3);
+	cdx_ntt_make_up(low, 3);
 	convert(&v->up[0], low);
 	for (unsigned bits = 0; bits < log_n - 3; bits++)
 		make_up_level(v->up, bits);

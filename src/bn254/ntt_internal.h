@@ -64,9 +64,9 @@ static inline size_t ntt_reverse(size_t i, unsigned bits)
 /* The first 2^@bits of the table down: down[m + p], p < m = 2^i, is down[p] times
  * the inverse of the root of order 4 m, since bit i of a place is, reversed,
  * one of N / 4 m */
-void ntt_make_down(struct cdx_fr *down, unsigned bits);
+void cdx_ntt_make_down(struct cdx_fr *down, unsigned bits);
 /* The first 2^@bits of the table up */
-void ntt_make_up(struct cdx_fr *up, unsigned bits);
+void cdx_ntt_make_up(struct cdx_fr *up, unsigned bits);
 
 /* The two halves in place, and the factor between them; scalar back ends */
 void cdx_ntt_portable_down(const struct cdx_ntt *t, struct cdx_fr *a);

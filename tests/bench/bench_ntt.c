@@ -19,12 +19,12 @@
 
 /*
  * Transforms over Fr, one thread, CPU time, for each back end that this machine
- * has: ms, and as a multiple of what their products alone would take (n / 2 for
- * each of log n layers) at the rate of the same back end in the same round,
- * which is that of cdx_fr_to_canonical_many on elements in the L1 cache: one
- * product each and little else.  Last, as a multiple of a memcpy of the
- * elements for each time that they have to be read and written: once.  The best
- * of CDX_COUNT rounds (15 without it).
+ * has: ms; as a multiple of what their products alone would take (n / 2 for
+ * each of log n layers, two for each element of a b - c) at the rate of the same
+ * back end in the same rounds, which is that of cdx_fr_to_canonical_many on
+ * elements in the L1 cache: a product each with reading and writing; and as a
+ * multiple of a memcpy of the elements.  The best of CDX_COUNT rounds (15
+ * without it).
  */
 
 #define SMALL ((size_t)512)

@@ -3,6 +3,7 @@
 #include "config.h"
 #endif
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,12 +14,10 @@
 
 #include <cmocka.h>
 
-#include <errno.h>
-
 #include "base/attr.h"
-#include "base/err.h"
 #include "bn254/backend.h"
 #include "bn254/fr.h"
+#include "bn254/fr_vec.h"
 #include "bn254/ntt.h"
 #include "tests/unit/bn254_kit.h"
 #include "tests/unit/seed.h"
@@ -329,6 +328,31 @@ static void quotients(void)
 		check_quotients(n, &seed);
 }
 
+/* Any number, into other memory and into its own */
+static void canonical(void)
+{
+	struct seed seed = seed_start("canonical");
+
+	for (size_t n = 0; n < 64; n++) {
+		struct cdx_fr a[64];
+		uint8_t got[64 * CDX_FR_BYTES];
+		uint8_t want[64 * CDX_FR_BYTES];
+
+		fill(a, CDX_ARRAY_LEN(a), &seed);
+		memcpy(a, bn254_edges,
+		       n >= CDX_ARRAY_LEN(bn254_edges) ? sizeof(bn254_edges)
+						       : 0);
+		memset(got, 0x5a, sizeof(got));
+		memset(want, 0x5a, sizeof(want));
+		for (size_t i = 0; i < n; i++)
+			cdx_fr_to_bytes(want + CDX_FR_BYTES * i, &a[i]);
+		cdx_fr_to_canonical_many(got, a, n);
+		assert_memory_equal(got, want, sizeof(got));
+		cdx_fr_to_canonical_many((uint8_t *)a, a, n);
+		assert_memory_equal(a, want, n * CDX_FR_BYTES);
+	}
+}
+
 /* One test, done with every back end */
 #define EACH_BACKEND(check)                        \
 	static void check##_of_each(void **unused) \
@@ -343,6 +367,7 @@ EACH_BACKEND(sums_written_out)
 EACH_BACKEND(edges)
 EACH_BACKEND(large_sizes)
 EACH_BACKEND(quotients)
+EACH_BACKEND(canonical)
 
 int main(void)
 {
@@ -354,6 +379,7 @@ int main(void)
 		cmocka_unit_test(large_sizes_of_each),
 		cmocka_unit_test(largest),
 		cmocka_unit_test(quotients_of_each),
+		cmocka_unit_test(canonical_of_each),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
