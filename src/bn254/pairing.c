@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bn254/backend.h"
 #include "bn254/g2_steps.h"
+#include "bn254/pairing_lanes.h"
 #include "bn254/tower.h"
 
 /*
@@ -28,18 +30,16 @@
  * So a line is kept as s and s x - y.  The vertical lines of the textbook are
  * in Fq6 and do not survive either.
  */
-enum step {
-	D, /* doubling */
-	A, /* + Q */
-	S, /* - Q */
-	P, /* + psi(Q) */
-	R, /* - psi^2(Q) */
-};
+#define D CDX_MILLER_DOUBLE
+#define A CDX_MILLER_ADD
+#define S CDX_MILLER_SUBTRACT
+#define P CDX_MILLER_PSI
+#define R CDX_MILLER_PSI2
 
 /* 6 x + 2 = 29793968203157093288, digits -1, 0, 1 without neighbours (22 of 66),
  * the highest first and left out */
 /* clang-format off */
-static const uint8_t steps[] = {
+const uint8_t cdx_miller_steps[CDX_MILLER_STEPS] = {
 	D, D, S, D, D, A, D, D, D, D, S, D, D, S, D, D,
 	D, D, S, D, D, A, D, D, S, D, D, D, S, D, D, D,
 	D, D, D, A, D, D, D, S, D, D, A, D, D, D, S, D,
@@ -49,7 +49,7 @@ static const uint8_t steps[] = {
 };
 /* clang-format on */
 
-#define STEPS (sizeof(steps))
+#define STEPS CDX_MILLER_STEPS
 _Static_assert(STEPS <= CDX_G2_LINES, "room for all lines");
 
 /* One of the pairs */
@@ -81,6 +81,16 @@ static void invert_all(struct cdx_fq2 v[STEPS])
 	}
 }
 
+void cdx_miller_points(struct cdx_g2 out[CDX_MILLER_KINDS],
+		       const struct cdx_g2 *q)
+{
+	out[A] = *q;
+	cdx_g2_neg(&out[S], q);
+	cdx_g2_psi(&out[P], q);
+	cdx_g2_psi(&out[R], &out[P]);
+	cdx_g2_neg(&out[R], &out[R]);
+}
+
 /*
  * Two passes, so that one inversion will do: Jacobian coordinates first, of
  * which the slope is a fraction over the new z; of a tangent at (X, Y, Z) also
@@ -88,7 +98,7 @@ static void invert_all(struct cdx_fq2 v[STEPS])
  */
 void cdx_g2_prepare(struct cdx_g2_lines *out, const struct cdx_g2 *q)
 {
-	struct cdx_g2 add[R + 1];
+	struct cdx_g2 add[CDX_MILLER_KINDS];
 	struct cdx_fq2 z[STEPS];
 	struct cdx_g2j t;
 	struct cdx_fq2 u;
@@ -99,16 +109,12 @@ void cdx_g2_prepare(struct cdx_g2_lines *out, const struct cdx_g2 *q)
 	if (out->infinity)
 		return;
 	out->n = STEPS;
-	add[A] = *q;
-	cdx_g2_neg(&add[S], q);
-	cdx_g2_psi(&add[P], q);
-	cdx_g2_psi(&add[R], &add[P]);
-	cdx_g2_neg(&add[R], &add[R]);
+	cdx_miller_points(add, q);
 	cdx_g2j_from_affine(&t, q);
 	for (size_t i = 0; i < STEPS; i++) {
 		struct cdx_fq2 *line = out->line[i];
 
-		if (steps[i] == D) {
+		if (cdx_miller_steps[i] == D) {
 			line[1] = t.x;
 			cdx_fq2_sqr(&u, &t.y);
 			cdx_g2j_double_step(&t, &line[0], &t);
@@ -118,7 +124,7 @@ void cdx_g2_prepare(struct cdx_g2_lines *out, const struct cdx_g2 *q)
 		} else {
 			/* never the same point: T = k Q with 1 < k < r - 1 */
 			(void)cdx_g2j_add_step(&t, &line[0], &t,
-					       &add[steps[i]]);
+					       &add[cdx_miller_steps[i]]);
 		}
 		z[i] = t.z;
 	}
@@ -127,13 +133,15 @@ void cdx_g2_prepare(struct cdx_g2_lines *out, const struct cdx_g2 *q)
 		struct cdx_fq2 *line = out->line[i];
 
 		cdx_fq2_mul(&line[0], &line[0], &z[i]);
-		if (steps[i] == D) {
+		if (cdx_miller_steps[i] == D) {
 			cdx_fq2_sqr(&u, &before);
 			cdx_fq2_mul(&u, &u, &z[i]);
 			cdx_fq2_mul(&line[1], &line[1], &u);
 		} else {
-			cdx_fq2_mul(&line[1], &line[0], &add[steps[i]].x);
-			cdx_fq2_sub(&line[1], &line[1], &add[steps[i]].y);
+			cdx_fq2_mul(&line[1], &line[0],
+				    &add[cdx_miller_steps[i]].x);
+			cdx_fq2_sub(&line[1], &line[1],
+				    &add[cdx_miller_steps[i]].y);
 		}
 		before = z[i];
 	}
@@ -163,7 +171,7 @@ static void loop(struct cdx_gt *f, const struct pair *pairs, size_t n)
 {
 	*f = cdx_gt_one;
 	for (size_t i = 0; i < STEPS; i++) {
-		if (steps[i] == D && i > 0)
+		if (cdx_miller_steps[i] == D && i > 0)
 			cdx_gt_sqr(f, f);
 		for (size_t j = 0; j < n; j++) {
 			const struct cdx_fq2 *line = pairs[j].lines->line[i];
@@ -177,10 +185,14 @@ static void loop(struct cdx_gt *f, const struct pair *pairs, size_t n)
 	}
 }
 
-/* Scratch of one call */
+/* Fewer pairs than this are done one by one with IFMA too */
+#define LANES_MIN 4u
+
+/* Scratch of one call.  The lists are of finite pairs. */
 struct scratch {
 	struct pair *pairs;
 	const struct cdx_g1 **points;
+	const struct cdx_g2 **twists;
 	struct cdx_g2_lines *lines;
 };
 
@@ -188,7 +200,29 @@ static void scratch_free(struct scratch *s)
 {
 	free(s->pairs);
 	free(s->points);
+	free(s->twists);
 	free(s->lines);
+}
+
+/* The @n pairs without lines that the lists begin with: done in lanes, of which
+ * @out is the value and nothing is left; or they get their lines */
+static int first_pairs(struct cdx_gt *out, struct scratch *s, size_t *n)
+{
+	*out = cdx_gt_one;
+	if (cdx_bn254_backend() == CDX_BN254_IFMA && *n >= LANES_MIN) {
+		int rc = cdx_ifma_miller(out, s->points, s->twists, *n);
+
+		*n = 0;
+		return rc;
+	}
+	s->lines = calloc(*n + 1, sizeof(*s->lines));
+	if (!s->lines)
+		return -ENOMEM;
+	for (size_t i = 0; i < *n; i++) {
+		cdx_g2_prepare(&s->lines[i], s->twists[i]);
+		s->pairs[i].lines = &s->lines[i];
+	}
+	return 0;
 }
 
 int cdx_miller(struct cdx_gt *out, const struct cdx_g1 *p,
@@ -196,23 +230,28 @@ int cdx_miller(struct cdx_gt *out, const struct cdx_g1 *p,
 	       const struct cdx_g2_lines *const *ql, size_t m)
 {
 	CDX_CLEANUP(scratch_free) struct scratch s = {0};
+	struct cdx_gt lanes;
+	struct cdx_gt rest;
 	size_t used = 0;
+	int rc;
 
 	if (n > SIZE_MAX - m - 1)
 		return -ENOMEM;
 	/* one more: nothing is no size for calloc */
 	s.pairs = calloc(n + m + 1, sizeof(*s.pairs));
 	s.points = calloc(n + m + 1, sizeof(*s.points));
-	s.lines = calloc(n + 1, sizeof(*s.lines));
-	if (!s.pairs || !s.points || !s.lines)
+	s.twists = calloc(n + 1, sizeof(*s.twists));
+	if (!s.pairs || !s.points || !s.twists)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
 		if (cdx_g1_is_infinity(&p[i]) || cdx_g2_is_infinity(&q[i]))
 			continue;
-		cdx_g2_prepare(&s.lines[i], &q[i]);
-		s.pairs[used].lines = &s.lines[i];
-		s.points[used++] = &p[i];
+		s.points[used] = &p[i];
+		s.twists[used++] = &q[i];
 	}
+	rc = first_pairs(&lanes, &s, &used);
+	if (rc < 0)
+		return rc;
 	for (size_t i = 0; i < m; i++) {
 		if (cdx_g1_is_infinity(&pp[i]) || ql[i]->infinity)
 			continue;
@@ -220,7 +259,8 @@ int cdx_miller(struct cdx_gt *out, const struct cdx_g1 *p,
 		s.points[used++] = &pp[i];
 	}
 	evaluate_at(s.pairs, s.points, used);
-	loop(out, s.pairs, used);
+	loop(&rest, s.pairs, used);
+	cdx_gt_mul(out, &lanes, &rest);
 	return 0;
 }
 
