@@ -15,7 +15,7 @@ int cdx_proof_read(struct cdx_proof *out, const char *text, size_t len,
 		   char why[CDX_PROOF_WHY_MAX])
 {
 	static const char *const members[] = {"pi_a", "pi_b", "pi_c"};
-	struct cdx_proof proof;
+	struct cdx_proof proof = {.a = cdx_g1_infinity};
 	json_t *j;
 	int r = cdx_json_load(&j, text, len, why);
 
