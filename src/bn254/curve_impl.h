@@ -22,11 +22,13 @@
 #define WIDTH 5u
 #define ODD CDX_WNAF_ODD(WIDTH)
 
+/* Both coordinates are zero: b is not */
 bool A(is_infinity)(const struct AFFINE *p)
 {
 	return F(is_zero)(&p->x) && F(is_zero)(&p->y);
 }
 
+/* y^2 = x^3 + b, or infinity */
 bool A(on_curve)(const struct AFFINE *p)
 {
 	struct FIELD s;
@@ -41,17 +43,20 @@ bool A(on_curve)(const struct AFFINE *p)
 	return F(equal)(&s, &t);
 }
 
+/* Affine coordinates are unique */
 bool A(equal)(const struct AFFINE *p, const struct AFFINE *q)
 {
 	return F(equal)(&p->x, &q->x) && F(equal)(&p->y, &q->y);
 }
 
+/* (x, -y); infinity stays */
 void A(neg)(struct AFFINE *out, const struct AFFINE *p)
 {
 	out->x = p->x;
 	F(neg)(&out->y, &p->y);
 }
 
+/* z is one, or zero at infinity */
 void J(from_affine)(struct JACOBI *out, const struct AFFINE *p)
 {
 	const bool infinity = A(is_infinity)(p);
@@ -74,6 +79,7 @@ static void scale_by(struct AFFINE *out, const struct JACOBI *p,
 	F(mul)(&out->y, &p->y, &cube);
 }
 
+/* One inversion; zero has the inverse zero */
 void J(to_affine)(struct AFFINE *out, const struct JACOBI *p)
 {
 	struct FIELD inverse;
@@ -82,6 +88,7 @@ void J(to_affine)(struct AFFINE *out, const struct JACOBI *p)
 	scale_by(out, p, &inverse);
 }
 
+/* One inversion for all (Montgomery) */
 void J(to_affine_many)(struct AFFINE *out, const struct JACOBI *p, size_t n)
 {
 	struct FIELD all = F(one);
@@ -107,11 +114,13 @@ void J(to_affine_many)(struct AFFINE *out, const struct JACOBI *p, size_t n)
 	}
 }
 
+/* x and y are not looked at */
 bool J(is_infinity)(const struct JACOBI *p)
 {
 	return F(is_zero)(&p->z);
 }
 
+/* With both denominators multiplied across */
 bool J(equal)(const struct JACOBI *p, const struct JACOBI *q)
 {
 	struct FIELD zp;
@@ -134,6 +143,7 @@ bool J(equal)(const struct JACOBI *p, const struct JACOBI *q)
 	return F(equal)(&s, &t);
 }
 
+/* (x, -y, z) */
 void J(neg)(struct JACOBI *out, const struct JACOBI *p)
 {
 	out->x = p->x;
@@ -173,6 +183,7 @@ static void double_step(struct JACOBI *out, struct FIELD *slope,
 	F(sub)(&out->y, &out->y, &c);
 }
 
+/* 2 p */
 void J(double)(struct JACOBI *out, const struct JACOBI *p)
 {
 	struct FIELD slope;
@@ -207,6 +218,7 @@ static void add_end(struct JACOBI *out, const struct FIELD *u1,
 	F(sub)(&out->y, &v, &i);
 }
 
+/* p + q */
 void J(add)(struct JACOBI *out, const struct JACOBI *p, const struct JACOBI *q)
 {
 	struct FIELD zp;
@@ -271,6 +283,7 @@ static bool add_step(struct JACOBI *out, struct FIELD *slope,
 	return true;
 }
 
+/* p + q, where z of q is one */
 void J(add_affine)(struct JACOBI *out, const struct JACOBI *p,
 		   const struct AFFINE *q)
 {
@@ -330,6 +343,7 @@ static void sum_of_digits(struct JACOBI *out,
 	}
 }
 
+/* k p, by the function of Jacobian points */
 void A(mul)(struct JACOBI *out, const struct AFFINE *p, const struct cdx_fr *k)
 {
 	struct JACOBI t;

@@ -15,6 +15,7 @@ struct cdx_fq2 {
 extern const struct cdx_fq2 cdx_fq2_zero;
 extern const struct cdx_fq2 cdx_fq2_one;
 
+/* a + b, a - b, -a */
 void cdx_fq2_add(struct cdx_fq2 *out, const struct cdx_fq2 *a,
 		 const struct cdx_fq2 *b);
 void cdx_fq2_sub(struct cdx_fq2 *out, const struct cdx_fq2 *a,
@@ -22,6 +23,7 @@ void cdx_fq2_sub(struct cdx_fq2 *out, const struct cdx_fq2 *a,
 void cdx_fq2_neg(struct cdx_fq2 *out, const struct cdx_fq2 *a);
 /* c0 - c1 u, which is a^q */
 void cdx_fq2_conj(struct cdx_fq2 *out, const struct cdx_fq2 *a);
+/* a * b, a * a */
 void cdx_fq2_mul(struct cdx_fq2 *out, const struct cdx_fq2 *a,
 		 const struct cdx_fq2 *b);
 void cdx_fq2_sqr(struct cdx_fq2 *out, const struct cdx_fq2 *a);

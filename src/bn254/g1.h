@@ -35,6 +35,7 @@ struct cdx_g1j {
 extern const struct cdx_g1 cdx_g1_generator;
 extern const struct cdx_g1 cdx_g1_infinity;
 
+/* Is it (0, 0)? */
 bool cdx_g1_is_infinity(const struct cdx_g1 *p);
 /* The point at infinity counts as on the curve */
 bool cdx_g1_on_curve(const struct cdx_g1 *p);
@@ -44,6 +45,7 @@ void cdx_g1_neg(struct cdx_g1 *out, const struct cdx_g1 *p);
 void cdx_g1_mul(struct cdx_g1j *out, const struct cdx_g1 *p,
 		const struct cdx_fr *k);
 
+/* The same point in other coordinates */
 void cdx_g1j_from_affine(struct cdx_g1j *out, const struct cdx_g1 *p);
 void cdx_g1j_to_affine(struct cdx_g1 *out, const struct cdx_g1j *p);
 /* @n of them with one inversion; no aliasing here */

@@ -36,6 +36,7 @@ struct cdx_g2j {
 extern const struct cdx_g2 cdx_g2_generator;
 extern const struct cdx_g2 cdx_g2_infinity;
 
+/* Is it (0, 0)? */
 bool cdx_g2_is_infinity(const struct cdx_g2 *p);
 /* Is it on the curve (of which G2 is a small part)?  The point at infinity is. */
 bool cdx_g2_on_curve(const struct cdx_g2 *p);
@@ -52,6 +53,7 @@ void cdx_g2_neg(struct cdx_g2 *out, const struct cdx_g2 *p);
 void cdx_g2_mul(struct cdx_g2j *out, const struct cdx_g2 *p,
 		const struct cdx_fr *k);
 
+/* The same point in other coordinates */
 void cdx_g2j_from_affine(struct cdx_g2j *out, const struct cdx_g2 *p);
 void cdx_g2j_to_affine(struct cdx_g2 *out, const struct cdx_g2j *p);
 /* @n of them with one inversion; no aliasing here */

@@ -12,6 +12,7 @@
  */
 extern const struct cdx_gt cdx_gt_one;
 
+/* a + b, a - b, -a, a * b */
 void cdx_fq6_add(struct cdx_fq6 *out, const struct cdx_fq6 *a,
 		 const struct cdx_fq6 *b);
 void cdx_fq6_sub(struct cdx_fq6 *out, const struct cdx_fq6 *a,
@@ -24,10 +25,12 @@ void cdx_fq6_mul_v(struct cdx_fq6 *out, const struct cdx_fq6 *a);
 /* 1/a; 0 for 0 */
 void cdx_fq6_inv(struct cdx_fq6 *out, const struct cdx_fq6 *a);
 
+/* a * a */
 void cdx_gt_sqr(struct cdx_gt *out, const struct cdx_gt *a);
 /* a^(q^6): c0 - c1 w.  The inverse of what the easy part of the final
  * exponentiation makes. */
 void cdx_gt_conj(struct cdx_gt *out, const struct cdx_gt *a);
+/* 1/a; 0 for 0 */
 void cdx_gt_inv(struct cdx_gt *out, const struct cdx_gt *a);
 /* a^(q^power), @power from 1 to 3 */
 void cdx_gt_frobenius(struct cdx_gt *out, const struct cdx_gt *a,
