@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+#
+# Proofs, their setup and verification, beside rapidsnark on the same key and
+# witness where its programs are found: CDX_RAPIDSNARK is a folder with prover
+# and verifier, else they are looked for on PATH.  Every figure is the best of
+# CDX_COUNT rounds (5), which take turns with the peer's.  Times in
+# milliseconds; a ratio below one is for us.
+set -u
+
+B=$CDX_BUILDDIR/tests/bench/bench_proof
+rounds=${CDX_COUNT:-5}
+S=$(mktemp -d "${TMPDIR:-/tmp}/bench-proof.XXXXXX")
+trap 'rm -rf "$S"' EXIT
+cpus=$(nproc)
+
+fail() {
+	echo "bench_proof.sh: $*" >&2
+	exit 1
+}
+calc() { awk "BEGIN { printf \"%.${2:-2}f\", $1 }"; }
+# value NAME: of what was printed last
+value() { sed -n "s/^$1=//p" <<<"$out"; }
+# least VAR NEW
+least() {
+	[ -n "${!1:-}" ] && [ "$(calc "($2 >= ${!1})" 0)" = 1 ] || printf -v "$1" %s "$2"
+}
+# measure PREFIX COMMAND...: wall, cpu and memory of a process; best round
+measure() {
+	local prefix=$1
+	shift
+	out=$("$@") || fail "$*"
+	least "${prefix}_wall" "$(value wall)"
+	least "${prefix}_cpu" "$(value cpu)"
+	least "${prefix}_memory" "$(value memory)"
+}
+
+prover=
+verifier=
+if [ -n "${CDX_RAPIDSNARK:-}" ]; then
+	prover=$CDX_RAPIDSNARK/prover
+	verifier=$CDX_RAPIDSNARK/verifier
+elif command -v prover >/dev/null && command -v verifier >/dev/null; then
+	prover=prover
+	verifier=verifier
+fi
+[ -z "$prover" ] || command -v "$prover" >/dev/null ||
+	fail "no $prover: CDX_RAPIDSNARK is the folder of its programs"
+
+input=$CDX_SRCDIR/tests/vectors/input.json
+"$CODEXFS" proof witness --inputs "$input" -o "$S/w.wtns" || fail witness
+"$CODEXFS" proof setup -o "$S/5.zkey" --vk "$S/vk.json" 2>/dev/null ||
+	fail setup
+pin=$("$CODEXFS" proof info "$S/5.zkey" | awk '/SHA-256/ { print $2 }')
+prove=("$CODEXFS" proof prove --development --pin "$pin" --inputs "$input"
+	--key "$S/5.zkey" -o "$S/p.json" --public "$S/x.json")
+verify=("$CODEXFS" proof verify --development --vk "$S/vk.json"
+	--public "$S/x.json" --proof "$S/p.json")
+
+for ((i = 0; i < rounds; i++)); do
+	measure one taskset -c 0 "$B" time "${prove[@]}"
+	measure all "$B" time "${prove[@]}"
+	measure setup "$B" time "$CODEXFS" proof setup -o "$S/new.zkey" \
+		2>"$S/setup.log"
+	measure check "$B" time "${verify[@]}"
+	[ -n "$prover" ] || continue
+	measure rs_one taskset -c 0 "$B" time "$prover" "$S/5.zkey" \
+		"$S/w.wtns" "$S/rp.json" "$S/rx.json"
+	measure rs_all "$B" time "$prover" "$S/5.zkey" "$S/w.wtns" \
+		"$S/rp.json" "$S/rx.json"
+	measure rs_check "$B" time "$verifier" "$S/vk.json" "$S/rx.json" \
+		"$S/rp.json"
+done
+if [ -n "$prover" ]; then
+	# the peer's proof is right, and so is ours to the peer
+	"$CODEXFS" proof verify --development --vk "$S/vk.json" \
+		--public "$S/rx.json" --proof "$S/rp.json" >"$S/log" ||
+		fail "rapidsnark's proof does not verify"
+fi
+
+row() { printf '%-44s %9s %9s %7s %6s\n' "$@"; }
+# beside NAME OURS PEER GOAL
+beside() {
+	row "$1" "$2" "${3:--}" "$([ -z "${3:-}" ] || calc "$2 / $3")" "$4"
+}
+out=$("$B" prove "$S/5.zkey" 1 1) || fail prove
+printf 'back end %s; processes, %d rounds\n\n' "$(value backend)" "$rounds"
+row '' codexfs rapidsnark ratio goal
+beside 'proof, n = 5, 1 core' "$one_wall" "${rs_one_wall:-}" 0.5
+beside '  processor time' "$one_cpu" "${rs_one_cpu:-}" ''
+beside "proof, n = 5, $cpus cores" "$all_wall" "${rs_all_wall:-}" 0.5
+beside '  memory, MiB' "$all_memory" "${rs_all_memory:-}" 1.25
+beside "setup, n = 5, against a proof on $cpus cores" "$setup_wall" \
+	"${rs_all_wall:-}" 2.5
+beside 'verifying one proof, processor time' "$check_cpu" \
+	"${rs_check_cpu:-}" 0.6
+
+echo
+echo 'inside one process (key mapped, witness there; 1 core, own verification'
+echo 'included)'
+row back-end proof witness '' ''
+for backend in portable adx ifma; do
+	if out=$(taskset -c 0 "$B" prove "$S/5.zkey" 1 "$rounds" "$backend"); then
+		row "$backend" "$(value cpu)" "$(value witness)" '' ''
+	else
+		row "$backend" 'not here' '' '' ''
+	fi
+done
+out=$("$B" verify "$S/5.zkey" "$((rounds * 4))") || fail verify
+one=$(value one)
+batch=$(value batch)
+echo
+row '' ms 'a proof' ratio goal
+row 'verification of one' "$one" "$one" '' ''
+row 'a batch of 32' "$batch" "$(calc "$batch / 32" 3)" \
+	"$(calc "$batch / 32 / $one")" 0.35
+
+echo
+echo "cost of samples, $cpus cores, ms"
+row samples proof setup '' ''
+xs=
+ys=
+for n in 5 20 100; do
+	out=$("$B" time "$CODEXFS" proof setup --samples "$n" -o "$S/n.zkey" \
+		2>"$S/setup.log") || fail "setup $n"
+	setup=$(value wall)
+	out=$("$B" prove "$S/n.zkey" "$cpus" "$rounds") || fail "prove $n"
+	row "$n" "$(value wall)" "$setup" '' ''
+	xs="$xs $n"
+	ys="$ys $(value wall)"
+done
+awk -v xs="$xs" -v ys="$ys" 'BEGIN {
+	n = split(xs, x); split(ys, y)
+	for (i = 1; i <= n; i++) { sx += x[i]; sy += y[i]
+		sxx += x[i] * x[i]; sxy += x[i] * y[i] }
+	b = (n * sxy - sx * sy) / (n * sxx - sx * sx)
+	printf "fit: %.1f + %.2f n ms (the transforms go in powers of two)\n",
+		(sy - b * sx) / n, b }'
