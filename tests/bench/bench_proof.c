@@ -3,6 +3,7 @@
 #include "config.h"
 #endif
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,8 +16,8 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "base/clock.h"
 #include "base/err.h"
+#include "base/io.h"
 #include "bn254/backend.h"
 #include "crypto/hash.h"
 #include "proof/circuit.h"
@@ -29,10 +30,13 @@
  *
  *   bench_proof prove KEY THREADS ROUNDS [BACKEND]
  *   bench_proof verify KEY ROUNDS
+ *   bench_proof files VK PUBLIC PROOF ROUNDS [LIBRARY]
  *   bench_proof time COMMAND...
  *
  * prove: inputs, witness and proof of a trial dataset; the best round.
  * verify: one proof and a batch of 32, the best round.
+ * files: from the texts of the three files to the verdict; by us, and by
+ *        rapidsnark's library in the same rounds.
  * time: wall and processor time of a command, and its memory.
  * Prints name=value, times in milliseconds, memory in MiB.
  */
@@ -189,6 +193,92 @@ static int bench_verify(const char *path, int rounds)
 	return 0;
 }
 
+/* ---- from files, beside rapidsnark ---- */
+
+typedef int peer_fn(const char *proof, const char *public, const char *vk,
+		    char *error, unsigned long size);
+
+/* A file as text; never freed */
+static char *text_of(const char *path)
+{
+	static const size_t max = 1 << 20;
+	char *text = calloc(1, max + 1);
+	ssize_t n =
+		text == NULL ? -1 : cdx_file_read(AT_FDCWD, path, text, max);
+
+	if (n < 0)
+		die(path, (int)n);
+	return text;
+}
+
+static int verify_texts(const char *vk_text, const char *public_text,
+			const char *proof_text)
+{
+	uint8_t public[CDX_CIRCUIT_PUBLIC][CDX_FR_BYTES];
+	char why[CDX_PROOF_WHY_MAX];
+	struct cdx_verifier *v = NULL;
+	struct cdx_proof proof;
+	struct cdx_vk vk = {0};
+	struct cdx_fr *x = NULL;
+	uint32_t n = 0;
+	int rc = cdx_vk_read(&vk, vk_text, strlen(vk_text), why);
+
+	if (rc == 0)
+		rc = cdx_public_read(&x, &n, public_text, strlen(public_text),
+				     why);
+	for (uint32_t i = 0; rc == 0 && i < n && i < CDX_CIRCUIT_PUBLIC; i++)
+		cdx_fr_to_bytes(public[i], &x[i]);
+	if (rc == 0)
+		rc = cdx_proof_read(&proof, proof_text, strlen(proof_text),
+				    why);
+	if (rc == 0)
+		rc = cdx_verifier_new(&v, &vk);
+	if (rc == 0)
+		rc = cdx_verify(v, &proof,
+				(const uint8_t(*)[CDX_FR_BYTES]) public, n);
+	cdx_verifier_free(v);
+	cdx_vk_free(&vk);
+	free(x);
+	return rc;
+}
+
+static int bench_files(char **argv, int argc)
+{
+	const char *vk = text_of(argv[2]);
+	const char *public = text_of(argv[3]);
+	const char *proof = text_of(argv[4]);
+	const long rounds = strtol(argv[5], NULL, 10);
+	void *lib = argc > 6 ? dlopen(argv[6], RTLD_NOW) : NULL;
+	void *symbol = lib == NULL ? NULL : dlsym(lib, "groth16_verify");
+	peer_fn *peer;
+	char error[256];
+	double ours = 0;
+	double theirs = 0;
+
+	/* ISO C has no conversion from object to function pointers */
+	memcpy(&peer, &symbol, sizeof(peer));
+	for (long i = 0; i < rounds; i++) {
+		double start = ms_of(CLOCK_PROCESS_CPUTIME_ID);
+		int rc = verify_texts(vk, public, proof);
+
+		if (rc < 0)
+			die("verify", rc);
+		least(&ours, ms_of(CLOCK_PROCESS_CPUTIME_ID) - start);
+		if (peer == NULL)
+			continue;
+		start = ms_of(CLOCK_PROCESS_CPUTIME_ID);
+		if (peer(proof, public, vk, error, sizeof(error)) != 0)
+			die("the peer refuses the proof", CDX_E_PROOF);
+		least(&theirs, ms_of(CLOCK_PROCESS_CPUTIME_ID) - start);
+	}
+	printf("ours=%.3f\n", ours);
+	if (peer != NULL)
+		printf("theirs=%.3f\n", theirs);
+	return 0;
+}
+
+/* ---- commands ---- */
+
 static double ms_of_tv(const struct timeval *t)
 {
 	return (double)t->tv_sec * 1e3 + (double)t->tv_usec / 1e3;
@@ -238,6 +328,8 @@ int main(int argc, char **argv)
 {
 	if (argc >= 3 && strcmp(argv[1], "time") == 0)
 		return time_command(argv + 2);
+	if (argc >= 6 && argc <= 7 && strcmp(argv[1], "files") == 0)
+		return bench_files(argv, argc);
 	if (argc == 4 && strcmp(argv[1], "verify") == 0)
 		return bench_verify(argv[2], (int)strtol(argv[3], NULL, 10));
 	if (argc >= 5 && argc <= 6 && strcmp(argv[1], "prove") == 0) {
@@ -249,6 +341,7 @@ int main(int argc, char **argv)
 	}
 	fputs("usage: bench_proof prove KEY THREADS ROUNDS [BACKEND]\n"
 	      "       bench_proof verify KEY ROUNDS\n"
+	      "       bench_proof files VK PUBLIC PROOF ROUNDS [LIBRARY]\n"
 	      "       bench_proof time COMMAND...\n",
 	      stderr);
 	return 2;

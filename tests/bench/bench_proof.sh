@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 #
 # Proofs, their setup and verification, beside rapidsnark on the same key and
-# witness where its programs are found: CDX_RAPIDSNARK is a folder with prover
-# and verifier, else they are looked for on PATH.  Every figure is the best of
+# witness where CDX_RAPIDSNARK says in which folder its program prover and its
+# librapidsnark.so are (the latter verifies in the bench's own process).  Every figure is the best of
 # CDX_COUNT rounds (5), which take turns with the peer's.  Times in
 # milliseconds; a ratio below one is for us.
 set -u
@@ -36,16 +36,13 @@ measure() {
 }
 
 prover=
-verifier=
+library=
 if [ -n "${CDX_RAPIDSNARK:-}" ]; then
 	prover=$CDX_RAPIDSNARK/prover
-	verifier=$CDX_RAPIDSNARK/verifier
-elif command -v prover >/dev/null && command -v verifier >/dev/null; then
-	prover=prover
-	verifier=verifier
+	library=$CDX_RAPIDSNARK/librapidsnark.so
+	[ -x "$prover" ] && [ -f "$library" ] ||
+		fail "CDX_RAPIDSNARK is to have prover and librapidsnark.so"
 fi
-[ -z "$prover" ] || command -v "$prover" >/dev/null ||
-	fail "no $prover: CDX_RAPIDSNARK is the folder of its programs"
 
 input=$CDX_SRCDIR/tests/vectors/input.json
 "$CODEXFS" proof witness --inputs "$input" -o "$S/w.wtns" || fail witness
@@ -54,22 +51,17 @@ input=$CDX_SRCDIR/tests/vectors/input.json
 pin=$("$CODEXFS" proof info "$S/5.zkey" | awk '/SHA-256/ { print $2 }')
 prove=("$CODEXFS" proof prove --development --pin "$pin" --inputs "$input"
 	--key "$S/5.zkey" -o "$S/p.json" --public "$S/x.json")
-verify=("$CODEXFS" proof verify --development --vk "$S/vk.json"
-	--public "$S/x.json" --proof "$S/p.json")
 
 for ((i = 0; i < rounds; i++)); do
 	measure one taskset -c 0 "$B" time "${prove[@]}"
 	measure all "$B" time "${prove[@]}"
 	measure setup "$B" time "$CODEXFS" proof setup -o "$S/new.zkey" \
 		2>"$S/setup.log"
-	measure check "$B" time "${verify[@]}"
 	[ -n "$prover" ] || continue
 	measure rs_one taskset -c 0 "$B" time "$prover" "$S/5.zkey" \
 		"$S/w.wtns" "$S/rp.json" "$S/rx.json"
 	measure rs_all "$B" time "$prover" "$S/5.zkey" "$S/w.wtns" \
 		"$S/rp.json" "$S/rx.json"
-	measure rs_check "$B" time "$verifier" "$S/vk.json" "$S/rx.json" \
-		"$S/rp.json"
 done
 if [ -n "$prover" ]; then
 	# the peer's proof is right, and so is ours to the peer
@@ -92,8 +84,10 @@ beside "proof, n = 5, $cpus cores" "$all_wall" "${rs_all_wall:-}" 0.5
 beside '  memory, MiB' "$all_memory" "${rs_all_memory:-}" 1.25
 beside "setup, n = 5, against a proof on $cpus cores" "$setup_wall" \
 	"${rs_all_wall:-}" 2.5
-beside 'verifying one proof, processor time' "$check_cpu" \
-	"${rs_check_cpu:-}" 0.6
+out=$("$B" files "$S/vk.json" "$S/x.json" "$S/p.json" $((rounds * 4)) \
+	${library:+"$library"}) || fail files
+beside 'verifying, from the files, one process' "$(value ours)" \
+	"$(value theirs)" 0.6
 
 echo
 echo 'inside one process (key mapped, witness there; 1 core, own verification'
