@@ -76,8 +76,10 @@ CDX_MUST_CHECK int cdx_groth16_prove(struct cdx_proof *out,
 
 struct cdx_verifier; /* immutable; shared by threads */
 
-/* Prepares a verification key (checks its points too: CDX_E_FORMAT); returns
- * new.  @vk is borrowed. */
+/* Prepares a verification key, which is borrowed; returns new.  Its points are
+ * in their subgroups, as cdx_vk_read and cdx_zkey_vk make sure; the rest is
+ * looked at again: CDX_E_FORMAT off their curves, or at infinity where that makes
+ * a key accept anything.  -ENOMEM. */
 CDX_MUST_CHECK int cdx_verifier_new(struct cdx_verifier **out,
 				    const struct cdx_vk *vk);
 void cdx_verifier_free(struct cdx_verifier *v);

@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/tasks.h"
+#include "bn254/fr_vec.h"
 #include "bn254/msm.h"
 #include "bn254/ntt.h"
 #include "crypto/hash.h"
@@ -261,8 +262,7 @@ static int job_run(struct job *j, const struct cdx_fr *w,
 	j->abc = calloc(3 * j->domain, sizeof(*j->abc));
 	if (j->scalars == NULL || j->abc == NULL)
 		return -ENOMEM;
-	for (size_t i = 0; i < wires; i++)
-		cdx_fr_to_bytes(j->scalars + i * CDX_FR_BYTES, &w[i]);
+	cdx_fr_to_canonical_many(j->scalars, w, wires);
 	atomic_init(&j->first_left, 2);
 	atomic_init(&j->transforms_left, 3);
 	cdx_tasks_init(&j->tasks, run->pool, CDX_POOL_PROOF);

@@ -31,9 +31,6 @@ struct cdx_verifier {
 	struct cdx_g1 ic[]; /* public_inputs + 1 */
 };
 
-/* Weights of a batch have this many bits */
-#define WEIGHT_BYTES 16u
-
 static bool g1_ok(const struct cdx_g1 *p)
 {
 	return cdx_g1_on_curve(p); /* the curve is the group: cofactor 1 */
@@ -49,9 +46,9 @@ static bool vk_ok(const struct cdx_vk *vk)
 {
 	if (!g1_ok(&vk->alpha1) || cdx_g1_is_infinity(&vk->alpha1))
 		return false;
-	if (!g2_ok(&vk->beta2) || cdx_g2_is_infinity(&vk->beta2) ||
-	    !g2_ok(&vk->gamma2) || cdx_g2_is_infinity(&vk->gamma2) ||
-	    !g2_ok(&vk->delta2) || cdx_g2_is_infinity(&vk->delta2))
+	if (!cdx_g2_on_curve(&vk->beta2) || cdx_g2_is_infinity(&vk->beta2) ||
+	    !cdx_g2_on_curve(&vk->gamma2) || cdx_g2_is_infinity(&vk->gamma2) ||
+	    !cdx_g2_on_curve(&vk->delta2) || cdx_g2_is_infinity(&vk->delta2))
 		return false;
 	for (size_t i = 0; i <= vk->public_inputs; i++)
 		if (!g1_ok(&vk->ic[i]))
@@ -89,14 +86,20 @@ static int proof_ok(const struct cdx_proof *p)
 	return g1_ok(&p->a) && g2_ok(&p->b) && g1_ok(&p->c) ? 0 : CDX_E_FORMAT;
 }
 
-/* out += k * p */
-static void add_mul(struct cdx_g1j *out, const struct cdx_g1 *p,
-		    const struct cdx_fr *k)
+/* L without IC[0], the sum over the public inputs */
+static int public_sum(struct cdx_g1j *out, const struct cdx_verifier *v,
+		      const uint8_t (*public)[CDX_FR_BYTES])
 {
-	struct cdx_g1j t;
+	const uint32_t n = v->public_inputs;
+	struct cdx_fr *x = calloc((size_t)n + 1, sizeof(*x));
+	int rc = x == NULL ? -ENOMEM : 0;
 
-	cdx_g1_mul(&t, p, k);
-	cdx_g1j_add(out, out, &t);
+	for (uint32_t i = 0; rc == 0 && i < n; i++)
+		rc = cdx_fr_from_bytes(&x[i], public[i]);
+	if (rc == 0)
+		cdx_g1_sum(out, &v->ic[1], x, n);
+	free(x);
+	return rc;
 }
 
 int cdx_verify(const struct cdx_verifier *v, const struct cdx_proof *proof,
@@ -114,15 +117,10 @@ int cdx_verify(const struct cdx_verifier *v, const struct cdx_proof *proof,
 	rc = proof_ok(proof);
 	if (rc < 0)
 		return rc;
-	cdx_g1j_from_affine(&sum, &v->ic[0]);
-	for (uint32_t i = 0; i < n; i++) {
-		struct cdx_fr x;
-
-		rc = cdx_fr_from_bytes(&x, public[i]);
-		if (rc < 0)
-			return rc;
-		add_mul(&sum, &v->ic[i + 1], &x);
-	}
+	rc = public_sum(&sum, v, public);
+	if (rc < 0)
+		return rc;
+	cdx_g1j_add_affine(&sum, &sum, &v->ic[0]);
 	cdx_g1_neg(&at[0], &v->alpha1);
 	cdx_g1j_to_affine(&at[1], &sum);
 	cdx_g1_neg(&at[1], &at[1]);
@@ -134,39 +132,65 @@ int cdx_verify(const struct cdx_verifier *v, const struct cdx_proof *proof,
 	return cdx_gt_is_one(&f) ? 0 : CDX_E_PROOF;
 }
 
-/* What a batch adds up; @x has the sums of the weighted public inputs */
+/* What a batch adds up */
 struct batch {
-	struct cdx_g1 *a; /* weighted, for each proof */
+	struct cdx_g1j *aj; /* A of each proof, times its weight */
+	struct cdx_g1 *a;   /* the same, affine */
 	struct cdx_g2 *b;
-	struct cdx_g1j *aj;
-	struct cdx_g1j c;
-	struct cdx_fr weight;
-	struct cdx_fr *x;
+	struct cdx_g1 *c;
+	struct cdx_fr *weight;
+	struct cdx_fr *x; /* sums: of the weights, of the weighted inputs */
 };
+
+static int batch_new(struct batch *s, size_t count, uint32_t n)
+{
+	*s = (struct batch){
+		.aj = calloc(count, sizeof(*s->aj)),
+		.a = calloc(count, sizeof(*s->a)),
+		.b = calloc(count, sizeof(*s->b)),
+		.c = calloc(count, sizeof(*s->c)),
+		.weight = calloc(count, sizeof(*s->weight)),
+		.x = calloc((size_t)n + 1, sizeof(*s->x)),
+	};
+	return s->aj == NULL || s->a == NULL || s->b == NULL || s->c == NULL ||
+			       s->weight == NULL || s->x == NULL
+		       ? -ENOMEM
+		       : 0;
+}
+
+static void batch_free(struct batch *s)
+{
+	free(s->aj);
+	free(s->a);
+	free(s->b);
+	free(s->c);
+	free(s->weight);
+	free(s->x);
+}
 
 static int batch_add(struct batch *s, size_t at, const struct cdx_proof *proof,
 		     const uint8_t (*public)[CDX_FR_BYTES], uint32_t n)
 {
-	uint8_t bytes[WEIGHT_BYTES];
-	struct cdx_fr weight;
+	struct cdx_fr *weight = &s->weight[at];
+	uint64_t random[2];
 	int rc = proof_ok(proof);
 
 	if (rc < 0)
 		return rc;
-	cdx_random(bytes, sizeof(bytes));
-	cdx_fr_from_short(&weight, bytes, sizeof(bytes));
-	cdx_g1_mul(&s->aj[at], &proof->a, &weight);
+	cdx_random(random, sizeof(random));
+	cdx_g1_short_scalar(weight, random[0], random[1]);
+	cdx_g1_mul(&s->aj[at], &proof->a, weight);
 	s->b[at] = proof->b;
-	add_mul(&s->c, &proof->c, &weight);
-	cdx_fr_add(&s->weight, &s->weight, &weight);
+	s->c[at] = proof->c;
+	cdx_fr_add(&s->x[0], &s->x[0], weight);
 	for (uint32_t i = 0; i < n; i++) {
 		struct cdx_fr x;
 
 		rc = cdx_fr_from_bytes(&x, public[i]);
 		if (rc < 0)
 			return rc;
-		cdx_fr_mul(&x, &x, &weight);
-		cdx_fr_add(&s->x[i], &s->x[i], &x);
+		cdx_fr_mul(&x, &x, weight);
+		cdx_fr_add(&s->x[i + 1], &s->x[i + 1], &x);
 	}
 	return 0;
 }
@@ -182,11 +206,9 @@ static int batch_check(const struct cdx_verifier *v, struct batch *s,
 	struct cdx_gt f;
 	int rc;
 
-	cdx_g1_mul(&sum[0], &v->alpha1, &s->weight);
-	cdx_g1_mul(&sum[1], &v->ic[0], &s->weight);
-	for (uint32_t i = 0; i < v->public_inputs; i++)
-		add_mul(&sum[1], &v->ic[i + 1], &s->x[i]);
-	sum[2] = s->c;
+	cdx_g1_mul(&sum[0], &v->alpha1, &s->x[0]);
+	cdx_g1_sum(&sum[1], v->ic, s->x, (size_t)v->public_inputs + 1);
+	cdx_g1_sum(&sum[2], s->c, s->weight, count);
 	cdx_g1j_to_affine_many(at, sum, 3);
 	for (size_t i = 0; i < 3; i++)
 		cdx_g1_neg(&at[i], &at[i]);
@@ -202,26 +224,18 @@ int cdx_verify_batch(const struct cdx_verifier *v,
 		     const struct cdx_proof *proofs, size_t count,
 		     const uint8_t (*public)[CDX_FR_BYTES], uint32_t n)
 {
-	struct batch s = {
-		.a = calloc(count, sizeof(*s.a)),
-		.b = calloc(count, sizeof(*s.b)),
-		.aj = calloc(count, sizeof(*s.aj)),
-		.x = calloc((size_t)n + 1, sizeof(*s.x)),
-	};
-	int rc = 0;
+	struct batch s;
+	int rc;
 
 	if (n != v->public_inputs)
-		rc = -EINVAL;
-	else if (s.x == NULL ||
-		 (count > 0 && (s.a == NULL || s.b == NULL || s.aj == NULL)))
-		rc = -ENOMEM;
+		return -EINVAL;
+	if (count == 0)
+		return 0;
+	rc = batch_new(&s, count, n);
 	for (size_t i = 0; rc == 0 && i < count; i++)
 		rc = batch_add(&s, i, &proofs[i], public + i * n, n);
-	if (rc == 0 && count > 0)
+	if (rc == 0)
 		rc = batch_check(v, &s, count);
-	free(s.a);
-	free(s.b);
-	free(s.aj);
-	free(s.x);
+	batch_free(&s);
 	return rc;
 }
