@@ -7,11 +7,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "bn254/backend.h"
-#include "bn254/g2_steps.h"
-#include "bn254/pairing_lanes.h"
+#include "bn254/pairing_steps.h"
 #include "bn254/tower.h"
 
 /*
@@ -30,27 +28,6 @@
  * So a line is kept as s and s x - y.  The vertical lines of the textbook are
  * in Fq6 and do not survive either.
  */
-#define D CDX_MILLER_DOUBLE
-#define A CDX_MILLER_ADD
-#define S CDX_MILLER_SUBTRACT
-#define P CDX_MILLER_PSI
-#define R CDX_MILLER_PSI2
-
-/* 6 x + 2 = 29793968203157093288, digits -1, 0, 1 without neighbours (22 of 66),
- * the highest first and left out */
-/* clang-format off */
-const uint8_t cdx_miller_steps[CDX_MILLER_STEPS] = {
-	D, D, S, D, D, A, D, D, D, D, S, D, D, S, D, D,
-	D, D, S, D, D, A, D, D, S, D, D, D, S, D, D, D,
-	D, D, D, A, D, D, D, S, D, D, A, D, D, D, S, D,
-	D, D, D, D, S, D, D, A, D, D, D, D, S, D, D, S,
-	D, D, D, A, D, D, D, D, S, D, D, D, S, D, D, A,
-	D, D, A, D, D, D, P, R,
-};
-/* clang-format on */
-
-#define STEPS CDX_MILLER_STEPS
-_Static_assert(STEPS <= CDX_G2_LINES, "room for all lines");
 
 /* One of the pairs */
 struct pair {
@@ -58,94 +35,6 @@ struct pair {
 	struct cdx_fq x; /* -xP / yP */
 	struct cdx_fq y; /* 1 / yP */
 };
-
-/* @v[i] := 1 / @v[i] with one inversion; zeros stay */
-static void invert_all(struct cdx_fq2 v[STEPS])
-{
-	struct cdx_fq2 before[STEPS]; /* products of those before */
-	struct cdx_fq2 all = cdx_fq2_one;
-	struct cdx_fq2 t;
-
-	for (size_t i = 0; i < STEPS; i++) {
-		before[i] = all;
-		if (!cdx_fq2_is_zero(&v[i]))
-			cdx_fq2_mul(&all, &all, &v[i]);
-	}
-	cdx_fq2_inv(&all, &all);
-	for (size_t i = STEPS; i-- > 0;) {
-		if (cdx_fq2_is_zero(&v[i]))
-			continue;
-		cdx_fq2_mul(&t, &all, &before[i]);
-		cdx_fq2_mul(&all, &all, &v[i]);
-		v[i] = t;
-	}
-}
-
-void cdx_miller_points(struct cdx_g2 out[CDX_MILLER_KINDS],
-		       const struct cdx_g2 *q)
-{
-	out[A] = *q;
-	cdx_g2_neg(&out[S], q);
-	cdx_g2_psi(&out[P], q);
-	cdx_g2_psi(&out[R], &out[P]);
-	cdx_g2_neg(&out[R], &out[R]);
-}
-
-/*
- * Two passes, so that one inversion will do: Jacobian coordinates first, of
- * which the slope is a fraction over the new z; of a tangent at (X, Y, Z) also
- *	s x - y = (slope X - 2 Y^2) / (z Z^2)
- */
-void cdx_g2_prepare(struct cdx_g2_lines *out, const struct cdx_g2 *q)
-{
-	struct cdx_g2 add[CDX_MILLER_KINDS];
-	struct cdx_fq2 z[STEPS];
-	struct cdx_g2j t;
-	struct cdx_fq2 u;
-	struct cdx_fq2 before = cdx_fq2_one;
-
-	memset(out, 0, sizeof(*out));
-	out->infinity = cdx_g2_is_infinity(q);
-	if (out->infinity)
-		return;
-	out->n = STEPS;
-	cdx_miller_points(add, q);
-	cdx_g2j_from_affine(&t, q);
-	for (size_t i = 0; i < STEPS; i++) {
-		struct cdx_fq2 *line = out->line[i];
-
-		if (cdx_miller_steps[i] == D) {
-			line[1] = t.x;
-			cdx_fq2_sqr(&u, &t.y);
-			cdx_g2j_double_step(&t, &line[0], &t);
-			cdx_fq2_mul(&line[1], &line[1], &line[0]);
-			cdx_fq2_add(&u, &u, &u);
-			cdx_fq2_sub(&line[1], &line[1], &u);
-		} else {
-			/* never the same point: T = k Q with 1 < k < r - 1 */
-			(void)cdx_g2j_add_step(&t, &line[0], &t,
-					       &add[cdx_miller_steps[i]]);
-		}
-		z[i] = t.z;
-	}
-	invert_all(z);
-	for (size_t i = 0; i < STEPS; i++) {
-		struct cdx_fq2 *line = out->line[i];
-
-		cdx_fq2_mul(&line[0], &line[0], &z[i]);
-		if (cdx_miller_steps[i] == D) {
-			cdx_fq2_sqr(&u, &before);
-			cdx_fq2_mul(&u, &u, &z[i]);
-			cdx_fq2_mul(&line[1], &line[1], &u);
-		} else {
-			cdx_fq2_mul(&line[1], &line[0],
-				    &add[cdx_miller_steps[i]].x);
-			cdx_fq2_sub(&line[1], &line[1],
-				    &add[cdx_miller_steps[i]].y);
-		}
-		before = z[i];
-	}
-}
 
 /* What the lines are multiplied with.  One inversion for all; yP is not zero
  * for finite points, as the order of G1 is odd. */
@@ -170,8 +59,8 @@ static void evaluate_at(struct pair *pairs, const struct cdx_g1 *const *p,
 static void loop(struct cdx_gt *f, const struct pair *pairs, size_t n)
 {
 	*f = cdx_gt_one;
-	for (size_t i = 0; i < STEPS; i++) {
-		if (cdx_miller_steps[i] == D && i > 0)
+	for (size_t i = 0; i < CDX_MILLER_STEPS; i++) {
+		if (cdx_miller_steps[i] == CDX_MILLER_DOUBLE && i > 0)
 			cdx_gt_sqr(f, f);
 		for (size_t j = 0; j < n; j++) {
 			const struct cdx_fq2 *line = pairs[j].lines->line[i];
@@ -218,11 +107,9 @@ static int first_pairs(struct cdx_gt *out, struct scratch *s, size_t *n)
 	s->lines = calloc(*n + 1, sizeof(*s->lines));
 	if (!s->lines)
 		return -ENOMEM;
-	for (size_t i = 0; i < *n; i++) {
-		cdx_g2_prepare(&s->lines[i], s->twists[i]);
+	for (size_t i = 0; i < *n; i++)
 		s->pairs[i].lines = &s->lines[i];
-	}
-	return 0;
+	return cdx_g2_prepare_many(s->lines, s->twists, *n);
 }
 
 int cdx_miller(struct cdx_gt *out, const struct cdx_g1 *p,

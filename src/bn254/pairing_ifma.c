@@ -3,7 +3,7 @@
 #include "config.h"
 #endif
 
-#include "bn254/pairing_lanes.h"
+#include "bn254/pairing_steps.h"
 
 #ifdef __x86_64__
 
