@@ -14,6 +14,9 @@
  *
  * Bounds of values are given as multiples of m; 2^260 is 84.6 m for both.
  *
+ * Long functions are IFMA_BODY: IFMA_INLINE or, for a file that has too many
+ * uses of them for that, IFMA_CALL.
+ *
  * The streams do the same at the same time, instruction by instruction, so
  * that one has work while the other waits for a result.
  */
@@ -131,10 +134,10 @@ static IFMA_INLINE void IFMA_NAME(ready)(struct IFMA_NAME(fe) * x)
  * No column wraps: column 5 has the most terms, 9 of the product, 6 of folds
  * and 4 of the steps, each below 2^52, a carry and init.
  */
-static IFMA_INLINE void IFMA_NAME(mul)(struct IFMA_NAME(fe) * out,
-				       const struct IFMA_NAME(fe) * x,
-				       const struct IFMA_NAME(fe) * y,
-				       const struct IFMA_NAME(fe) * init)
+static IFMA_BODY void IFMA_NAME(mul)(struct IFMA_NAME(fe) * out,
+				     const struct IFMA_NAME(fe) * x,
+				     const struct IFMA_NAME(fe) * y,
+				     const struct IFMA_NAME(fe) * init)
 {
 	__m512i t[IFMA_STREAMS][2 * IFMA_LIMBS];
 	__m512i q[2][IFMA_STREAMS];
@@ -165,12 +168,12 @@ static IFMA_INLINE void IFMA_NAME(mul)(struct IFMA_NAME(fe) * out,
  * All ready, out raw, below (x y + z w) / 2^260 + 1.01 m + init; column 5 has
  * 9 terms more than in mul.
  */
-static IFMA_INLINE void IFMA_NAME(mul2)(struct IFMA_NAME(fe) * out,
-					const struct IFMA_NAME(fe) * x,
-					const struct IFMA_NAME(fe) * y,
-					const struct IFMA_NAME(fe) * z,
-					const struct IFMA_NAME(fe) * w,
-					const struct IFMA_NAME(fe) * init)
+static IFMA_BODY void IFMA_NAME(mul2)(struct IFMA_NAME(fe) * out,
+				      const struct IFMA_NAME(fe) * x,
+				      const struct IFMA_NAME(fe) * y,
+				      const struct IFMA_NAME(fe) * z,
+				      const struct IFMA_NAME(fe) * w,
+				      const struct IFMA_NAME(fe) * init)
 {
 	__m512i t[IFMA_STREAMS][2 * IFMA_LIMBS];
 	__m512i q[2][IFMA_STREAMS];
@@ -178,6 +181,7 @@ static IFMA_INLINE void IFMA_NAME(mul2)(struct IFMA_NAME(fe) * out,
 	START(init);
 	ROW(0, x, y);
 	ROW(0, z, w);
+	CARRY(0); /* there are two terms in it */
 	FOLD(0);
 	ROW(1, x, y);
 	ROW(1, z, w);
@@ -202,8 +206,8 @@ static IFMA_INLINE void IFMA_NAME(mul2)(struct IFMA_NAME(fe) * out,
 
 /* out = x^2 / 2^260; as mul.  The products of two different limbs are added
  * once and doubled, those with limb 4 by doubling that one. */
-static IFMA_INLINE void IFMA_NAME(sqr)(struct IFMA_NAME(fe) * out,
-				       const struct IFMA_NAME(fe) * x)
+static IFMA_BODY void IFMA_NAME(sqr)(struct IFMA_NAME(fe) * out,
+				     const struct IFMA_NAME(fe) * x)
 {
 	const struct IFMA_NAME(fe) *none = NULL;
 	__m512i t[IFMA_STREAMS][2 * IFMA_LIMBS];
@@ -292,7 +296,7 @@ static IFMA_INLINE void IFMA_NAME(plus)(struct IFMA_NAME(fe) * out,
  * what limb 3 holds above 52 bits (2^11 in limb 4) only.  quotient * m is taken
  * off by adding quotient * (2^260 - m) and dropping what is above 2^260.
  */
-static IFMA_INLINE void IFMA_NAME(shrink)(struct IFMA_NAME(fe) * x)
+static IFMA_BODY void IFMA_NAME(shrink)(struct IFMA_NAME(fe) * x)
 {
 	__m512i(*t)[IFMA_LIMBS] = x->l;
 	__m512i q[IFMA_STREAMS];
@@ -317,12 +321,11 @@ static IFMA_INLINE void IFMA_NAME(shrink)(struct IFMA_NAME(fe) * x)
 	EACH(CHECK_MAX(t[s][4], IFMA_MOD(modulus)[4] / 100 * 103));
 }
 
-/* What limb i of a multiple of m is raised by, so that limbs up to 2^58 can be
- * taken from it: together nothing, and limb 4 loses 64 */
-#define IFMA_RAISE(i)                   \
-	((i) == 4   ? (uint64_t)0 - 64  \
-	 : (i) == 0 ? UINT64_C(1) << 58 \
-		    : (UINT64_C(1) << 58) - 64)
+/* What limb i of a multiple of m is raised by, so that limbs up to 2^bits can
+ * be taken from it: together nothing, and limb 4 loses 2^(bits - 52) */
+#define IFMA_RAISE(i, bits)                      \
+	(((i) < 4 ? UINT64_C(1) << (bits) : 0) - \
+	 ((i) > 0 ? UINT64_C(1) << ((bits)-52) : 0))
 
 /* out = a - b + times * m; all raw, b's limbs up to 2^58 and b below
  * (times - 2^-39) m; times at most 32 */
@@ -332,8 +335,8 @@ static IFMA_INLINE void IFMA_NAME(minus)(struct IFMA_NAME(fe) * out,
 					 const uint64_t times)
 {
 	EACH_LIMB(out->l[s][i] = add(a->l[s][i],
-				     less(bcast(times * IFMA_MOD(modulus)[i] +
-						IFMA_RAISE(i)),
+				     diff(bcast(times * IFMA_MOD(modulus)[i] +
+						IFMA_RAISE(i, 58)),
 					  b->l[s][i])));
 }
 
@@ -342,7 +345,7 @@ static IFMA_INLINE void IFMA_NAME(negative)(struct IFMA_NAME(fe) * out,
 					    const struct IFMA_NAME(fe) * b,
 					    const uint64_t times)
 {
-	EACH_LIMB(out->l[s][i] = less(
-			  bcast(times * IFMA_MOD(modulus)[i] + IFMA_RAISE(i)),
-			  b->l[s][i]));
+	EACH_LIMB(out->l[s][i] = diff(bcast(times * IFMA_MOD(modulus)[i] +
+					    IFMA_RAISE(i, 58)),
+				      b->l[s][i]));
 }

@@ -19,6 +19,9 @@
 	__attribute__((target("avx512f,avx512dq,avx512vl,avx512ifma")))
 #define IFMA_INLINE IFMA_TARGET __attribute__((always_inline)) inline
 #define IFMA_CALL IFMA_TARGET __attribute__((noinline))
+#ifndef IFMA_BODY
+#define IFMA_BODY IFMA_INLINE
+#endif
 
 /* Statements of the templates that are done for s = 0 up to the number of
  * streams, for one vector and the next, and i = 0 to 4; s and i are constants,
@@ -106,7 +109,7 @@ static IFMA_INLINE __m512i add(__m512i a, __m512i b)
 }
 
 /* a - b, which is not negative */
-static IFMA_INLINE __m512i less(__m512i a, __m512i b)
+static IFMA_INLINE __m512i diff(__m512i a, __m512i b)
 {
 	CHECK_LESS(b, a);
 	return _mm512_sub_epi64(a, b);

@@ -34,12 +34,14 @@ struct terms {
 
 const struct msm_kernel *cdx_msm_kernel_g1(void)
 {
-	return &cdx_msm_scalar_g1;
+	return cdx_bn254_backend() == CDX_BN254_IFMA ? &cdx_msm_ifma_g1
+						     : &cdx_msm_scalar_g1;
 }
 
 const struct msm_kernel *cdx_msm_kernel_g2(void)
 {
-	return &cdx_msm_scalar_g2;
+	return cdx_bn254_backend() == CDX_BN254_IFMA ? &cdx_msm_ifma_g2
+						     : &cdx_msm_scalar_g2;
 }
 
 static size_t round_up(size_t n, size_t to)
