@@ -23,10 +23,8 @@ static void put_word(uint8_t out[WORD], const struct cdx_fq *a)
 void cdx_proof_calldata(uint8_t out[8][32], const struct cdx_proof *proof)
 {
 	const struct cdx_fq *const words[8] = {
-		&proof->a.x,	&proof->a.y,	/**/
-		&proof->b.x.c0, &proof->b.x.c1, /**/
-		&proof->b.y.c0, &proof->b.y.c1, /**/
-		&proof->c.x,	&proof->c.y,
+		&proof->a.x,	&proof->a.y,	&proof->b.x.c0, &proof->b.x.c1,
+		&proof->b.y.c0, &proof->b.y.c1, &proof->c.x,	&proof->c.y,
 	};
 
 	for (size_t i = 0; i < CDX_ARRAY_LEN(words); i++)

@@ -36,12 +36,13 @@ int cdx_proof_read(struct cdx_proof *out, const char *text, size_t len,
 
 int cdx_proof_write(struct cdx_buf *out, const struct cdx_proof *proof)
 {
-	return cdx_json_dump(out, json_pack("{s:o, s:o, s:o, s:s, s:s}",    /**/
-					    "pi_a", cdx_json_g1(&proof->a), /**/
-					    "pi_b", cdx_json_g2(&proof->b), /**/
-					    "pi_c", cdx_json_g1(&proof->c), /**/
-					    "protocol", "groth16", "curve",
-					    "bn128"));
+	json_t *j = json_pack("{s:o, s:o, s:o, s:s, s:s}", "pi_a",
+			      cdx_json_g1(&proof->a), "pi_b",
+			      cdx_json_g2(&proof->b), "pi_c",
+			      cdx_json_g1(&proof->c), "protocol", "groth16",
+			      "curve", "bn128");
+
+	return cdx_json_dump(out, j);
 }
 
 static int read_inputs(struct cdx_fr *x, const json_t *j, size_t n,

@@ -68,9 +68,10 @@ CDX_MUST_CHECK int cdx_zkey_open(struct cdx_zkey *out, const uint8_t *p,
 /**
  * cdx_zkey_check - everything else that can be checked without the ceremony
  *
- * Every point on its curve and in its subgroup, coordinates below q; and, with
- * @r (which may be NULL), that the key is for this circuit: counts, domain, and
- * coefficients entry by entry (in any order, each once).
+ * Every point on its curve and in its subgroup, coordinates below q; beta, delta
+ * and the points of B the same in G1 and in G2; and, with @r (which may be
+ * NULL), that the key is for this circuit: counts, domain, and coefficients
+ * entry by entry (in any order, each once).
  * @random: 32 bytes that whoever made the key cannot know, for checks by random
  *          combination.
  * Errors: CDX_E_FORMAT a bad value, -EINVAL another circuit, -ENOMEM.

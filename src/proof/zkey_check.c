@@ -179,13 +179,12 @@ static int combine_b2(struct combination *c, const struct cdx_zkey *k,
 		      char why[CDX_ZKEY_WHY_MAX])
 {
 	bool good = c->windows >= WINDOWS_MIN;
-	int r = 0;
 
-	for (unsigned i = 0; r == 0 && i < c->windows; i++) {
+	for (unsigned i = 0; i < c->windows; i++) {
 		struct cdx_g2 sum;
+		int r = cdx_msm_g2_window(&c->g2[i], c->plan, k->b2, 0,
+					  k->wires, i);
 
-		r = cdx_msm_g2_window(&c->g2[i], c->plan, k->b2, 0, k->wires,
-				      i);
 		if (r < 0)
 			return r;
 		cdx_g2j_to_affine(&sum, &c->g2[i]);
