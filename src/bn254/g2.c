@@ -5,8 +5,12 @@
 
 #include "bn254/g2.h"
 
+#include "bn254/backend.h"
 #include "bn254/bn_x.h"
 #include "bn254/g2_steps.h"
+
+/* Fewer points than this are done one by one with IFMA too */
+#define LANES_MIN 3u
 
 /* spec/proofs.md 5; x, then y */
 const struct cdx_g2 cdx_g2_generator = {
@@ -141,15 +145,14 @@ static void times_x(struct cdx_g2j *out, const struct cdx_g2 *p)
  * so f(psi) p = 0 is necessary.  It is sufficient: reduced by the polynomial
  * f is a + b psi, and from (a + b psi) p = 0 follows n p = 0 for its norm
  * n = a^2 + a b t + b^2 q.  The greatest common divisor of n and c r is r (the
- * test computes it), so the order of p, which divides both, divides r.
+ * test computes it), so the order of p, which divides both, divides r.  @xp is
+ * x p.
  */
-bool cdx_g2_in_subgroup(const struct cdx_g2 *p)
+static bool check(const struct cdx_g2 *p, struct cdx_g2j xp)
 {
-	struct cdx_g2j xp;
 	struct cdx_g2j left;
 	struct cdx_g2j right;
 
-	times_x(&xp, p);
 	psi(&left, &xp);
 	cdx_g2j_double(&right, &left);
 	cdx_g2j_add(&left, &left, &xp); /* x p + psi(x p) */
@@ -160,4 +163,47 @@ bool cdx_g2_in_subgroup(const struct cdx_g2 *p)
 	cdx_g2j_add_affine(&left, &left, p);
 	psi(&right, &right);
 	return cdx_g2j_equal(&left, &right);
+}
+
+bool cdx_g2_in_subgroup(const struct cdx_g2 *p)
+{
+	struct cdx_g2j xp;
+
+	times_x(&xp, p);
+	return check(p, xp);
+}
+
+/* Are the @n points, up to CDX_G2_LANES?  Those at infinity, and those whose
+ * multiple the lanes could not make, are asked one by one. */
+static bool lanes_in_subgroup(const struct cdx_g2 *p, size_t n)
+{
+	struct cdx_g2 q[CDX_G2_LANES];
+	struct cdx_g2j xq[CDX_G2_LANES];
+
+	for (size_t i = 0; i < CDX_G2_LANES; i++)
+		q[i] = p[i < n ? i : 0];
+	cdx_ifma_times_x(xq, q);
+	for (size_t i = 0; i < n; i++)
+		if (!(cdx_g2j_is_infinity(&xq[i]) ? cdx_g2_in_subgroup(&p[i])
+						  : check(&p[i], xq[i])))
+			return false;
+	return true;
+}
+
+bool cdx_g2_all_in_subgroup(const struct cdx_g2 *p, size_t n)
+{
+	if (cdx_bn254_backend() == CDX_BN254_IFMA) {
+		while (n >= LANES_MIN) {
+			const size_t some = n < CDX_G2_LANES ? n : CDX_G2_LANES;
+
+			if (!lanes_in_subgroup(p, some))
+				return false;
+			p += some;
+			n -= some;
+		}
+	}
+	for (size_t i = 0; i < n; i++)
+		if (!cdx_g2_in_subgroup(&p[i]))
+			return false;
+	return true;
 }

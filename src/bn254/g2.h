@@ -42,6 +42,10 @@ bool cdx_g2_is_infinity(const struct cdx_g2 *p);
 bool cdx_g2_on_curve(const struct cdx_g2 *p);
 /* Has it order r (or 1)?  @p must be on the curve. */
 bool cdx_g2_in_subgroup(const struct cdx_g2 *p);
+/* Have they all?  Each of the @n points is checked, for less time together.
+ * (A random sum of them would not do: 10069 divides the curve's order, so a bad
+ * one would be missed once in 10069 times.) */
+bool cdx_g2_all_in_subgroup(const struct cdx_g2 *p, size_t n);
 /* The endomorphism (conj(x) xi^((q - 1) / 3), conj(y) xi^((q - 1) / 2)): the
  * q-th power of the coordinates, seen through the isomorphism
  * (x, y) -> (x xi^(1/3), y xi^(1/2)) to the curve y^2 = x^3 + 3 over Fq12.  On

@@ -16,4 +16,12 @@ void cdx_g2j_double_step(struct cdx_g2j *out, struct cdx_fq2 *slope,
 bool cdx_g2j_add_step(struct cdx_g2j *out, struct cdx_fq2 *slope,
 		      const struct cdx_g2j *p, const struct cdx_g2 *q);
 
+#define CDX_G2_LANES 8u
+
+/* x (bn_x.h) times each, eight at a time.  The point at infinity where it is
+ * that, and also where the sums on the way met equal or opposite points, which
+ * those of a finite point of G2 never do.  Call only when cdx_ifma_have(). */
+void cdx_ifma_times_x(struct cdx_g2j out[CDX_G2_LANES],
+		      const struct cdx_g2 p[CDX_G2_LANES]);
+
 #endif

@@ -100,6 +100,12 @@ static void g2_check(struct bench *b)
 		b->failed = true;
 }
 
+static void g2_check_many(struct bench *b)
+{
+	if (!cdx_g2_all_in_subgroup(b->q, PAIRS))
+		b->failed = true;
+}
+
 static void prepare(struct bench *b)
 {
 	cdx_g2_prepare(&b->lines[0], &b->q[0]);
@@ -145,7 +151,7 @@ static void gt_pow(struct bench *b)
 
 enum {
 	PRODUCT,
-	VERIFIER = 13,
+	VERIFIER = 14,
 	EIGHT,
 	MANY,
 };
@@ -168,6 +174,7 @@ static struct {
 	{"G1 multiple, short scalar", g1_mul_short, 4, 1, {0}},
 	{"G2 multiple", g2_mul, 2, 1, {0}},
 	{"G2 subgroup check", g2_check, 4, 1, {0}},
+	{"G2 subgroup check, 32 points", g2_check_many, 1, PAIRS, {0}},
 	{"G2 lines", prepare, 2, 1, {0}},
 	{"Miller loop, one pair", miller_one, 1, 1, {0}},
 	[VERIFIER] = {"Miller loop, 1 pair + 2 with lines",

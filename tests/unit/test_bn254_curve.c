@@ -278,6 +278,47 @@ static void check_subgroup(void)
 	}
 }
 
+/* Of many at once: the good ones, then with a bad one at each place */
+static void check_many_subgroups(void)
+{
+	struct seed s = seed_start("many subgroups");
+	struct cdx_g2 p[21];
+	struct cdx_g2 keep;
+	struct cdx_g2 bad[3];
+	struct cdx_g2j t;
+
+	for (size_t i = 0; i < CDX_ARRAY_LEN(p); i++) {
+		g2_any(&t, &s);
+		cdx_g2j_to_affine(&p[i], &t);
+	}
+	p[2] = cdx_g2_infinity;
+	p[11] = p[12];
+	/* any, of small order, and that beside a point of G2 */
+	any_of_curve(&bad[0], &s);
+	cdx_g2j_from_affine(&t, &bad[0]);
+	times(&t, &t, order_less_10069, sizeof(order_less_10069));
+	cdx_g2j_to_affine(&bad[1], &t);
+	cdx_g2j_add_affine(&t, &t, &p[0]);
+	cdx_g2j_to_affine(&bad[2], &t);
+	for (size_t n = 0; n <= CDX_ARRAY_LEN(p); n++)
+		assert_true(cdx_g2_all_in_subgroup(p, n));
+	for (size_t i = 0; i < CDX_ARRAY_LEN(p); i++) {
+		keep = p[i];
+		p[i] = bad[i % 3];
+		if (!cdx_g2_is_infinity(&bad[1]) || i % 3 == 0)
+			assert_false(
+				cdx_g2_all_in_subgroup(p, CDX_ARRAY_LEN(p)));
+		assert_true(cdx_g2_all_in_subgroup(p, i));
+		p[i] = keep;
+	}
+}
+
+static void many_subgroups(void **state)
+{
+	(void)state;
+	bn254_each_backend(check_many_subgroups);
+}
+
 static void subgroup(void **state)
 {
 	(void)state;
@@ -320,6 +361,7 @@ int main(void)
 		cmocka_unit_test(g1_sum),
 		cmocka_unit_test(halves_of_scalars),
 		cmocka_unit_test(subgroup),
+		cmocka_unit_test(many_subgroups),
 		cmocka_unit_test(endomorphism),
 	};
 
