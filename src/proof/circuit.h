@@ -65,7 +65,9 @@ CDX_MUST_CHECK int cdx_circuit_r1cs_labels(struct cdx_r1cs *out,
  *
  * Refuses inputs that do not satisfy the circuit: CDX_E_PROOF roots, paths or
  * samples that do not fit together, -EINVAL numbers or shapes that the circuit
- * cannot take.  -ENOMEM.  Thread: safe; scratch is wiped, @w is the caller's to
+ * cannot take.  All others are taken, but for a slotIndex that is not below
+ * nSlotsPerDataSet (-EINVAL), which the circuit does not compare.
+ * Thread: safe; copies of the cells' elements are wiped, @w is the caller's to
  * wipe.
  */
 CDX_MUST_CHECK int cdx_circuit_witness(struct cdx_fr *w,

@@ -18,6 +18,7 @@
  *                              that fit together
  *   sig_permute(c, at, in, out_at, out)
  *                              Permutation; its results are kept at out_at
+ *   sig_forget(c, s, n)        these are not used any more, and secret
  *   sig_begin(c, k)  sig_end(c, mark)
  *                              sample k; signals made in between are not used
  *                              behind the end
@@ -411,6 +412,7 @@ static inline void prove_cell(struct ctx *c, struct place at,
 			  sh->mask + b,	  mid_mask, path + b};
 	up = climb(c, mid, &t);
 	leads_to(c, &up, sh->slot_root);
+	sig_forget(c, in, n);
 }
 
 /* CeilingLog2(8) of @slots: bits of slots - 1, and those of the smallest

@@ -116,6 +116,14 @@ static inline void sig_must(struct ctx *c, uint32_t row, struct sig a,
 	sig_row(c, row, a, b, d);
 }
 
+/* Nothing of a circuit is secret */
+static inline void sig_forget(struct ctx *c, struct sig *s, size_t n)
+{
+	(void)c;
+	(void)s;
+	(void)n;
+}
+
 /* Sample @k: what is made from here on */
 static inline struct sig_mark sig_begin(struct ctx *c, uint32_t k)
 {

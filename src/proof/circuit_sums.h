@@ -38,7 +38,8 @@ struct cdx_sums {
 	int err; /* of whatever failed first; nothing is done after it */
 };
 
-/* a + @k b, where @k is 1, -1 or another number */
+/* a + b, a - b; what cancels out is not in the result.  All give nothing after a
+ * failure, of which s->err is the first. */
 struct cdx_sum cdx_sums_plus(struct cdx_sums *s, struct cdx_sum a,
 			     struct cdx_sum b);
 struct cdx_sum cdx_sums_minus(struct cdx_sums *s, struct cdx_sum a,

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "bn254/fr_modulus.h"
 #include "bn254/poseidon2_trace.h"
+#include "crypto/hash.h"
 #include "proof/circuit_layout.h"
 #include "proof/why.h"
 
@@ -153,6 +154,13 @@ static inline void sig_must(struct ctx *c, uint32_t row, struct sig a,
 	c->failed = c->sample;
 }
 
+/* Elements of a cell */
+static inline void sig_forget(struct ctx *c, struct sig *s, size_t n)
+{
+	(void)c;
+	cdx_wipe(s, n * sizeof(*s));
+}
+
 /* Permutation: what is kept lies in one row from at.wire on */
 static inline void sig_permute(struct ctx *c, struct place at,
 			       const struct sig in[3],
@@ -166,6 +174,7 @@ static inline void sig_permute(struct ctx *c, struct place at,
 		out[j].v = s[j];
 		(void)sig_keep(c, out_at[j], out[j]);
 	}
+	cdx_wipe(s, sizeof(s));
 }
 
 /* Sample @k */

@@ -11,8 +11,8 @@
 
 #define CAP_FIRST 1024u
 
-/* Limbs of elements are as good as random, but for a stranger's file, whose
- * length bounds what its choice of values can cost */
+/* A file can be made so that all of its coefficients meet here: reading it takes
+ * long then, and does no other harm */
 static uint32_t hash(const struct cdx_fr *v)
 {
 	const uint64_t mixed =
