@@ -276,6 +276,7 @@ static IFMA_TARGET void load_fe(struct fe *out,
 	mul_fe(out, out, &k);
 }
 
+/* The way back; @from tidy and below 2 */
 static IFMA_TARGET void store_fe(struct cdx_fq to[IFMA_LANES],
 				 const struct fe *from)
 {
@@ -288,6 +289,7 @@ static IFMA_TARGET void store_fe(struct cdx_fq to[IFMA_LANES],
 	store_run(to, &t);
 }
 
+/* Eight of Fq2 */
 static IFMA_TARGET void load_fe2(struct fe2 *out,
 				 const struct cdx_fq2 from[IFMA_LANES])
 {
@@ -301,6 +303,7 @@ static IFMA_TARGET void load_fe2(struct fe2 *out,
 	load_fe(&out->c1, part);
 }
 
+/* The way back */
 static IFMA_TARGET void store_fe2(struct cdx_fq2 to[IFMA_LANES],
 				  const struct fe2 *from)
 {

@@ -144,9 +144,10 @@ static void times_x(struct cdx_g2j *out, const struct cdx_g2 *p)
  *	f(X) = 1 + x + x X + x X^2 - 2 x X^3
  * so f(psi) p = 0 is necessary.  It is sufficient: reduced by the polynomial
  * f is a + b psi, and from (a + b psi) p = 0 follows n p = 0 for its norm
- * n = a^2 + a b t + b^2 q.  The greatest common divisor of n and c r is r (the
- * test computes it), so the order of p, which divides both, divides r.  @xp is
- * x p.
+ * n = a^2 + a b t + b^2 q.  The greatest common divisor of n and c r is r
+ * (test_bn254_fq computes it), so the order of p, which divides both, divides r.
+ *
+ * @xp: x p
  */
 static bool check(const struct cdx_g2 *p, struct cdx_g2j xp)
 {
