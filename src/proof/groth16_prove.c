@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/bytes.h"
 #include "base/err.h"
@@ -64,8 +65,8 @@ struct job {
 	atomic_int transforms_left;
 	size_t domain;
 	struct cdx_ntt *ntt;
-	uint8_t *scalars;   /* the witness as integers */
-	struct cdx_fr *abc; /* a, b, c; then a is the quotients as integers */
+	uint8_t *scalars;     /* the witness as integers; until the first end */
+	struct cdx_fr *at[3]; /* a, b, c; then a is the quotients as integers */
 	struct cdx_msm_plan *plan[PLANS];
 	struct piece *windows[PLANS];
 	struct piece step[2];
@@ -84,6 +85,36 @@ static void fail(struct job *j, int rc)
 static bool going(struct job *j)
 {
 	return atomic_load(&j->rc) == 0;
+}
+
+/* Large memory that goes back to the system when it is freed: malloc would keep
+ * it, and a proof lets go of most of it before it needs more */
+static void *pages_new(size_t len)
+{
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static void pages_wipe_free(void *p, size_t len)
+{
+	if (p == NULL)
+		return;
+	cdx_wipe(p, len);
+	(void)munmap(p, len);
+}
+
+static void free_scalars(struct job *j)
+{
+	pages_wipe_free(j->scalars, (size_t)j->k->wires * CDX_FR_BYTES);
+	j->scalars = NULL;
+}
+
+static void free_at(struct job *j, size_t i)
+{
+	pages_wipe_free(j->at[i], j->domain * sizeof(*j->at[i]));
+	j->at[i] = NULL;
 }
 
 static void run_window(struct cdx_task *t)
@@ -153,11 +184,14 @@ static int add_windows(struct job *j, unsigned plan, const unsigned *sums,
 static void end_transforms(struct job *j)
 {
 	static const unsigned sums[] = {SUM_H};
-	struct cdx_fr *a = j->abc;
+	struct cdx_fr *a = j->at[0];
 	int rc;
 
-	cdx_fr_quotients((uint8_t *)a, a, a + j->domain, a + 2 * j->domain,
-			 j->domain);
+	cdx_ntt_free(j->ntt);
+	j->ntt = NULL;
+	cdx_fr_quotients((uint8_t *)a, a, j->at[1], j->at[2], j->domain);
+	free_at(j, 1);
+	free_at(j, 2);
 	rc = cdx_msm_plan_new(&j->plan[PLAN_QUOTIENT], (const uint8_t *)a,
 			      j->domain);
 	if (rc == 0)
@@ -174,7 +208,7 @@ static void run_transform(struct cdx_task *t)
 
 	if (!going(j))
 		return;
-	rc = cdx_ntt_to_coset(j->ntt, j->abc + p->sum * j->domain);
+	rc = cdx_ntt_to_coset(j->ntt, j->at[p->sum]);
 	if (rc < 0)
 		fail(j, rc);
 	if (atomic_fetch_sub(&j->transforms_left, 1) == 1 && going(j))
@@ -188,6 +222,7 @@ static void end_first(struct job *j)
 	static const unsigned sums[] = {SUM_B2, SUM_A, SUM_B1, SUM_C};
 	int rc;
 
+	free_scalars(j);
 	for (unsigned i = 0; i < 3; i++) {
 		j->transform[i].job = j;
 		j->transform[i].sum = i;
@@ -227,8 +262,8 @@ static void run_rows(struct cdx_task *t)
 {
 	struct job *j = CDX_CONTAINER(t, struct piece, task)->job;
 	const uint8_t *p = j->k->coef;
-	struct cdx_fr *a = j->abc;
-	struct cdx_fr *b = a + j->domain;
+	struct cdx_fr *a = j->at[0];
+	struct cdx_fr *b = j->at[1];
 
 	if (!going(j))
 		return;
@@ -245,7 +280,7 @@ static void run_rows(struct cdx_task *t)
 		cdx_fr_add(row, row, &v);
 	}
 	for (size_t i = 0; i < j->domain; i++)
-		cdx_fr_mul(&b[j->domain + i], &a[i], &b[i]);
+		cdx_fr_mul(&j->at[2][i], &a[i], &b[i]);
 	if (atomic_fetch_sub(&j->first_left, 1) == 1 && going(j))
 		end_first(j);
 }
@@ -258,10 +293,14 @@ static int job_run(struct job *j, const struct cdx_fr *w,
 
 	if (rc < 0)
 		return rc;
-	j->scalars = malloc(wires * CDX_FR_BYTES);
-	j->abc = calloc(3 * j->domain, sizeof(*j->abc));
-	if (j->scalars == NULL || j->abc == NULL)
+	j->scalars = pages_new(wires * CDX_FR_BYTES);
+	if (j->scalars == NULL)
 		return -ENOMEM;
+	for (size_t i = 0; i < 3; i++) {
+		j->at[i] = pages_new(j->domain * sizeof(*j->at[i]));
+		if (j->at[i] == NULL)
+			return -ENOMEM;
+	}
 	cdx_fr_to_canonical_many(j->scalars, w, wires);
 	atomic_init(&j->first_left, 2);
 	atomic_init(&j->transforms_left, 3);
@@ -298,8 +337,9 @@ static void job_end(struct job *j)
 		cdx_msm_plan_free(j->plan[i]);
 		free(j->windows[i]);
 	}
-	wipe_free(j->scalars, (size_t)j->k->wires * CDX_FR_BYTES);
-	wipe_free(j->abc, 3 * j->domain * sizeof(*j->abc));
+	free_scalars(j);
+	for (size_t i = 0; i < 3; i++)
+		free_at(j, i);
 	cdx_ntt_free(j->ntt);
 }
 

@@ -50,6 +50,13 @@ static int map_file(struct cdx_proof_key *k, int fd)
 	return 0;
 }
 
+/* The file's pages are not needed all at once: out of this process's memory with
+ * them.  They stay in the page cache, and come back by themselves. */
+static void let_go(const struct cdx_proof_key *k)
+{
+	(void)madvise(k->map, k->len, MADV_DONTNEED);
+}
+
 static int look(struct cdx_proof_key *k, const struct cdx_digest *pin,
 		char why[CDX_PROOF_KEY_WHY_MAX])
 {
@@ -57,6 +64,7 @@ static int look(struct cdx_proof_key *k, const struct cdx_digest *pin,
 	int rc;
 
 	cdx_sha256(&k->sha256, k->map, k->len);
+	let_go(k);
 	if (pin != NULL &&
 	    memcmp(pin->b, k->sha256.b, sizeof(k->sha256.b)) != 0) {
 		snprintf(why, CDX_PROOF_KEY_WHY_MAX,
@@ -135,6 +143,7 @@ int cdx_proof_make(struct cdx_proof *out, struct cdx_fr *public,
 	w = malloc((size_t)wires * sizeof(*w));
 	if (w == NULL)
 		return -ENOMEM;
+	let_go(k);
 	rc = cdx_circuit_witness(w, in, reason);
 	if (rc < 0) {
 		snprintf(why, CDX_PROOF_KEY_WHY_MAX, "%s", reason);
