@@ -4,6 +4,7 @@
  * included for G1 and G2.
  */
 
+/* The table, see place */
 TABLE
 {
 	uint8_t points[POSITIONS * VALUES][POINT_BYTES];
@@ -33,6 +34,7 @@ static int NAME(powers)(TABLE *t, const AFFINE *base)
 	return 0;
 }
 
+/* See fixed_base.h, as for the next two */
 int NAME(new)(TABLE **out, const AFFINE *base)
 {
 	TABLE *t = malloc(sizeof(*t));
@@ -47,11 +49,14 @@ int NAME(new)(TABLE **out, const AFFINE *base)
 	return rc;
 }
 
+/* A table holds nothing secret */
 void NAME(free)(TABLE *t)
 {
 	free(t);
 }
 
+/* The kernel's points are a table's, so it may be another than the one that
+ * made it */
 int NAME(mul)(const TABLE *t, uint8_t *out, const struct cdx_fr *k, size_t n)
 {
 	return multiply(KERNEL(), t->points[0], out, k, n);

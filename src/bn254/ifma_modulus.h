@@ -25,12 +25,14 @@
 /* 2^300 / m, rounded down */
 #define IFMA_QUOTIENT UINT64_C(0x54a47462623a)
 
+/* Of r */
 static const uint64_t ifma_r_modulus[IFMA_LIMBS] = {
 	0x1f593f0000001, 0x4879b9709143e, 0x181585d2833e8, 0xa029b85045b68,
 	0x30644e72e131};
 static const uint64_t ifma_r_neg_modulus[IFMA_LIMBS] = {
 	0xe0a6c0fffffff, 0xb786468f6ebc1, 0xe7ea7a2d7cc17, 0x5fd647afba497,
 	0xfcf9bb18d1ece};
+/* A factor: see MONT_Q */
 static const uint64_t ifma_r_neg_inv = UINT64_C(0x1f593efffffff);
 static const uint64_t ifma_r_fold[3][IFMA_LIMBS] = {
 	{0xe8c656567d77, 0x430d05713ae61, 0xea3ba6b167128, 0xa7dae55c5a296,
@@ -40,12 +42,14 @@ static const uint64_t ifma_r_fold[3][IFMA_LIMBS] = {
 	{0x82e644ee4c3d2, 0xf93893c98b1de, 0xd46fe04d0a4c7, 0x8f0aad55e2a1f,
 	 0x5ed0447de83}};
 
+/* Of q */
 static const uint64_t ifma_q_modulus[IFMA_LIMBS] = {
 	0x8c16d87cfd47, 0x916871ca8d3c2, 0x181585d97816a, 0xa029b85045b68,
 	0x30644e72e131};
 static const uint64_t ifma_q_neg_modulus[IFMA_LIMBS] = {
 	0xf73e9278302b9, 0x6e978e3572c3d, 0xe7ea7a2687e95, 0x5fd647afba497,
 	0xfcf9bb18d1ece};
+/* The same for q */
 static const uint64_t ifma_q_neg_inv = UINT64_C(0x20782e4866389);
 static const uint64_t ifma_q_fold[3][IFMA_LIMBS] = {
 	{0xe331848a197b9, 0xde3536be7dcf5, 0x9351997b47594, 0xe341794cfadd0,

@@ -25,6 +25,8 @@
 #define SCALAR_BITS 254u
 #define MIN_DIGIT 2u
 #define MAX_DIGIT 15u
+/* Scalars that are cut together */
+#define AT_ONCE ((size_t)64)
 
 /* Sums and what else they need, per window */
 struct window {
@@ -77,7 +79,9 @@ static unsigned bits_at(const uint64_t v[5], unsigned at)
 	return (unsigned)((low | high) & 0xffff);
 }
 
-static void cut(struct cdx_msm_plan *plan, size_t i, const uint8_t *scalar)
+/* @digits: of one scalar, @stride apart */
+static void cut(const struct cdx_msm_plan *plan, int16_t *digits, size_t stride,
+		const uint8_t *scalar)
 {
 	const int full = 1 << plan->bits;
 	uint64_t v[5] = {0};
@@ -90,10 +94,29 @@ static void cut(struct cdx_msm_plan *plan, size_t i, const uint8_t *scalar)
 		int digit = (int)(bits & (unsigned)(full - 1)) + carry;
 
 		carry = digit > full / 2;
-		digit -= carry ? full : 0;
-		plan->digits[w * plan->n + i] = (int16_t)digit;
+		digit -= full & -carry;
+		digits[w * stride] = (int16_t)digit;
 	}
-	explicit_bzero(v, sizeof(v));
+}
+
+/* Scalars of whole cache lines at a time: the windows' arrays are far apart,
+ * and as far as caches cannot tell them apart when @n is a power of two */
+static void cut_all(struct cdx_msm_plan *plan, const uint8_t *scalars)
+{
+	int16_t some[(SCALAR_BITS / MIN_DIGIT + 1) * AT_ONCE];
+
+	for (size_t i = 0; i < plan->n; i += AT_ONCE) {
+		const size_t left = plan->n - i;
+		const size_t count = left < AT_ONCE ? left : AT_ONCE;
+
+		for (size_t j = 0; j < count; j++)
+			cut(plan, some + j, AT_ONCE,
+			    scalars + (i + j) * CDX_FR_BYTES);
+		for (size_t w = 0; w < plan->windows; w++)
+			memcpy(plan->digits + w * plan->n + i,
+			       some + w * AT_ONCE, count * sizeof(some[0]));
+	}
+	explicit_bzero(some, sizeof(some));
 }
 
 int cdx_msm_plan_new(struct cdx_msm_plan **out, const uint8_t *scalars,
@@ -115,8 +138,7 @@ int cdx_msm_plan_new(struct cdx_msm_plan **out, const uint8_t *scalars,
 	plan->n = n;
 	plan->bits = bits;
 	plan->windows = windows;
-	for (size_t i = 0; i < n; i++)
-		cut(plan, i, scalars + i * CDX_FR_BYTES);
+	cut_all(plan, scalars);
 	*out = plan;
 	return 0;
 }
@@ -168,11 +190,19 @@ static int window_init(struct window *w, const struct cdx_msm_plan *plan,
 	return -ENOMEM;
 }
 
+/* Without a branch: signs are not to be guessed */
+static uint32_t magnitude(int16_t digit)
+{
+	const int32_t sign = digit >> 15;
+
+	return (uint32_t)((digit ^ sign) - sign);
+}
+
 /* The points in the order of their buckets (counting sort) */
 static void sort_points(struct window *w, const int16_t *digits, size_t n)
 {
 	uint32_t *ends = w->ends;
-	unsigned most = 1; /* the largest digit */
+	uint32_t most = 1; /* the largest digit */
 	uint32_t at = 0;
 
 	for (size_t i = 0; i < n; i++) {
@@ -195,12 +225,11 @@ static void sort_points(struct window *w, const int16_t *digits, size_t n)
 	}
 	w->n_terms = at;
 	for (size_t i = 0; i < n; i++) {
-		const int digit = digits[i];
+		const uint32_t value = magnitude(digits[i]);
 
-		if (digit > 0)
-			w->terms[ends[digit - 1]++] = (uint32_t)i << 1;
-		else if (digit < 0)
-			w->terms[ends[-digit - 1]++] = (uint32_t)i << 1 | 1;
+		if (value != 0)
+			w->terms[ends[value - 1]++] =
+				(uint32_t)i << 1 | (digits[i] < 0);
 	}
 }
 

@@ -14,6 +14,7 @@ static void NAME(read)(JACOBIAN *out, const uint8_t *bytes)
 	JACOBIAN_NAME(from_affine)(out, &p);
 }
 
+/* See msm.h, as for the next two */
 int NAME(window)(JACOBIAN *out, const struct cdx_msm_plan *plan,
 		 const uint8_t *points, size_t first, size_t n, unsigned window)
 {
@@ -44,6 +45,7 @@ int NAME(window)(JACOBIAN *out, const struct cdx_msm_plan *plan,
 	return 0;
 }
 
+/* From the top window: shifted by the bits of one, and the next added */
 void NAME(join)(JACOBIAN *out, const struct cdx_msm_plan *plan,
 		const JACOBIAN *windows)
 {
@@ -58,6 +60,7 @@ void NAME(join)(JACOBIAN *out, const struct cdx_msm_plan *plan,
 	explicit_bzero(&acc, sizeof(acc));
 }
 
+/* One window after the other */
 int WHOLE(JACOBIAN *out, const uint8_t *scalars, const uint8_t *points,
 	  size_t n)
 {

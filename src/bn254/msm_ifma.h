@@ -20,6 +20,7 @@ struct NAME(scratch) {
 	struct lanes neither;
 };
 
+/* One in each lane */
 struct NAME(point) {
 	EL x;
 	EL y;
@@ -173,6 +174,8 @@ static IFMA_INLINE void NAME(forth)(struct fe *acc, struct msm_batch *batch,
 	}
 }
 
+/* From the last group to the first: @acc is the inverse of the product of all
+ * norms that are left */
 static IFMA_INLINE void NAME(back)(struct fe *acc, struct msm_batch *batch,
 				   bool file, bool careful)
 {
@@ -219,11 +222,13 @@ static IFMA_INLINE bool NAME(try)(struct msm_batch *batch, bool file,
 	return true;
 }
 
+/* The four uses, each with its constants */
 static IFMA_CALL bool NAME(try_file)(struct msm_batch *batch)
 {
 	return NAME(try)(batch, true, false);
 }
 
+/* As above */
 static IFMA_CALL bool NAME(try_points)(struct msm_batch *batch)
 {
 	return NAME(try)(batch, false, false);
@@ -235,11 +240,13 @@ static IFMA_CALL void NAME(careful_file)(struct msm_batch *batch)
 	(void)NAME(try)(batch, true, true);
 }
 
+/* As above */
 static IFMA_CALL void NAME(careful_points)(struct msm_batch *batch)
 {
 	(void)NAME(try)(batch, false, true);
 }
 
+/* With care only when there is need */
 static void NAME(add)(struct msm_batch *batch)
 {
 	if (batch->file) {
@@ -250,6 +257,7 @@ static void NAME(add)(struct msm_batch *batch)
 	}
 }
 
+/* No additions: a file's points to own form */
 static IFMA_CALL void NAME(take)(const struct msm_batch *batch)
 {
 	struct NAME(point) p;
@@ -283,6 +291,7 @@ static IFMA_CALL void NAME(give)(uint8_t *out, const uint8_t *points, size_t n)
 	}
 }
 
+/* All of it */
 const struct msm_kernel NAME(cdx_msm_ifma) = {
 	.size = POINT_BYTES,
 	.group = GROUP,

@@ -9,6 +9,7 @@
  * A point's own form is that of a key file, two coordinates in Montgomery form.
  */
 
+/* As it lies in memory, but for the order of bytes */
 struct NAME(point) {
 	EL x;
 	EL y;
@@ -36,6 +37,7 @@ static inline void NAME(get)(struct NAME(point) * p,
 		EL_NAME(neg)(&p->y, &p->y);
 }
 
+/* No other point has both coordinates zero */
 static inline bool NAME(infinite)(const struct NAME(point) * p)
 {
 	return EL_NAME(is_zero)(&p->x) && EL_NAME(is_zero)(&p->y);
@@ -79,6 +81,7 @@ static inline void NAME(no_slope)(struct NAME(point) * out,
 	}
 }
 
+/* x = slope^2 - xa - xb, y = slope (xa - x) - ya */
 static inline void NAME(sum)(struct NAME(point) * out,
 			     const struct NAME(point) * a,
 			     const struct NAME(point) * b, const EL *slope)
@@ -93,6 +96,8 @@ static inline void NAME(sum)(struct NAME(point) * out,
 	EL_NAME(sub)(&out->y, &t, &a->y);
 }
 
+/* There, multiplying all norms up, and back with their inverses; a norm of zero
+ * stands for an addition without a slope */
 static void NAME(add)(struct msm_batch *batch)
 {
 	const struct msm_pair *pairs = batch->pairs;
@@ -133,6 +138,7 @@ static void NAME(add)(struct msm_batch *batch)
 	}
 }
 
+/* See struct msm_kernel, as for the next */
 static void NAME(take)(const struct msm_batch *batch)
 {
 	for (size_t i = 0; i < batch->count; i++) {
@@ -144,6 +150,7 @@ static void NAME(take)(const struct msm_batch *batch)
 	}
 }
 
+/* The form is the same */
 static void NAME(give)(uint8_t *out, const uint8_t *points, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -155,6 +162,7 @@ static void NAME(give)(uint8_t *out, const uint8_t *points, size_t n)
 	}
 }
 
+/* All of it */
 const struct msm_kernel NAME(cdx_msm_scalar) = {
 	.size = sizeof(struct NAME(point)),
 	.group = 1,

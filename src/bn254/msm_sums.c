@@ -13,8 +13,9 @@
 
 /* Bytes of points in own form that a run works on: what a core has near */
 #define RUN_BYTES ((size_t)512 * 1024)
-/* How many terms ahead points are fetched: enough to cover a miss */
-#define AHEAD 24u
+/* How many terms ahead points are asked for: enough to have the second level of
+ * cache busy, which waits for more lines at a time than the first */
+#define AHEAD 64u
 #define LINE 64u
 
 /* A sum's part in a run: @count points from @first on */
@@ -60,6 +61,7 @@ static size_t layout(struct msm_sums *s, uint8_t *base)
 		groups * group * sizeof(*s->pairs),
 		round_up(s->capacity, group) * sizeof(*s->singles),
 		s->capacity * sizeof(*s->live),
+		s->capacity * s->kernel->size,
 		s->capacity * sizeof(*s->parts),
 	};
 	size_t at[CDX_ARRAY_LEN(sizes) + 1] = {0};
@@ -72,7 +74,8 @@ static size_t layout(struct msm_sums *s, uint8_t *base)
 		s->pairs = (void *)(base + at[2]);
 		s->singles = (void *)(base + at[3]);
 		s->live = (void *)(base + at[4]);
-		s->parts = (void *)(base + at[5]);
+		s->stage = base + at[5];
+		s->parts = (void *)(base + at[6]);
 	}
 	return at[CDX_ARRAY_LEN(sizes)];
 }
@@ -129,6 +132,13 @@ static void put_pair(struct msm_sums *s, size_t a, size_t b, size_t out)
 		.a = (uint32_t)a, .b = (uint32_t)b, .out = (uint32_t)out};
 }
 
+/* A point; it has one or two blocks, and a copy of a fixed size is no call */
+static void copy_point(uint8_t *to, const uint8_t *from, size_t size)
+{
+	for (size_t i = 0; i < size; i += LINE)
+		memcpy(to + i, from + i, LINE);
+}
+
 static bool all_zero(const uint8_t *p, size_t size)
 {
 	uint64_t any = 0;
@@ -144,38 +154,41 @@ static bool all_zero(const uint8_t *p, size_t size)
 	return true;
 }
 
+static void ask_for(const uint8_t *p, size_t size)
+{
+	for (size_t i = 0; i < size; i += LINE)
+		__builtin_prefetch(p + i, 0, 2);
+	__builtin_prefetch(p + size - 1, 0, 2);
+}
+
 /*
- * The next @n terms into live, infinite ones left out; returns how many.  This
- * is the first look at the points, which come from anywhere in the file: they
- * are asked for well before.
+ * The points of the next @n terms into stage, from number @at on, infinite ones
+ * left out; live has their numbers there, with signs.  Returns where they end.
+ * Points come from anywhere in the file and are needed twice.
  */
-static size_t take_live(struct msm_sums *s, struct terms *t, size_t n)
+static size_t take_live(struct msm_sums *s, struct terms *t, size_t n,
+			size_t at)
 {
 	const uint32_t *end = t->terms + t->ends[t->n - 1];
 	const size_t size = s->kernel->size;
-	size_t count = 0;
 
 	for (size_t i = 0; i < n; i++, t->next++) {
-		if (end - t->next > (ptrdiff_t)AHEAD) {
-			const uint8_t *p =
-				t->file + (t->next[AHEAD] >> 1) * size;
+		const uint8_t *from = t->file + (*t->next >> 1) * size;
 
-			for (size_t j = 0; j < size; j += LINE)
-				__builtin_prefetch(p + j);
-			__builtin_prefetch(p + size - 1);
-		}
-		s->live[count] = *t->next;
-		count += !all_zero(t->file + (*t->next >> 1) * size, size);
+		if (end - t->next > (ptrdiff_t)AHEAD)
+			ask_for(t->file + (t->next[AHEAD] >> 1) * size, size);
+		copy_point(s->stage + at * size, from, size);
+		s->live[at] = (uint32_t)(at << 1) | (*t->next & 1);
+		at += !all_zero(from, size);
 	}
-	return count;
+	return at;
 }
 
 /* The first additions of a part: points of the file in pairs, and one that is
  * left over.  @at: where its results begin; returns where they end. */
-static size_t first_pairs(struct msm_sums *s, size_t count, size_t at,
-			  size_t *n_singles)
+static size_t first_pairs(struct msm_sums *s, const uint32_t *live,
+			  size_t count, size_t at, size_t *n_singles)
 {
-	const uint32_t *live = s->live;
 	size_t i;
 
 	for (i = 0; i + 1 < count; i += 2)
@@ -186,11 +199,11 @@ static size_t first_pairs(struct msm_sums *s, size_t count, size_t at,
 	return at;
 }
 
-static void take_singles(struct msm_sums *s, const uint8_t *file, size_t n)
+static void take_singles(struct msm_sums *s, size_t n)
 {
 	struct msm_batch batch = {
 		.points = s->points,
-		.file = file,
+		.file = s->stage,
 		.pairs = s->singles,
 	};
 
@@ -230,8 +243,8 @@ static bool put_sums(const struct msm_sums *s, uint8_t *out, size_t n_parts)
 
 	for (size_t k = 0; k < n_parts; k++) {
 		if (s->parts[k].count > 0) {
-			memcpy(out + k * size,
-			       s->points + s->parts[k].first * size, size);
+			copy_point(out + k * size,
+				   s->points + s->parts[k].first * size, size);
 			continue;
 		}
 		memset(out + k * size, 0, size);
@@ -249,21 +262,24 @@ static size_t start_run(struct msm_sums *s, struct terms *t, size_t i,
 {
 	size_t at = carry ? 1 : 0; /* where points go */
 	size_t used = at;	   /* of the capacity */
+	size_t staged = 0;	   /* points in stage */
 	size_t n_singles = 0;
 	size_t n = 0;
 
 	if (carry)
-		memcpy(s->points, carry, s->kernel->size);
+		copy_point(s->points, carry, s->kernel->size);
 	*more = false;
 	while (!*more && i + n < t->n && used < s->capacity) {
 		const uint32_t *end = t->terms + t->ends[i + n];
 		const size_t left = (size_t)(end - t->next);
 		const size_t room = s->capacity - used;
 		const size_t some = left < room ? left : room;
-		const size_t count = take_live(s, t, some);
+		const size_t begin = staged;
 		const size_t first = n == 0 ? 0 : at;
 
-		at = first_pairs(s, count, at, &n_singles);
+		staged = take_live(s, t, some, begin);
+		at = first_pairs(s, s->live + begin, staged - begin, at,
+				 &n_singles);
 		s->parts[n++] =
 			(struct msm_part){.first = (uint32_t)first,
 					  .count = (uint32_t)(at - first)};
@@ -271,8 +287,8 @@ static size_t start_run(struct msm_sums *s, struct terms *t, size_t i,
 		used += some > 0 ? some : 1;
 		*more = some < left;
 	}
-	flush(s, s->points, t->file);
-	take_singles(s, t->file, n_singles);
+	flush(s, s->points, s->stage);
+	take_singles(s, n_singles);
 	return n;
 }
 

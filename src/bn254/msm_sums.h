@@ -70,7 +70,8 @@ struct msm_sums {
 	const struct msm_kernel *kernel;
 	size_t capacity; /* terms of a run, pairs of a batch twice */
 	uint8_t *points; /* of the run, own form */
-	uint32_t *live;	 /* terms of the run that are not infinite */
+	uint8_t *stage;	 /* the run's terms that are not infinite */
+	uint32_t *live;	 /* which, as in struct msm_pair */
 	struct msm_part *parts;
 	struct msm_pair *pairs;
 	struct msm_pair *singles;
