@@ -36,11 +36,6 @@ static bool g1_ok(const struct cdx_g1 *p)
 	return cdx_g1_on_curve(p); /* the curve is the group: cofactor 1 */
 }
 
-static bool g2_ok(const struct cdx_g2 *p)
-{
-	return cdx_g2_on_curve(p) && cdx_g2_in_subgroup(p);
-}
-
 /* A key with a point at infinity in these places accepts what it should not */
 static bool vk_ok(const struct cdx_vk *vk)
 {
@@ -81,9 +76,10 @@ void cdx_verifier_free(struct cdx_verifier *v)
 	free(v);
 }
 
-static int proof_ok(const struct cdx_proof *p)
+/* On their curves */
+static bool proof_on_curve(const struct cdx_proof *p)
 {
-	return g1_ok(&p->a) && g2_ok(&p->b) && g1_ok(&p->c) ? 0 : CDX_E_FORMAT;
+	return g1_ok(&p->a) && cdx_g2_on_curve(&p->b) && g1_ok(&p->c);
 }
 
 /* L without IC[0], the sum over the public inputs */
@@ -114,9 +110,8 @@ int cdx_verify(const struct cdx_verifier *v, const struct cdx_proof *proof,
 
 	if (n != v->public_inputs)
 		return -EINVAL;
-	rc = proof_ok(proof);
-	if (rc < 0)
-		return rc;
+	if (!proof_on_curve(proof) || !cdx_g2_in_subgroup(&proof->b))
+		return CDX_E_FORMAT;
 	rc = public_sum(&sum, v, public);
 	if (rc < 0)
 		return rc;
@@ -173,10 +168,9 @@ static int batch_add(struct batch *s, size_t at, const struct cdx_proof *proof,
 {
 	struct cdx_fr *weight = &s->weight[at];
 	uint64_t random[2];
-	int rc = proof_ok(proof);
 
-	if (rc < 0)
-		return rc;
+	if (!proof_on_curve(proof))
+		return CDX_E_FORMAT;
 	cdx_random(random, sizeof(random));
 	cdx_g1_short_scalar(weight, random[0], random[1]);
 	cdx_g1_mul(&s->aj[at], &proof->a, weight);
@@ -185,8 +179,8 @@ static int batch_add(struct batch *s, size_t at, const struct cdx_proof *proof,
 	cdx_fr_add(&s->x[0], &s->x[0], weight);
 	for (uint32_t i = 0; i < n; i++) {
 		struct cdx_fr x;
+		int rc = cdx_fr_from_bytes(&x, public[i]);
 
-		rc = cdx_fr_from_bytes(&x, public[i]);
 		if (rc < 0)
 			return rc;
 		cdx_fr_mul(&x, &x, weight);
@@ -206,6 +200,8 @@ static int batch_check(const struct cdx_verifier *v, struct batch *s,
 	struct cdx_gt f;
 	int rc;
 
+	if (!cdx_g2_all_in_subgroup(s->b, count))
+		return CDX_E_FORMAT;
 	cdx_g1_mul(&sum[0], &v->alpha1, &s->x[0]);
 	cdx_g1_sum(&sum[1], v->ic, s->x, (size_t)v->public_inputs + 1);
 	cdx_g1_sum(&sum[2], s->c, s->weight, count);

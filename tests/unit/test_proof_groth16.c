@@ -22,6 +22,7 @@
 #include "proof/zkey.h"
 #include "r1cs_kit.h"
 #include "vector_file.h"
+#include "zkey_kit.h"
 
 /* Keys, proofs and their refusal, on small circuits; and the published key */
 
@@ -248,6 +249,50 @@ static void test_off_curve(void **state)
 				 CDX_E_FORMAT);
 	}
 	env_close(&e);
+}
+
+/* B plus a point of the twist outside of G2, in each place of a batch */
+static void off_subgroup(void)
+{
+	uint8_t public[12][R1CS_KIT_PUBLIC][32];
+	struct cdx_proof proof[12];
+	uint8_t bytes[CDX_G2_BYTES];
+	struct cdx_g2 stray;
+	struct env e;
+
+	env_open(&e, LENGTH, 0);
+	prove(&e, &proof[0]);
+	for (size_t i = 0; i < CDX_ARRAY_LEN(proof); i++) {
+		public_of(&e, public[i]);
+		proof[i] = proof[0];
+	}
+	for (size_t i = 0; i < CDX_ARRAY_LEN(proof); i++) {
+		const struct cdx_g2 kept = proof[i].b;
+		struct cdx_g2j sum;
+
+		kit_twist(bytes, i % 2 == 0);
+		assert_int_equal(cdx_g2_decode(&stray, bytes), 0);
+		cdx_g2j_from_affine(&sum, &kept);
+		cdx_g2j_add_affine(&sum, &sum, &stray);
+		cdx_g2j_to_affine(&proof[i].b, &sum);
+		assert_int_equal(verify(&e, &proof[i], public[i]),
+				 CDX_E_FORMAT);
+		for (size_t n = i + 1; n <= CDX_ARRAY_LEN(proof); n += 5)
+			assert_int_equal(
+				cdx_verify_batch(
+					e.v, proof, n,
+					(const uint8_t(*)[32]) public[0],
+					R1CS_KIT_PUBLIC),
+				CDX_E_FORMAT);
+		proof[i].b = kept;
+	}
+	env_close(&e);
+}
+
+static void test_off_subgroup(void **state)
+{
+	(void)state;
+	bn254_each_backend(off_subgroup);
 }
 
 /* x + r where it fits 32 bytes: the same number modulo r, and refused */
@@ -550,6 +595,7 @@ int main(void)
 		cmocka_unit_test(test_wrong_witness),
 		cmocka_unit_test(test_tampered_proof),
 		cmocka_unit_test(test_off_curve),
+		cmocka_unit_test(test_off_subgroup),
 		cmocka_unit_test(test_public_inputs),
 		cmocka_unit_test(test_other_key),
 		cmocka_unit_test(test_batches),
