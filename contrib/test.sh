@@ -20,6 +20,8 @@ sudo=()
 packages=(libcmocka-dev clang shellcheck acl attr borgbackup curl e2fsprogs
 	fio git gocryptfs libgmp-dev lmdb-utils mount openssl procps psmisc
 	python3 restic rsync sqlite3 strace tar util-linux xxd xz-utils)
+# other builds of node bring an npm, beside which Debian's cannot be installed
+command -v npm >/dev/null || packages+=(nodejs npm)
 # where they can be had: peers of the benchmarks
 optional=(libisal-dev securefs)
 

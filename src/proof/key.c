@@ -26,7 +26,7 @@ static int samples_of(uint32_t wires, uint32_t *out)
 
 	if (wires <= none || (wires - none) % each != 0 ||
 	    (wires - none) / each > CDX_CIRCUIT_SAMPLES_MAX)
-		return -EINVAL;
+		return -EDOM;
 	*out = (wires - none) / each;
 	return 0;
 }
@@ -92,7 +92,8 @@ int cdx_proof_key_open(struct cdx_proof_key *out, int dirfd, const char *path,
 		       char why[CDX_PROOF_KEY_WHY_MAX])
 {
 	struct cdx_proof_key k = {.map = NULL};
-	int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int fd = openat(dirfd, path,
+			O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	int rc;
 
 	why[0] = '\0';
@@ -193,7 +194,8 @@ int cdx_proof_key_check(const struct cdx_proof_key *k,
 	cdx_r1cs_free(&r);
 	if (rc < 0) {
 		snprintf(why, CDX_PROOF_KEY_WHY_MAX, "%s", reason);
-		return rc;
+		/* a key of another circuit is no wrong argument */
+		return rc == -EINVAL ? -EDOM : rc;
 	}
 	return trial(k, run, why);
 }

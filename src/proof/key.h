@@ -31,7 +31,7 @@ struct cdx_proof_key {
  * @why:   in words, without the path
  *
  * Errors: -errno of the file; CDX_E_HASH not what was pinned; those of
- * cdx_zkey_open; -EINVAL not of this circuit for any number of samples.
+ * cdx_zkey_open; -EDOM not of this circuit for any number of samples.
  */
 CDX_MUST_CHECK int cdx_proof_key_open(struct cdx_proof_key *out, int dirfd,
 				      const char *path,
@@ -45,7 +45,8 @@ void cdx_proof_key_close(struct cdx_proof_key *k);
  * All of cdx_zkey_check against our circuit, and a proof made with it that
  * verifies.  What cannot be checked here is how the key was made: that takes
  * the ceremony's transcript (snarkjs zkey verify).
- * Errors: those of cdx_zkey_check and cdx_groth16_prove.
+ * Errors: those of cdx_zkey_check, but -EDOM for its -EINVAL, and those of
+ * cdx_groth16_prove.
  */
 CDX_MUST_CHECK int cdx_proof_key_check(const struct cdx_proof_key *k,
 				       const struct cdx_groth16_run *run,

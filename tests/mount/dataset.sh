@@ -9,29 +9,8 @@ need python3 cmp curl getfattr
 vectors=$CDX_SRCDIR/tests/vectors
 small=$vectors/derived_small_k3m2.json
 
-# wants STATUS TEXT COMMAND...: it ends so and says so
-wants() {
-	local status=$1 text=$2 got
-	shift 2
-	"$@" >"$W/out" 2>&1 </dev/null
-	got=$?
-	[ "$got" -eq "$status" ] ||
-		fail "exit status $got, not $status: $* : $(cat "$W/out")"
-	grep -q -e "$text" "$W/out" ||
-		fail "does not say \"$text\": $* : $(cat "$W/out")"
-}
 # ds VERB...: on the store as it is now, closed or mounted
 ds() { "$CODEXFS" dataset "$@" --store "$where"; }
-# member FILE EXPRESSION: of the JSON j
-member() {
-	python3 -c 'import json, sys
-j = json.load(open(sys.argv[1]))
-v = eval(sys.argv[2])
-print(v if isinstance(v, str) else json.dumps(v))' "$1" "$2" ||
-		fail "no $2 in $(cat "$1")"
-}
-# is TEXT TEXT WHAT
-is() { [ "$1" = "$2" ] || fail "$3: $1, not $2"; }
 states() { # of the slots of a dataset, in a row
 	ds slots "$1" | awk '{ printf "%s%s", s, $6; s = " " }'
 }

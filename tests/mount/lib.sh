@@ -1,32 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 # shellcheck shell=bash
-# Shared by the mount suites: sourced, not run.  Gives a scratch folder $W on a
-# real disk, a store $S, a mount point $M, and cleans up at the end.
+# Shared by the mount suites: sourced, not run.  Gives, beside what tests/lib.sh
+# gives, a store $S on a real disk, a mount point $M, and cleans up at the end.
 
-set -u
-
-: "${CODEXFS:?CODEXFS names the program under test}"
-W=$(mktemp -d "${CDX_TMP:-/var/tmp}/codexfs-test.XXXXXX")
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 S=$W/store
 M=$W/mnt
 mkdir "$M"
-unset CODEXFS_STORE
-
-say() { printf '%s\n' "$*"; }
-fail() {
-	printf 'FAIL: %s\n' "$*" >&2
-	exit 1
-}
-skip() {
-	printf 'SKIP: %s\n' "$*"
-	exit 77
-}
-need() {
-	local tool
-	for tool; do
-		command -v "$tool" >/dev/null || skip "$tool is not installed"
-	done
-}
 
 mounted() { grep -q " $M fuse.codexfs " /proc/self/mounts; }
 
@@ -38,11 +18,7 @@ cleanup() {
 		# the process ends with its last open file; the store is free then
 		timeout 60 flock "$S/lock" true
 	fi
-	if [ $status -ne 0 ] && [ -n "${CDX_KEEP:-}" ]; then
-		echo "kept: $W" >&2
-	else
-		rm -rf "$W"
-	fi
+	scratch_end $status
 	exit $status
 }
 trap cleanup EXIT

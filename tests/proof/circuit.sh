@@ -8,47 +8,19 @@
 #
 #   CDX_CIRCUITS  a checkout of the official circuits (codex-storage-proofs-
 #                 circuits); without it there is nothing to compare with
-#   CDX_NPM       a folder with node_modules of circom2 and snarkjs, instead of
-#                 fetching them
 #   CDX_SEED      of the datasets
-set -u
+. "$(dirname "$0")/lib.sh"
 
 count=${CDX_COUNT:-20}
 seed=${CDX_SEED:-$(date +%s%N)}
-circom2=circom2@0.2.23
-snarkjs=snarkjs@0.7.5
-
-skip() {
-	echo "$*"
-	exit 77
-}
-
-fail() {
-	echo "FAIL: $*"
-	exit 1
-}
-
 [ -n "${CDX_CIRCUITS:-}" ] ||
 	skip "CDX_CIRCUITS does not say where the official circuits are"
 [ -f "$CDX_CIRCUITS/circuit/codex/sample_cells.circom" ] ||
 	skip "no circuits in $CDX_CIRCUITS"
-command -v node >/dev/null || skip "node is missing"
-
-W=$(mktemp -d "${TMPDIR:-/tmp}/cdx-circuit-XXXXXX") || exit 1
-trap 'rm -rf "$W"' EXIT
-echo "CDX_SEED=$seed"
-
-npm=${CDX_NPM:-}
-if [ -z "$npm" ]; then
-	command -v npm >/dev/null || skip "npm is missing"
-	npm=$W/npm
-	mkdir "$npm"
-	npm install --prefix "$npm" --no-audit --no-fund --silent \
-		$circom2 $snarkjs || skip "npm cannot fetch circom2 and snarkjs"
-fi
-modules=$npm/node_modules
-make_inputs=${CDX_BUILDDIR:?}/tests/proof/make_inputs
+fetch_npm
+make_inputs=$CDX_BUILDDIR/tests/proof/make_inputs
 [ -x "$make_inputs" ] || fail "$make_inputs is not built"
+say "CDX_SEED=$seed"
 
 cat >"$W/compare.js" <<'EOF'
 // compare.js PROOF_MAIN_JS WASM DIR: the wasm's verdict and witness for each
@@ -110,8 +82,8 @@ compare() {
 		component main {public [entropy,dataSetRoot,slotIndex]} =
 		    SampleAndProve(32, 8, 5, 67, $n);
 	EOF
-	(cd "$dir" && node "$modules/circom2/cli.js" $main.circom \
-		--r1cs --wasm --O2 -o . >circom.log 2>&1) || {
+	(cd "$dir" && circom2 $main.circom --r1cs --wasm --O2 -o . \
+		>circom.log 2>&1) || {
 		cat "$dir/circom.log"
 		fail "circom does not compile"
 	}
@@ -121,15 +93,11 @@ compare() {
 	echo "$n samples: the same constraint system"
 	node "$W/compare.js" "$dir/${main}_js" "$dir/${main}_js/$main.wasm" \
 		"$dir/out" || fail "$n samples"
-	node "$modules/snarkjs/build/cli.cjs" wtns check \
-		"$dir/out/circuit.r1cs" "$dir/out/0.wtns" >"$dir/check.log" 2>&1 ||
-		{
-			cat "$dir/check.log"
-			fail "snarkjs does not accept the witness"
-		}
+	wants 0 'WITNESS IS CORRECT' snarkjs wtns check \
+		"$dir/out/circuit.r1cs" "$dir/out/0.wtns"
 	rm -rf "$dir"
 }
 
 compare 1 "$count"
 [ "$count" -lt 500 ] || compare 5 "$((count / 5))"
-echo "circuit: passed"
+say "all good"

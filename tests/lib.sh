@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+# shellcheck shell=bash
+# Shared by suites that are scripts: sourced, not run.  Gives a scratch folder
+# $W in $CDX_TMP, and what to say how a test went.  Who sources it sees to $W at
+# the end, with scratch_end in a trap.
+
+set -u
+
+: "${CODEXFS:?CODEXFS names the program under test}"
+W=$(mktemp -d "${CDX_TMP:-/var/tmp}/codexfs-test.XXXXXX") || exit 1
+unset CODEXFS_STORE
+
+say() { printf '%s\n' "$*"; }
+fail() {
+	printf 'FAIL: %s\n' "$*" >&2
+	exit 1
+}
+skip() {
+	printf 'SKIP: %s\n' "$*"
+	exit 77
+}
+need() {
+	local tool
+	for tool; do
+		command -v "$tool" >/dev/null || skip "$tool is not installed"
+	done
+}
+# wants STATUS TEXT COMMAND...: it ends so and says so
+wants() {
+	local status=$1 text=$2 got
+	shift 2
+	"$@" >"$W/out" 2>&1 </dev/null
+	got=$?
+	[ "$got" -eq "$status" ] ||
+		fail "exit status $got, not $status: $* : $(cat "$W/out")"
+	grep -q -e "$text" "$W/out" ||
+		fail "does not say \"$text\": $* : $(cat "$W/out")"
+}
+# is TEXT TEXT WHAT
+is() { [ "$1" = "$2" ] || fail "$3: $1, not $2"; }
+# member FILE EXPRESSION: of the JSON j
+member() {
+	python3 -c 'import json, sys
+j = json.load(open(sys.argv[1]))
+v = eval(sys.argv[2])
+print(v if isinstance(v, str) else json.dumps(v))' "$1" "$2" ||
+		fail "no $2 in $(cat "$1")"
+}
+# scratch_end STATUS: the folder goes, unless CDX_KEEP wants a failure's kept
+scratch_end() {
+	if [ "$1" -ne 0 ] && [ -n "${CDX_KEEP:-}" ]; then
+		echo "kept: $W" >&2
+	else
+		rm -rf "$W"
+	fi
+}
