@@ -7,10 +7,6 @@
 
 #ifdef __x86_64__
 
-#ifndef __clang__
-#pragma GCC optimize("schedule-insns") /* as in poseidon2_ifma.c */
-#endif
-
 #include <string.h>
 
 #include "bn254/fq.h"
