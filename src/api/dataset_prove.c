@@ -161,7 +161,7 @@ static int prove(struct cdx_api_work *w, const struct cdx_proof_inputs *in,
 		.arg = w,
 	};
 	struct cdx_proof_keys *keys = w->api->node->proof_keys;
-	char reason[CDX_PROOF_KEY_WHY_MAX] = "";
+	char reason[CDX_PROOF_WHY_MAX] = "";
 	struct cdx_fr public[CDX_CIRCUIT_PUBLIC];
 	const struct cdx_proof_key *key;
 	struct cdx_proof_pin pin;

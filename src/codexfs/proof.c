@@ -257,9 +257,10 @@ void proof_run_end(struct cdx_groth16_run *run)
 
 int proof_refuse_development(const char *path)
 {
-	cli_error("%s is a development key: whoever made it can forge proofs; "
-		  "--development takes it all the same",
-		  path);
+	cli_error(
+		"%s: it is a development key: whoever made it can forge proofs; "
+		"--development takes it all the same",
+		path);
 	return cdx_err_exit(-EPERM);
 }
 
@@ -275,7 +276,7 @@ static int read_pin(struct cdx_digest *out, const char *hex)
 int proof_open_key(struct cdx_proof_key *out, const struct proof_args *a,
 		   const char *path, bool checked)
 {
-	char why[CDX_PROOF_KEY_WHY_MAX];
+	char why[CDX_PROOF_WHY_MAX];
 	struct cdx_groth16_run run;
 	struct cdx_digest pin;
 	int status;
@@ -286,7 +287,7 @@ int proof_open_key(struct cdx_proof_key *out, const struct proof_args *a,
 	rc = cdx_proof_key_open(out, AT_FDCWD, path,
 				a->pin != NULL ? &pin : NULL, why);
 	if (rc < 0) {
-		cli_error("%s %s", path, why);
+		cli_error("%s: %s", path, why);
 		return cdx_err_exit(rc);
 	}
 	if (!checked)
@@ -301,7 +302,7 @@ int proof_open_key(struct cdx_proof_key *out, const struct proof_args *a,
 			rc = cdx_proof_key_check(out, &run, why);
 			proof_run_end(&run);
 			if (rc < 0)
-				cli_error("%s %s", path,
+				cli_error("%s: %s", path,
 					  why[0] != '\0' ? why
 							 : cdx_strerror(rc));
 			status = cdx_err_exit(rc);

@@ -81,7 +81,7 @@ static int write_witness(const struct cdx_fr *w, uint32_t wires,
 
 int proof_witness(struct proof_args *a)
 {
-	char why[CDX_CIRCUIT_WHY_MAX] = "";
+	char why[CDX_PROOF_WHY_MAX] = "";
 	struct cdx_proof_inputs in;
 	struct cdx_fr *w;
 	uint32_t wires;
@@ -126,7 +126,7 @@ static int make_proof(const struct proof_args *a,
 		      const struct cdx_proof_key *key,
 		      const struct cdx_proof_inputs *in)
 {
-	char why[CDX_PROOF_KEY_WHY_MAX];
+	char why[CDX_PROOF_WHY_MAX];
 	struct cdx_fr public[CDX_CIRCUIT_PUBLIC];
 	struct cdx_groth16_run run;
 	struct cdx_proof proof;

@@ -114,7 +114,7 @@ static struct entry *find(const struct cdx_proof_keys *k, uint32_t samples)
 static int load(struct cdx_proof_keys *k, uint32_t samples, struct entry **out,
 		char why[CDX_PROOF_KEYS_WHY_MAX])
 {
-	char reason[CDX_PROOF_KEY_WHY_MAX] = "";
+	char reason[CDX_PROOF_WHY_MAX] = "";
 	struct cdx_proof_pin pin;
 	char name[NAME_MAX_LEN];
 	struct entry *e;
@@ -139,7 +139,7 @@ static int load(struct cdx_proof_keys *k, uint32_t samples, struct entry **out,
 	cdx_closep(&dir);
 	if (rc < 0) {
 		snprintf(why, CDX_PROOF_KEYS_WHY_MAX,
-			 "%s/" FOLDER "/%s %s; import the key again",
+			 "%s/" FOLDER "/%s: %s; import the key again",
 			 cdx_store_path(k->store), name,
 			 reason[0] != '\0' ? reason : cdx_strerror(rc));
 		free(e);
@@ -284,14 +284,14 @@ struct import {
 
 static int check_copy(struct import *im)
 {
-	char reason[CDX_PROOF_KEY_WHY_MAX] = "";
+	char reason[CDX_PROOF_WHY_MAX] = "";
 	struct cdx_proof_key key;
 	int rc = cdx_proof_key_open(&key, im->dir, PART, NULL, reason);
 
 	if (rc == 0) {
 		if (key.zkey.development && !im->development) {
 			snprintf(reason, sizeof(reason),
-				 "is a development key: whoever made it can "
+				 "it is a development key: whoever made it can "
 				 "forge proofs; --development takes it all the "
 				 "same");
 			rc = -EPERM;
@@ -307,7 +307,7 @@ static int check_copy(struct import *im)
 		cdx_proof_key_close(&key);
 	}
 	if (rc < 0)
-		snprintf(im->why, CDX_PROOF_KEYS_WHY_MAX, "the key %s",
+		snprintf(im->why, CDX_PROOF_KEYS_WHY_MAX, "%s",
 			 reason[0] != '\0' ? reason : cdx_strerror(rc));
 	return rc;
 }

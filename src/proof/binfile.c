@@ -25,7 +25,7 @@ static const struct cdx_binfile_section *find(const struct cdx_binfile *f,
 
 /* Reads one section into the next place of @f */
 static int open_section(struct cdx_binfile *f, struct cdx_cursor *c,
-			char why[CDX_WHY_MAX])
+			char why[CDX_PROOF_WHY_MAX])
 {
 	struct cdx_binfile_section *s = &f->section[f->sections];
 	uint64_t size;
@@ -52,7 +52,7 @@ static int open_section(struct cdx_binfile *f, struct cdx_cursor *c,
 
 static int open_header(uint32_t *sections, struct cdx_cursor *c,
 		       const char magic[5], uint32_t version,
-		       char why[CDX_WHY_MAX])
+		       char why[CDX_PROOF_WHY_MAX])
 {
 	uint8_t letters[MAGIC_BYTES];
 	uint32_t v;
@@ -75,7 +75,7 @@ static int open_header(uint32_t *sections, struct cdx_cursor *c,
 
 int cdx_binfile_open(struct cdx_binfile *out, const uint8_t *p, size_t len,
 		     const char magic[5], uint32_t version,
-		     char why[CDX_WHY_MAX])
+		     char why[CDX_PROOF_WHY_MAX])
 {
 	struct cdx_binfile f = {.sections = 0};
 	struct cdx_cursor c = cdx_cursor_init(p, len);
@@ -99,7 +99,7 @@ bool cdx_binfile_has(const struct cdx_binfile *f, uint32_t id)
 }
 
 int cdx_binfile_section(struct cdx_cursor *out, const struct cdx_binfile *f,
-			uint32_t id, char why[CDX_WHY_MAX])
+			uint32_t id, char why[CDX_PROOF_WHY_MAX])
 {
 	const struct cdx_binfile_section *s = find(f, id);
 
@@ -112,7 +112,7 @@ int cdx_binfile_section(struct cdx_cursor *out, const struct cdx_binfile *f,
 
 int cdx_binfile_array(const uint8_t **out, const struct cdx_binfile *f,
 		      uint32_t id, uint64_t count, size_t size,
-		      char why[CDX_WHY_MAX])
+		      char why[CDX_PROOF_WHY_MAX])
 {
 	struct cdx_cursor c;
 	int r = cdx_binfile_section(&c, f, id, why);
@@ -129,7 +129,7 @@ int cdx_binfile_array(const uint8_t **out, const struct cdx_binfile *f,
 }
 
 int cdx_binfile_modulus(struct cdx_cursor *c, const uint64_t m[4],
-			const char *name, char why[CDX_WHY_MAX])
+			const char *name, char why[CDX_PROOF_WHY_MAX])
 {
 	uint32_t len = cdx_cursor_le32(c);
 	uint64_t differs = 0;

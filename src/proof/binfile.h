@@ -48,7 +48,8 @@ struct cdx_binfile {
  */
 CDX_MUST_CHECK int cdx_binfile_open(struct cdx_binfile *out, const uint8_t *p,
 				    size_t len, const char magic[5],
-				    uint32_t version, char why[CDX_WHY_MAX]);
+				    uint32_t version,
+				    char why[CDX_PROOF_WHY_MAX]);
 
 /* Is there a section @id? */
 bool cdx_binfile_has(const struct cdx_binfile *f, uint32_t id);
@@ -56,19 +57,19 @@ bool cdx_binfile_has(const struct cdx_binfile *f, uint32_t id);
 /* The bytes of section @id; CDX_E_FORMAT when there is none */
 CDX_MUST_CHECK int cdx_binfile_section(struct cdx_cursor *out,
 				       const struct cdx_binfile *f, uint32_t id,
-				       char why[CDX_WHY_MAX]);
+				       char why[CDX_PROOF_WHY_MAX]);
 /* The bytes of section @id, in place, which must be @count items of @size bytes
  * each; CDX_E_FORMAT */
 CDX_MUST_CHECK int cdx_binfile_array(const uint8_t **out,
 				     const struct cdx_binfile *f, uint32_t id,
 				     uint64_t count, size_t size,
-				     char why[CDX_WHY_MAX]);
+				     char why[CDX_PROOF_WHY_MAX]);
 
 /* Reads the length of field elements and the modulus, which must be @m (limbs,
  * least significant first); @name for @why.  CDX_E_CODEC when it is another. */
 CDX_MUST_CHECK int cdx_binfile_modulus(struct cdx_cursor *c,
 				       const uint64_t m[4], const char *name,
-				       char why[CDX_WHY_MAX]);
+				       char why[CDX_PROOF_WHY_MAX]);
 
 /* ---- write; failure sticks to the buffer ---- */
 

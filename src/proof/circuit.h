@@ -8,6 +8,7 @@
 #include "bn254/fr.h"
 #include "proof/r1cs.h"
 #include "slots/sampler.h"
+#include "proof/why.h"
 
 /*
  * The proof circuit of Codex: SampleAndProve(32, 8, 5, 67, n) for n samples
@@ -20,7 +21,6 @@
 #define CDX_CIRCUIT_CELL_ELEMENTS 67u
 #define CDX_CIRCUIT_PUBLIC 3u /* entropy, dataset root, slot index */
 #define CDX_CIRCUIT_SAMPLES_MAX 1024u
-#define CDX_CIRCUIT_WHY_MAX 160u
 
 /* Wires and constraints for @samples samples: 2033 + 17652 n, 2022 + 17556 n */
 uint32_t cdx_circuit_wires(uint32_t samples);
@@ -72,6 +72,6 @@ CDX_MUST_CHECK int cdx_circuit_r1cs_labels(struct cdx_r1cs *out,
  */
 CDX_MUST_CHECK int cdx_circuit_witness(struct cdx_fr *w,
 				       const struct cdx_proof_inputs *in,
-				       char why[CDX_CIRCUIT_WHY_MAX]);
+				       char why[CDX_PROOF_WHY_MAX]);
 
 #endif

@@ -16,7 +16,6 @@
 #include "proof/circuit_layout.h"
 #include "proof/why.h"
 
-_Static_assert(CDX_CIRCUIT_WHY_MAX == CDX_WHY_MAX, "one room for reasons");
 _Static_assert(CDX_CIRCUIT_DEPTH == CDX_INPUT_DEPTH &&
 		       CDX_CIRCUIT_SLOT_DEPTH == CDX_INPUT_SLOT_DEPTH &&
 		       CDX_CIRCUIT_SAMPLES_MAX == CDX_SAMPLES_MAX,
@@ -227,7 +226,7 @@ static void put_inputs(struct cdx_fr *w, const struct cdx_proof_inputs *in)
  * nonsense all the same.
  */
 static int check_numbers(const struct cdx_proof_inputs *in,
-			 char why[CDX_CIRCUIT_WHY_MAX])
+			 char why[CDX_PROOF_WHY_MAX])
 {
 	const uint64_t cells_max = UINT64_C(1) << CDX_CIRCUIT_DEPTH;
 	const uint64_t slots_max = UINT64_C(1) << CDX_CIRCUIT_SLOT_DEPTH;
@@ -256,7 +255,7 @@ static int check_numbers(const struct cdx_proof_inputs *in,
 }
 
 int cdx_circuit_witness(struct cdx_fr *w, const struct cdx_proof_inputs *in,
-			char why[CDX_CIRCUIT_WHY_MAX])
+			char why[CDX_PROOF_WHY_MAX])
 {
 	struct ctx c = {
 		.w = w,

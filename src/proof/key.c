@@ -58,38 +58,36 @@ static void let_go(const struct cdx_proof_key *k)
 }
 
 static int look(struct cdx_proof_key *k, const struct cdx_digest *pin,
-		char why[CDX_PROOF_KEY_WHY_MAX])
+		char why[CDX_PROOF_WHY_MAX])
 {
-	char reason[CDX_ZKEY_WHY_MAX] = "";
 	int rc;
 
 	cdx_sha256(&k->sha256, k->map, k->len);
 	let_go(k);
 	if (pin != NULL &&
 	    memcmp(pin->b, k->sha256.b, sizeof(k->sha256.b)) != 0) {
-		snprintf(why, CDX_PROOF_KEY_WHY_MAX,
-			 "is not the key that was checked and pinned: its "
+		snprintf(why, CDX_PROOF_WHY_MAX,
+			 "it is not the key that was checked and pinned: its "
 			 "SHA-256 is another");
 		return CDX_E_HASH;
 	}
-	rc = cdx_zkey_open(&k->zkey, k->map, k->len, reason);
-	if (rc < 0) {
-		snprintf(why, CDX_PROOF_KEY_WHY_MAX, "%s", reason);
+	rc = cdx_zkey_open(&k->zkey, k->map, k->len, why);
+	if (rc < 0)
 		return rc;
-	}
 	rc = samples_of(k->zkey.wires, &k->samples);
 	if (rc < 0)
-		snprintf(why, CDX_PROOF_KEY_WHY_MAX,
-			 "is for a circuit of %u wires; ours has %u with one "
-			 "sample and %u for each more",
-			 k->zkey.wires, cdx_circuit_wires(1),
-			 cdx_circuit_wires(2) - cdx_circuit_wires(1));
+		snprintf(
+			why, CDX_PROOF_WHY_MAX,
+			"it is for a circuit of %u wires; ours has %u with one "
+			"sample and %u for each more",
+			k->zkey.wires, cdx_circuit_wires(1),
+			cdx_circuit_wires(2) - cdx_circuit_wires(1));
 	return rc;
 }
 
 int cdx_proof_key_open(struct cdx_proof_key *out, int dirfd, const char *path,
 		       const struct cdx_digest *pin,
-		       char why[CDX_PROOF_KEY_WHY_MAX])
+		       char why[CDX_PROOF_WHY_MAX])
 {
 	struct cdx_proof_key k = {.map = NULL};
 	int fd = openat(dirfd, path,
@@ -102,9 +100,9 @@ int cdx_proof_key_open(struct cdx_proof_key *out, int dirfd, const char *path,
 	else
 		rc = map_file(&k, fd);
 	if (rc < 0)
-		snprintf(why, CDX_PROOF_KEY_WHY_MAX, "%s",
-			 rc == -EINVAL	      ? "is not a regular file"
-			 : rc == CDX_E_FORMAT ? "is empty"
+		snprintf(why, CDX_PROOF_WHY_MAX, "%s",
+			 rc == -EINVAL	      ? "it is not a regular file"
+			 : rc == CDX_E_FORMAT ? "it is empty"
 					      : cdx_strerror(rc));
 	else
 		rc = look(&k, pin, why);
@@ -127,16 +125,15 @@ int cdx_proof_make(struct cdx_proof *out, struct cdx_fr *public,
 		   const struct cdx_proof_key *k,
 		   const struct cdx_proof_inputs *in,
 		   const struct cdx_groth16_run *run,
-		   char why[CDX_PROOF_KEY_WHY_MAX])
+		   char why[CDX_PROOF_WHY_MAX])
 {
 	const uint32_t wires = k->zkey.wires;
-	char reason[CDX_CIRCUIT_WHY_MAX] = "";
 	struct cdx_fr *w;
 	int rc;
 
 	why[0] = '\0';
 	if (in->samples != k->samples) {
-		snprintf(why, CDX_PROOF_KEY_WHY_MAX,
+		snprintf(why, CDX_PROOF_WHY_MAX,
 			 "the inputs have %u samples, the key is for %u",
 			 in->samples, k->samples);
 		return -EINVAL;
@@ -145,13 +142,11 @@ int cdx_proof_make(struct cdx_proof *out, struct cdx_fr *public,
 	if (w == NULL)
 		return -ENOMEM;
 	let_go(k);
-	rc = cdx_circuit_witness(w, in, reason);
-	if (rc < 0) {
-		snprintf(why, CDX_PROOF_KEY_WHY_MAX, "%s", reason);
-	} else {
+	rc = cdx_circuit_witness(w, in, why);
+	if (rc == 0) {
 		rc = cdx_groth16_prove(out, &k->zkey, w, wires, run);
 		if (rc == CDX_E_PROOF)
-			snprintf(why, CDX_PROOF_KEY_WHY_MAX,
+			snprintf(why, CDX_PROOF_WHY_MAX,
 				 "the proof that it gives does not verify");
 	}
 	if (rc == 0)
@@ -162,8 +157,7 @@ int cdx_proof_make(struct cdx_proof *out, struct cdx_fr *public,
 }
 
 static int trial(const struct cdx_proof_key *k,
-		 const struct cdx_groth16_run *run,
-		 char why[CDX_PROOF_KEY_WHY_MAX])
+		 const struct cdx_groth16_run *run, char why[CDX_PROOF_WHY_MAX])
 {
 	struct cdx_proof_inputs in;
 	struct cdx_fr public[CDX_CIRCUIT_PUBLIC];
@@ -179,9 +173,8 @@ static int trial(const struct cdx_proof_key *k,
 
 int cdx_proof_key_check(const struct cdx_proof_key *k,
 			const struct cdx_groth16_run *run,
-			char why[CDX_PROOF_KEY_WHY_MAX])
+			char why[CDX_PROOF_WHY_MAX])
 {
-	char reason[CDX_ZKEY_WHY_MAX] = "";
 	uint8_t random[32];
 	struct cdx_r1cs r;
 	int rc = cdx_circuit_r1cs(&r, k->samples);
@@ -190,12 +183,9 @@ int cdx_proof_key_check(const struct cdx_proof_key *k,
 	if (rc < 0)
 		return rc;
 	cdx_random(random, sizeof(random));
-	rc = cdx_zkey_check(&k->zkey, &r, random, reason);
+	rc = cdx_zkey_check(&k->zkey, &r, random, why);
 	cdx_r1cs_free(&r);
-	if (rc < 0) {
-		snprintf(why, CDX_PROOF_KEY_WHY_MAX, "%s", reason);
-		/* a key of another circuit is no wrong argument */
+	if (rc < 0) /* a key of another circuit is no wrong argument */
 		return rc == -EINVAL ? -EDOM : rc;
-	}
 	return trial(k, run, why);
 }

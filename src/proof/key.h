@@ -10,6 +10,7 @@
 #include "proof/groth16.h"
 #include "proof/zkey.h"
 #include "slots/sampler.h"
+#include "proof/why.h"
 
 /* A proving key of our circuit, in a file.  immutable once it is open. */
 struct cdx_proof_key {
@@ -19,8 +20,6 @@ struct cdx_proof_key {
 	uint32_t samples; /* of the circuit that it is for, by its wires */
 	struct cdx_zkey zkey;
 };
-
-#define CDX_PROOF_KEY_WHY_MAX 256u
 
 /**
  * cdx_proof_key_open - map a key file
@@ -36,7 +35,7 @@ struct cdx_proof_key {
 CDX_MUST_CHECK int cdx_proof_key_open(struct cdx_proof_key *out, int dirfd,
 				      const char *path,
 				      const struct cdx_digest *pin,
-				      char why[CDX_PROOF_KEY_WHY_MAX]);
+				      char why[CDX_PROOF_WHY_MAX]);
 void cdx_proof_key_close(struct cdx_proof_key *k);
 
 /**
@@ -50,7 +49,7 @@ void cdx_proof_key_close(struct cdx_proof_key *k);
  */
 CDX_MUST_CHECK int cdx_proof_key_check(const struct cdx_proof_key *k,
 				       const struct cdx_groth16_run *run,
-				       char why[CDX_PROOF_KEY_WHY_MAX]);
+				       char why[CDX_PROOF_WHY_MAX]);
 
 /**
  * cdx_proof_make - from inputs to a proof
@@ -65,6 +64,6 @@ CDX_MUST_CHECK int cdx_proof_make(struct cdx_proof *out, struct cdx_fr *public,
 				  const struct cdx_proof_key *k,
 				  const struct cdx_proof_inputs *in,
 				  const struct cdx_groth16_run *run,
-				  char why[CDX_PROOF_KEY_WHY_MAX]);
+				  char why[CDX_PROOF_WHY_MAX]);
 
 #endif

@@ -8,11 +8,11 @@
 #include "base/attr.h"
 #include "base/bytes.h"
 #include "proof/groth16.h"
+#include "proof/why.h"
 
 /* proof.json, public.json and verification_key.json as snarkjs has them
  * (docs/FORMATS.md). */
 
-#define CDX_PROOF_WHY_MAX 160u
 /* Public inputs that a file may have */
 #define CDX_PUBLIC_MAX 1024u
 

@@ -18,7 +18,7 @@
 #define TEXT_MAX (1u << 20)
 
 int cdx_json_load(json_t **out, const char *text, size_t len,
-		  char why[CDX_WHY_MAX])
+		  char why[CDX_PROOF_WHY_MAX])
 {
 	json_error_t error;
 	json_t *j;
@@ -50,7 +50,7 @@ int cdx_json_dump(struct cdx_buf *out, json_t *j)
 }
 
 static int kind_is(const json_t *j, const char *name, const char *want,
-		   char why[CDX_WHY_MAX])
+		   char why[CDX_PROOF_WHY_MAX])
 {
 	const char *text = json_string_value(json_object_get(j, name));
 
@@ -63,7 +63,8 @@ static int kind_is(const json_t *j, const char *name, const char *want,
 }
 
 int cdx_json_kind(const json_t *j, const char *const *required, size_t n,
-		  const char *const *optional, size_t m, char why[CDX_WHY_MAX])
+		  const char *const *optional, size_t m,
+		  char why[CDX_PROOF_WHY_MAX])
 {
 	size_t known = n + 1;
 	int r;
@@ -121,7 +122,7 @@ static bool get_fq2s(struct cdx_fq2 *out, const json_t *j, size_t n)
 
 /* (0, 0, 1) is no point: that two zeros stand for infinity is our own way */
 static int get_g1(struct cdx_g1 *out, const json_t *j, const char *name,
-		  char why[CDX_WHY_MAX])
+		  char why[CDX_PROOF_WHY_MAX])
 {
 	struct cdx_fq c[3];
 	struct cdx_g1 p;
@@ -145,13 +146,13 @@ static int get_g1(struct cdx_g1 *out, const json_t *j, const char *name,
 }
 
 int cdx_json_read_g1(struct cdx_g1 *out, const json_t *j, const char *name,
-		     char why[CDX_WHY_MAX])
+		     char why[CDX_PROOF_WHY_MAX])
 {
 	return get_g1(out, json_object_get(j, name), name, why);
 }
 
 int cdx_json_read_g1_at(struct cdx_g1 *out, const json_t *j, size_t i,
-			const char *name, char why[CDX_WHY_MAX])
+			const char *name, char why[CDX_PROOF_WHY_MAX])
 {
 	char where[NAME_MAX_LEN];
 
@@ -160,7 +161,7 @@ int cdx_json_read_g1_at(struct cdx_g1 *out, const json_t *j, size_t i,
 }
 
 int cdx_json_read_g2(struct cdx_g2 *out, const json_t *j, const char *name,
-		     char why[CDX_WHY_MAX])
+		     char why[CDX_PROOF_WHY_MAX])
 {
 	struct cdx_fq2 c[3];
 	struct cdx_g2 p;
@@ -185,7 +186,7 @@ int cdx_json_read_g2(struct cdx_g2 *out, const json_t *j, const char *name,
 }
 
 int cdx_json_read_gt(struct cdx_gt *out, const json_t *j, const char *name,
-		     char why[CDX_WHY_MAX])
+		     char why[CDX_PROOF_WHY_MAX])
 {
 	const json_t *half = json_object_get(j, name);
 	struct cdx_fq2 c[6];

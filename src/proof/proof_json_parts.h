@@ -24,7 +24,7 @@
 /* A whole file, duplicate members refused; returns new.  -ENOMEM,
  * CDX_E_FORMAT. */
 CDX_MUST_CHECK int cdx_json_load(json_t **out, const char *text, size_t len,
-				 char why[CDX_WHY_MAX]);
+				 char why[CDX_PROOF_WHY_MAX]);
 /* The file's text, appended, as snarkjs lays it out; takes @j, also on failure
  * and when it is NULL, which counts as out of memory.  -ENOMEM. */
 CDX_MUST_CHECK int cdx_json_dump(struct cdx_buf *out, json_t *j);
@@ -41,21 +41,24 @@ CDX_MUST_CHECK int cdx_json_dump(struct cdx_buf *out, json_t *j);
  */
 CDX_MUST_CHECK int cdx_json_kind(const json_t *j, const char *const *required,
 				 size_t n, const char *const *optional,
-				 size_t m, char why[CDX_WHY_MAX]);
+				 size_t m, char why[CDX_PROOF_WHY_MAX]);
 
 /* Member @name of @j, a point of G1 */
 CDX_MUST_CHECK int cdx_json_read_g1(struct cdx_g1 *out, const json_t *j,
-				    const char *name, char why[CDX_WHY_MAX]);
+				    const char *name,
+				    char why[CDX_PROOF_WHY_MAX]);
 /* Member @name of @j, a point of G2, in the subgroup */
 CDX_MUST_CHECK int cdx_json_read_g2(struct cdx_g2 *out, const json_t *j,
-				    const char *name, char why[CDX_WHY_MAX]);
+				    const char *name,
+				    char why[CDX_PROOF_WHY_MAX]);
 /* Element @i of array @j, which is called @name, a point of G1 */
 CDX_MUST_CHECK int cdx_json_read_g1_at(struct cdx_g1 *out, const json_t *j,
 				       size_t i, const char *name,
-				       char why[CDX_WHY_MAX]);
+				       char why[CDX_PROOF_WHY_MAX]);
 /* Member @name of @j, an element of Fq12 */
 CDX_MUST_CHECK int cdx_json_read_gt(struct cdx_gt *out, const json_t *j,
-				    const char *name, char why[CDX_WHY_MAX]);
+				    const char *name,
+				    char why[CDX_PROOF_WHY_MAX]);
 
 /* [x, y, z] */
 json_t *cdx_json_g1(const struct cdx_g1 *p);

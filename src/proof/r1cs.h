@@ -8,6 +8,7 @@
 #include "base/attr.h"
 #include "base/bytes.h"
 #include "bn254/fr.h"
+#include "proof/why.h"
 
 /*
  * A rank-1 constraint system: for each constraint three linear combinations of
@@ -39,8 +40,6 @@ struct cdx_r1cs {
 	struct cdx_r1cs_matrix m[3];
 };
 
-#define CDX_R1CS_WHY_MAX 160u
-
 /* Frees what is in it and zeroes it */
 void cdx_r1cs_free(struct cdx_r1cs *r);
 
@@ -55,7 +54,7 @@ void cdx_r1cs_free(struct cdx_r1cs *r);
  * Errors: CDX_E_FORMAT, CDX_E_VERSION, -ENOMEM.
  */
 CDX_MUST_CHECK int cdx_r1cs_read(struct cdx_r1cs *out, const uint8_t *p,
-				 size_t len, char why[CDX_R1CS_WHY_MAX]);
+				 size_t len, char why[CDX_PROOF_WHY_MAX]);
 /* The file, appended, sections 2, 1, 3 as circom writes them.  -ENOMEM. */
 CDX_MUST_CHECK int cdx_r1cs_write(struct cdx_buf *out,
 				  const struct cdx_r1cs *r);

@@ -28,12 +28,10 @@
 #define MATRICES 3u
 #define LABEL_BYTES 8u
 
-_Static_assert(CDX_R1CS_WHY_MAX == CDX_WHY_MAX, "one room for reasons");
-
 /* ---- read ---- */
 
 static int read_header(struct cdx_r1cs *r, const struct cdx_binfile *f,
-		       char why[CDX_R1CS_WHY_MAX])
+		       char why[CDX_PROOF_WHY_MAX])
 {
 	struct cdx_cursor c;
 	int rc = cdx_binfile_section(&c, f, SECTION_HEADER, why);
@@ -60,7 +58,7 @@ static int read_header(struct cdx_r1cs *r, const struct cdx_binfile *f,
 
 /* Ascending from 0, which is the constant one's; below the number of labels */
 static int read_labels(struct cdx_r1cs *r, const struct cdx_binfile *f,
-		       char why[CDX_R1CS_WHY_MAX])
+		       char why[CDX_PROOF_WHY_MAX])
 {
 	const uint8_t *p;
 	int rc = cdx_binfile_array(&p, f, SECTION_LABELS, r->wires, LABEL_BYTES,
@@ -170,7 +168,7 @@ static int allocate_rows(struct cdx_r1cs *r, const size_t count[MATRICES])
 	return 0;
 }
 
-static int read_rows(struct reading *d, char why[CDX_R1CS_WHY_MAX])
+static int read_rows(struct reading *d, char why[CDX_PROOF_WHY_MAX])
 {
 	for (uint32_t i = 0; i < d->r->constraints; i++) {
 		for (size_t j = 0; j < MATRICES; j++) {
@@ -193,7 +191,7 @@ static int read_rows(struct reading *d, char why[CDX_R1CS_WHY_MAX])
 }
 
 static int read_constraints(struct cdx_r1cs *r, const struct cdx_binfile *f,
-			    char why[CDX_R1CS_WHY_MAX])
+			    char why[CDX_PROOF_WHY_MAX])
 {
 	struct reading d = {.r = r};
 	size_t count[MATRICES] = {0};
@@ -215,7 +213,7 @@ static int read_constraints(struct cdx_r1cs *r, const struct cdx_binfile *f,
 }
 
 int cdx_r1cs_read(struct cdx_r1cs *out, const uint8_t *p, size_t len,
-		  char why[CDX_R1CS_WHY_MAX])
+		  char why[CDX_PROOF_WHY_MAX])
 {
 	struct cdx_r1cs r = {0};
 	struct cdx_binfile f;

@@ -5,7 +5,7 @@
 #include "base/attr.h"
 
 /* Room for the reason that every reader of this module gives */
-#define CDX_WHY_MAX 160u
+#define CDX_PROOF_WHY_MAX 200u
 
 /**
  * cdx_refuse - says why something is refused
@@ -15,6 +15,6 @@
  * @err: returned
  */
 CDX_PRINTF(3, 4)
-int cdx_refuse(char why[CDX_WHY_MAX], int err, const char *fmt, ...);
+int cdx_refuse(char why[CDX_PROOF_WHY_MAX], int err, const char *fmt, ...);
 
 #endif

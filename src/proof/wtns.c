@@ -21,7 +21,7 @@
 #define HEADER_BYTES (CDX_BINFILE_MODULUS_BYTES + 4)
 
 static int read_header(uint32_t *wires, const struct cdx_binfile *f,
-		       char why[CDX_WTNS_WHY_MAX])
+		       char why[CDX_PROOF_WHY_MAX])
 {
 	struct cdx_cursor c;
 	int r = cdx_binfile_section(&c, f, SECTION_HEADER, why);
@@ -38,7 +38,7 @@ static int read_header(uint32_t *wires, const struct cdx_binfile *f,
 }
 
 static int read_values(struct cdx_fr *w, uint32_t wires, const uint8_t *p,
-		       char why[CDX_WTNS_WHY_MAX])
+		       char why[CDX_PROOF_WHY_MAX])
 {
 	for (uint32_t i = 0; i < wires; i++)
 		if (cdx_fr_from_bytes(&w[i], p + (size_t)i * CDX_FR_BYTES) < 0)
@@ -52,7 +52,7 @@ static int read_values(struct cdx_fr *w, uint32_t wires, const uint8_t *p,
 }
 
 int cdx_wtns_read(struct cdx_fr **out, uint32_t *wires, const uint8_t *p,
-		  size_t len, char why[CDX_WTNS_WHY_MAX])
+		  size_t len, char why[CDX_PROOF_WHY_MAX])
 {
 	struct cdx_binfile f;
 	const uint8_t *values;

@@ -8,8 +8,7 @@
 #include "base/attr.h"
 #include "base/bytes.h"
 #include "bn254/fr.h"
-
-#define CDX_WTNS_WHY_MAX 160u
+#include "proof/why.h"
 
 /**
  * cdx_wtns_read - a .wtns file, version 2 (docs/FORMATS.md)
@@ -23,7 +22,7 @@
  */
 CDX_MUST_CHECK int cdx_wtns_read(struct cdx_fr **out, uint32_t *wires,
 				 const uint8_t *p, size_t len,
-				 char why[CDX_WTNS_WHY_MAX]);
+				 char why[CDX_PROOF_WHY_MAX]);
 /* The file, appended, as snarkjs and circom's calculators write it.  -ENOMEM. */
 CDX_MUST_CHECK int cdx_wtns_write(struct cdx_buf *out, const struct cdx_fr *w,
 				  uint32_t wires);

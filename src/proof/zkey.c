@@ -41,7 +41,7 @@ enum section {
 #define CONTRIBUTION_BYTES (3 * CDX_G1_BYTES + CDX_G2_BYTES + 64)
 
 static int open_protocol(const struct cdx_binfile *f,
-			 char why[CDX_ZKEY_WHY_MAX])
+			 char why[CDX_PROOF_WHY_MAX])
 {
 	struct cdx_cursor c;
 	uint32_t protocol;
@@ -65,7 +65,7 @@ static int open_protocol(const struct cdx_binfile *f,
 }
 
 static int open_counts(struct cdx_zkey *k, struct cdx_cursor *c,
-		       char why[CDX_ZKEY_WHY_MAX])
+		       char why[CDX_PROOF_WHY_MAX])
 {
 	uint32_t domain;
 	int r = cdx_binfile_modulus(c, fq_modulus.m, "the base field", why);
@@ -99,7 +99,7 @@ static int open_counts(struct cdx_zkey *k, struct cdx_cursor *c,
 }
 
 static int open_g1(struct cdx_g1 *out, struct cdx_cursor *c, const char *name,
-		   char why[CDX_ZKEY_WHY_MAX])
+		   char why[CDX_PROOF_WHY_MAX])
 {
 	uint8_t b[CDX_G1_BYTES];
 
@@ -117,7 +117,7 @@ static int open_g1(struct cdx_g1 *out, struct cdx_cursor *c, const char *name,
 }
 
 static int open_g2(struct cdx_g2 *out, struct cdx_cursor *c, const char *name,
-		   char why[CDX_ZKEY_WHY_MAX])
+		   char why[CDX_PROOF_WHY_MAX])
 {
 	uint8_t b[CDX_G2_BYTES];
 
@@ -138,7 +138,7 @@ static int open_g2(struct cdx_g2 *out, struct cdx_cursor *c, const char *name,
 /* The point at infinity is refused too: with it some of the verification
  * equation is always one */
 static int open_header(struct cdx_zkey *k, const struct cdx_binfile *f,
-		       char why[CDX_ZKEY_WHY_MAX])
+		       char why[CDX_PROOF_WHY_MAX])
 {
 	struct cdx_cursor c;
 	int r = cdx_binfile_section(&c, f, SECTION_HEADER, why);
@@ -164,7 +164,7 @@ static int open_header(struct cdx_zkey *k, const struct cdx_binfile *f,
 }
 
 static int open_points(struct cdx_zkey *k, const struct cdx_binfile *f,
-		       char why[CDX_ZKEY_WHY_MAX])
+		       char why[CDX_PROOF_WHY_MAX])
 {
 	const struct {
 		const uint8_t **at;
@@ -188,7 +188,7 @@ static int open_points(struct cdx_zkey *k, const struct cdx_binfile *f,
 	return r;
 }
 
-static int check_bounds(const struct cdx_zkey *k, char why[CDX_ZKEY_WHY_MAX])
+static int check_bounds(const struct cdx_zkey *k, char why[CDX_PROOF_WHY_MAX])
 {
 	for (uint32_t i = 0; i < k->coefs; i++) {
 		const uint8_t *e = k->coef + (size_t)i * CDX_ZKEY_COEF_BYTES;
@@ -207,7 +207,7 @@ static int check_bounds(const struct cdx_zkey *k, char why[CDX_ZKEY_WHY_MAX])
 }
 
 static int open_coefs(struct cdx_zkey *k, const struct cdx_binfile *f,
-		      char why[CDX_ZKEY_WHY_MAX])
+		      char why[CDX_PROOF_WHY_MAX])
 {
 	struct cdx_cursor c;
 	int r = cdx_binfile_section(&c, f, SECTION_COEFS, why);
@@ -228,7 +228,7 @@ static int open_coefs(struct cdx_zkey *k, const struct cdx_binfile *f,
 /* Only that there are as many as it says: what they contain is for whoever
  * verifies the ceremony */
 static int open_contributions(struct cdx_zkey *k, const struct cdx_binfile *f,
-			      char why[CDX_ZKEY_WHY_MAX])
+			      char why[CDX_PROOF_WHY_MAX])
 {
 	struct cdx_cursor c;
 	int r = cdx_binfile_section(&c, f, SECTION_CONTRIBUTIONS, why);
@@ -251,7 +251,7 @@ static int open_contributions(struct cdx_zkey *k, const struct cdx_binfile *f,
 }
 
 int cdx_zkey_open(struct cdx_zkey *out, const uint8_t *p, size_t len,
-		  char why[CDX_ZKEY_WHY_MAX])
+		  char why[CDX_PROOF_WHY_MAX])
 {
 	struct cdx_zkey k = {.wires = 0};
 	struct cdx_binfile f;

@@ -11,6 +11,7 @@
 #include "bn254/g2.h"
 #include "proof/groth16.h"
 #include "proof/r1cs.h"
+#include "proof/why.h"
 
 /*
  * A proving key in the format of snarkjs (.zkey version 1, groth16 over bn128;
@@ -43,7 +44,6 @@ struct cdx_zkey {
 };
 
 #define CDX_ZKEY_COEF_BYTES 44u /* u32 matrix, u32 row, u32 wire, v 2^512 */
-#define CDX_ZKEY_WHY_MAX 160u
 /* A section of ours, which others pass over: text that says what the key is */
 #define CDX_ZKEY_SECTION_DEVELOPMENT 0x43445846u
 /* What is in it */
@@ -63,7 +63,7 @@ struct cdx_zkey {
  * Errors: CDX_E_FORMAT, CDX_E_VERSION, CDX_E_CODEC another protocol or curve.
  */
 CDX_MUST_CHECK int cdx_zkey_open(struct cdx_zkey *out, const uint8_t *p,
-				 size_t len, char why[CDX_ZKEY_WHY_MAX]);
+				 size_t len, char why[CDX_PROOF_WHY_MAX]);
 
 /**
  * cdx_zkey_check - everything else that can be checked without the ceremony
@@ -79,7 +79,7 @@ CDX_MUST_CHECK int cdx_zkey_open(struct cdx_zkey *out, const uint8_t *p,
 CDX_MUST_CHECK int cdx_zkey_check(const struct cdx_zkey *k,
 				  const struct cdx_r1cs *r,
 				  const uint8_t random[32],
-				  char why[CDX_ZKEY_WHY_MAX]);
+				  char why[CDX_PROOF_WHY_MAX]);
 
 /* The verification key that belongs to it.  Free with cdx_vk_free.  -ENOMEM,
  * CDX_E_FORMAT. */

@@ -53,7 +53,7 @@
 #define WINDOWS_MIN 16u /* of plans whose digits have at most 16 bits */
 
 static int check_g1s(const uint8_t *p, size_t n, const char *name,
-		     char why[CDX_ZKEY_WHY_MAX])
+		     char why[CDX_PROOF_WHY_MAX])
 {
 	for (size_t i = 0; i < n; i++) {
 		struct cdx_g1 a;
@@ -72,7 +72,7 @@ static int check_g1s(const uint8_t *p, size_t n, const char *name,
 }
 
 /* On the curve */
-static int check_g2s(const uint8_t *p, size_t n, char why[CDX_ZKEY_WHY_MAX])
+static int check_g2s(const uint8_t *p, size_t n, char why[CDX_PROOF_WHY_MAX])
 {
 	for (size_t i = 0; i < n; i++) {
 		struct cdx_g2 a;
@@ -92,7 +92,7 @@ static int check_g2s(const uint8_t *p, size_t n, char why[CDX_ZKEY_WHY_MAX])
 
 /* One by one: which are not in the subgroup? */
 static int check_subgroup(const uint8_t *p, size_t n,
-			  char why[CDX_ZKEY_WHY_MAX])
+			  char why[CDX_PROOF_WHY_MAX])
 {
 	for (size_t i = 0; i < n; i++) {
 		struct cdx_g2 a;
@@ -107,7 +107,7 @@ static int check_subgroup(const uint8_t *p, size_t n,
 
 /* e(a, G2) = e(G1, b): has @a the scalar that @b has? */
 static int check_pair(const struct cdx_g1 *a, const struct cdx_g2 *b,
-		      const char *name, char why[CDX_ZKEY_WHY_MAX])
+		      const char *name, char why[CDX_PROOF_WHY_MAX])
 {
 	struct cdx_g1 p[2] = {*a};
 	const struct cdx_g2 q[2] = {cdx_g2_generator, *b};
@@ -176,7 +176,7 @@ static int combination_new(struct combination *out, size_t n,
 
 /* Window by window, see above */
 static int combine_b2(struct combination *c, const struct cdx_zkey *k,
-		      char why[CDX_ZKEY_WHY_MAX])
+		      char why[CDX_PROOF_WHY_MAX])
 {
 	bool good = c->windows >= WINDOWS_MIN;
 
@@ -195,7 +195,7 @@ static int combine_b2(struct combination *c, const struct cdx_zkey *k,
 }
 
 static int check_b(const struct cdx_zkey *k, const uint8_t random[32],
-		   char why[CDX_ZKEY_WHY_MAX])
+		   char why[CDX_PROOF_WHY_MAX])
 {
 	struct combination c;
 	struct cdx_g1j sum1;
@@ -220,7 +220,7 @@ static int check_b(const struct cdx_zkey *k, const uint8_t random[32],
 	return r;
 }
 
-static int check_points(const struct cdx_zkey *k, char why[CDX_ZKEY_WHY_MAX])
+static int check_points(const struct cdx_zkey *k, char why[CDX_PROOF_WHY_MAX])
 {
 	int r = check_g1s(k->ic, (size_t)k->public_inputs + 1, "IC", why);
 
@@ -238,7 +238,7 @@ static int check_points(const struct cdx_zkey *k, char why[CDX_ZKEY_WHY_MAX])
 	return r;
 }
 
-static int check_values(const struct cdx_zkey *k, char why[CDX_ZKEY_WHY_MAX])
+static int check_values(const struct cdx_zkey *k, char why[CDX_PROOF_WHY_MAX])
 {
 	for (uint32_t i = 0; i < k->coefs; i++) {
 		struct cdx_fr v;
@@ -254,7 +254,7 @@ static int check_values(const struct cdx_zkey *k, char why[CDX_ZKEY_WHY_MAX])
 }
 
 int cdx_zkey_check(const struct cdx_zkey *k, const struct cdx_r1cs *r,
-		   const uint8_t random[32], char why[CDX_ZKEY_WHY_MAX])
+		   const uint8_t random[32], char why[CDX_PROOF_WHY_MAX])
 {
 	int err = check_values(k, why);
 

@@ -54,7 +54,7 @@ static unsigned log_domain(uint64_t rows)
 	return log;
 }
 
-static int check_counts(const struct comparison *c, char why[CDX_ZKEY_WHY_MAX])
+static int check_counts(const struct comparison *c, char why[CDX_PROOF_WHY_MAX])
 {
 	const struct cdx_zkey *k = c->k;
 	const struct cdx_r1cs *r = c->r;
@@ -137,7 +137,7 @@ static bool same_value(const struct cdx_fr *v, const uint8_t *p)
 }
 
 static int check_entry(const struct comparison *c, uint32_t i,
-		       char why[CDX_ZKEY_WHY_MAX])
+		       char why[CDX_PROOF_WHY_MAX])
 {
 	const uint8_t *e = c->k->coef + (size_t)i * CDX_ZKEY_COEF_BYTES;
 	const char *wrong = NULL;
@@ -161,7 +161,7 @@ static int check_entry(const struct comparison *c, uint32_t i,
 	return 0;
 }
 
-static int check_entries(struct comparison *c, char why[CDX_ZKEY_WHY_MAX])
+static int check_entries(struct comparison *c, char why[CDX_PROOF_WHY_MAX])
 {
 	int r = 0;
 
@@ -177,7 +177,7 @@ static int check_entries(struct comparison *c, char why[CDX_ZKEY_WHY_MAX])
 }
 
 int cdx_zkey_check_circuit(const struct cdx_zkey *k, const struct cdx_r1cs *r,
-			   char why[CDX_ZKEY_WHY_MAX])
+			   char why[CDX_PROOF_WHY_MAX])
 {
 	struct comparison c = {
 		.k = k,

@@ -20,6 +20,6 @@ struct cdx_fr *cdx_zkey_values(const struct cdx_r1cs *r);
  */
 CDX_MUST_CHECK int cdx_zkey_check_circuit(const struct cdx_zkey *k,
 					  const struct cdx_r1cs *r,
-					  char why[CDX_ZKEY_WHY_MAX]);
+					  char why[CDX_PROOF_WHY_MAX]);
 
 #endif

@@ -66,7 +66,7 @@ static void least(double *best, double v)
 /* A key that was just made here: not checked again */
 static void open_key(struct cdx_proof_key *k, const char *path)
 {
-	char why[CDX_PROOF_KEY_WHY_MAX] = "";
+	char why[CDX_PROOF_WHY_MAX] = "";
 	int rc = cdx_proof_key_open(k, AT_FDCWD, path, NULL, why);
 
 	if (rc < 0)
@@ -75,7 +75,7 @@ static void open_key(struct cdx_proof_key *k, const char *path)
 
 static struct cdx_fr *witness(const struct cdx_proof_key *k, double *ms)
 {
-	char why[CDX_CIRCUIT_WHY_MAX] = "";
+	char why[CDX_PROOF_WHY_MAX] = "";
 	struct cdx_fr *w = calloc(k->zkey.wires, sizeof(*w));
 	struct cdx_proof_inputs in;
 	int rc = cdx_proof_trial_inputs(&in, k->samples);

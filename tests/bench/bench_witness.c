@@ -53,7 +53,7 @@ static void best(double *to, double begin)
 static void run_row(struct row *r, struct cdx_fr *w)
 {
 	struct cdx_fr s[3] = {cdx_fr_one, cdx_fr_one, cdx_fr_one};
-	char why[CDX_CIRCUIT_WHY_MAX];
+	char why[CDX_PROOF_WHY_MAX];
 	double begin = cpu_ms();
 
 	if (cdx_circuit_witness(w, &r->in, why) < 0)

@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
  * witness of ones either satisfies both or neither. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char why[CDX_R1CS_WHY_MAX] = "";
+	char why[CDX_PROOF_WHY_MAX] = "";
 	struct cdx_buf file = {0};
 	struct cdx_buf second = {0};
 	struct cdx_r1cs r;

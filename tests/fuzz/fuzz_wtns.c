@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* What is read can be written, and read again from that, to the same values. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char why[CDX_WTNS_WHY_MAX] = "";
+	char why[CDX_PROOF_WHY_MAX] = "";
 	struct cdx_buf file = {0};
 	struct cdx_fr *w;
 	struct cdx_fr *again;

@@ -26,7 +26,7 @@ static struct cdx_r1cs_term terms_b[] = {{2, 0}, {3, 1}};
 
 static void check_circuit(const struct cdx_zkey *k, const uint8_t random[32])
 {
-	char why[CDX_ZKEY_WHY_MAX] = "";
+	char why[CDX_PROOF_WHY_MAX] = "";
 	uint64_t labels[4] = {0, 1, 2, 3};
 	struct cdx_fr coefs[2] = {cdx_fr_one, cdx_fr_one};
 	const struct cdx_r1cs r = {
@@ -50,7 +50,7 @@ static void check_circuit(const struct cdx_zkey *k, const uint8_t random[32])
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint8_t random[32] = {7};
-	char why[CDX_ZKEY_WHY_MAX] = "";
+	char why[CDX_PROOF_WHY_MAX] = "";
 	struct cdx_buf text = {0};
 	struct cdx_zkey k;
 	struct cdx_vk vk;

@@ -66,7 +66,7 @@ static int write_circuit(const struct job *j)
 
 static int write_input(struct job *j, const struct cdx_proof_inputs *in)
 {
-	char why[CDX_CIRCUIT_WHY_MAX] = "";
+	char why[CDX_PROOF_WHY_MAX] = "";
 	char name[64];
 	struct cdx_buf b = {0};
 	int rc = cdx_proof_inputs_text(&b, in);

@@ -189,7 +189,7 @@ static void witness_is_the_published_one(void)
 {
 	struct cdx_proof_inputs in = inputs_of("input.json");
 	struct cdx_fr *w = wires_for(in.samples);
-	char why[CDX_CIRCUIT_WHY_MAX];
+	char why[CDX_PROOF_WHY_MAX];
 	struct cdx_buf b = {0};
 
 	assert_int_equal(cdx_circuit_witness(w, &in, why), 0);
@@ -240,7 +240,7 @@ static void edge_cases(void **state)
 	for (size_t i = 0; i < CIRCUIT_EDGES; i++) {
 		const struct circuit_case *c = &circuit_edges[i];
 		struct cdx_proof_inputs in = any_inputs(c, 2, &s);
-		char why[CDX_CIRCUIT_WHY_MAX];
+		char why[CDX_PROOF_WHY_MAX];
 
 		assert_int_equal(cdx_circuit_witness(w, &in, why), 0);
 		satisfied(&r, w, c->what);
@@ -268,7 +268,7 @@ static void any_forms(void **state)
 			const struct circuit_case c = kit_any(&s);
 			struct cdx_proof_inputs in =
 				any_inputs(&c, samples, &s);
-			char why[CDX_CIRCUIT_WHY_MAX];
+			char why[CDX_PROOF_WHY_MAX];
 
 			assert_int_equal(cdx_circuit_witness(w, &in, why), 0);
 			satisfied(&r, w, c.what);
@@ -288,7 +288,7 @@ static void other_values_do_not_satisfy(void **state)
 	struct cdx_fr *w = wires_for(1);
 	const struct circuit_case c = kit_any(&s);
 	struct cdx_proof_inputs in = any_inputs(&c, 1, &s);
-	char why[CDX_CIRCUIT_WHY_MAX];
+	char why[CDX_PROOF_WHY_MAX];
 
 	(void)state;
 	assert_int_equal(cdx_circuit_witness(w, &in, why), 0);
@@ -370,9 +370,9 @@ static bool fits(const struct cdx_proof_inputs *in, int *sample)
 static bool decide(const struct cdx_r1cs *r, struct cdx_fr *w,
 		   const struct cdx_proof_inputs *in)
 {
-	char want[CDX_CIRCUIT_WHY_MAX] =
+	char want[CDX_PROOF_WHY_MAX] =
 		"slotRoot and slotProof do not lead to dataSetRoot";
-	char why[CDX_CIRCUIT_WHY_MAX] = "";
+	char why[CDX_PROOF_WHY_MAX] = "";
 	int sample;
 
 	if (fits(in, &sample)) {
@@ -519,7 +519,7 @@ static void bad_numbers(void **state)
 	};
 	struct cdx_proof_inputs in = inputs_of("input.json");
 	struct cdx_fr *w = wires_for(in.samples);
-	char why[CDX_CIRCUIT_WHY_MAX];
+	char why[CDX_PROOF_WHY_MAX];
 
 	(void)state;
 	for (size_t i = 0; i < CDX_ARRAY_LEN(bad); i++) {

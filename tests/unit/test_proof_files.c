@@ -43,7 +43,7 @@ static void put_parts(struct cdx_buf *b, const struct part *parts, size_t n)
  * many, and expects @want, said as @why */
 static void open_is(const struct cdx_buf *b, int want, const char *why)
 {
-	char said[CDX_WHY_MAX] = "";
+	char said[CDX_PROOF_WHY_MAX] = "";
 	struct cdx_binfile f = {.sections = 77};
 	uint8_t *copy = malloc(b->len ? b->len : 1);
 
@@ -66,7 +66,7 @@ static void sections_are_found_in_any_order(void **state)
 	struct cdx_binfile f;
 	struct cdx_cursor c;
 	const uint8_t *p;
-	char why[CDX_WHY_MAX] = "";
+	char why[CDX_PROOF_WHY_MAX] = "";
 
 	(void)state;
 	put_parts(&b, parts, CDX_ARRAY_LEN(parts));
@@ -106,7 +106,7 @@ static void files_that_end_early(void **state)
 	(void)state;
 	put_parts(&b, parts, CDX_ARRAY_LEN(parts));
 	for (size_t len = 0; len < b.len; len++) {
-		char why[CDX_WHY_MAX] = "";
+		char why[CDX_PROOF_WHY_MAX] = "";
 		struct cdx_binfile f;
 		uint8_t *copy = malloc(len ? len : 1);
 
@@ -153,7 +153,7 @@ static void files_that_lie(void **state)
 
 static void moduli(void **state)
 {
-	char why[CDX_WHY_MAX];
+	char why[CDX_PROOF_WHY_MAX];
 	struct cdx_buf b = {0};
 	struct cdx_cursor c;
 
@@ -197,7 +197,7 @@ static void make_witness(struct cdx_buf *b, struct cdx_fr w[WIRES],
 static void witness_is(const uint8_t *p, size_t len, int want,
 		       const char *want_why)
 {
-	char why[CDX_WTNS_WHY_MAX] = "";
+	char why[CDX_PROOF_WHY_MAX] = "";
 	struct cdx_fr *w = NULL;
 	uint32_t wires = 99;
 	uint8_t *copy = malloc(len ? len : 1);
@@ -222,7 +222,7 @@ static void witnesses_come_back(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 50; i++) {
-		char why[CDX_WTNS_WHY_MAX];
+		char why[CDX_PROOF_WHY_MAX];
 		struct cdx_buf b = {0};
 		struct cdx_fr w[WIRES];
 		struct cdx_fr *again;
@@ -342,15 +342,15 @@ static void witness_in_another_order(void **state)
 
 static void reasons_are_plain_text(void **state)
 {
-	char why[CDX_WHY_MAX];
-	char want[CDX_WHY_MAX];
+	char why[CDX_PROOF_WHY_MAX];
+	char want[CDX_PROOF_WHY_MAX];
 
 	(void)state;
 	assert_int_equal(cdx_refuse(why, -7, "a%sb", "\x1b[2J\n\xff"), -7);
 	assert_string_equal(why, "a?[2J??b");
 	(void)cdx_refuse(why, -7, "%500d", 1);
 	memset(want, ' ', sizeof(want));
-	want[CDX_WHY_MAX - 1] = '\0';
+	want[CDX_PROOF_WHY_MAX - 1] = '\0';
 	assert_string_equal(why, want);
 }
 

@@ -50,7 +50,7 @@ static int to_buf(void *arg, const void *p, size_t len)
 
 static void env_open(struct env *e, uint32_t length, unsigned threads)
 {
-	char why[CDX_ZKEY_WHY_MAX] = "";
+	char why[CDX_PROOF_WHY_MAX] = "";
 	struct cdx_fr x[2];
 
 	memset(e, 0, sizeof(*e));
@@ -142,7 +142,7 @@ static void test_sizes(void **state)
 
 static void test_key_is_development(void **state)
 {
-	char why[CDX_ZKEY_WHY_MAX];
+	char why[CDX_PROOF_WHY_MAX];
 	uint8_t random[32] = {7};
 	struct env e;
 

@@ -31,7 +31,7 @@ struct env {
 	struct cdx_pool *pool;
 	struct cdx_groth16_run run;
 	struct cdx_r1cs r; /* one sample */
-	char why[CDX_PROOF_KEY_WHY_MAX];
+	char why[CDX_PROOF_WHY_MAX];
 };
 
 static struct seed seed;

@@ -115,7 +115,7 @@ static int read_copy(struct cdx_r1cs *r, const void *p, size_t len, char *why)
 static void refused(const struct header *h, const struct rows *r,
 		    const uint64_t *label, const char *want)
 {
-	char why[CDX_R1CS_WHY_MAX] = "";
+	char why[CDX_PROOF_WHY_MAX] = "";
 	struct cdx_r1cs out = {.wires = 77};
 	struct cdx_buf b = {0};
 
@@ -129,7 +129,7 @@ static void refused(const struct header *h, const struct rows *r,
 
 static void small_file(struct cdx_r1cs *r)
 {
-	char why[CDX_R1CS_WHY_MAX];
+	char why[CDX_PROOF_WHY_MAX];
 	struct cdx_buf b = {0};
 
 	put_file(&b, &small_header, &small_rows, small_labels);
@@ -245,7 +245,7 @@ static void bad_rows_and_labels(void **state)
  * read as something that can be written again */
 static void cut_and_bent_files(void **state)
 {
-	char why[CDX_R1CS_WHY_MAX];
+	char why[CDX_PROOF_WHY_MAX];
 	struct cdx_buf b = {0};
 	struct cdx_r1cs r;
 
@@ -270,7 +270,7 @@ static void cut_and_bent_files(void **state)
 
 static void circuit_comes_back(void **state)
 {
-	char why[CDX_R1CS_WHY_MAX];
+	char why[CDX_PROOF_WHY_MAX];
 	struct cdx_r1cs r;
 	struct cdx_r1cs again;
 	struct cdx_buf b = {0};

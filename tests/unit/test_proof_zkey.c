@@ -45,7 +45,7 @@ static void key_free(struct key *k)
  * byte too many; @want_why may be NULL */
 static void opened(const uint8_t *p, size_t len, int want, const char *want_why)
 {
-	char why[CDX_ZKEY_WHY_MAX] = "";
+	char why[CDX_PROOF_WHY_MAX] = "";
 	struct cdx_zkey z = {.wires = 99};
 	uint8_t *copy = malloc(len ? len : 1);
 
@@ -78,7 +78,7 @@ static void bent(struct key *k, uint8_t *at, uint8_t by, int want,
 
 static void keys_open(void **state)
 {
-	char why[CDX_ZKEY_WHY_MAX] = "";
+	char why[CDX_PROOF_WHY_MAX] = "";
 	struct cdx_zkey z;
 	struct cdx_vk vk;
 	struct key k;
@@ -370,7 +370,7 @@ static void contribute(struct cdx_buf *out, struct cdx_buf *in, uint32_t count,
 
 static void development_keys_are_known(void **state)
 {
-	char why[CDX_ZKEY_WHY_MAX];
+	char why[CDX_PROOF_WHY_MAX];
 	struct cdx_zkey z;
 	struct key k;
 

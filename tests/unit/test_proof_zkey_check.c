@@ -54,7 +54,7 @@ static void key_free(struct key *k)
 static void checked(struct key *k, const struct cdx_r1cs *r, int want,
 		    const char *want_why)
 {
-	char why[CDX_ZKEY_WHY_MAX] = "";
+	char why[CDX_PROOF_WHY_MAX] = "";
 	uint8_t random[32];
 	struct cdx_zkey z;
 

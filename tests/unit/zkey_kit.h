@@ -189,7 +189,7 @@ static inline void kit_twist(uint8_t out[CDX_G2_BYTES], bool small)
 /* Where section @id of a key lies, to be bent; and its length */
 static inline uint8_t *kit_section(struct cdx_buf *b, uint32_t id, size_t *len)
 {
-	char why[CDX_WHY_MAX];
+	char why[CDX_PROOF_WHY_MAX];
 	struct cdx_binfile f;
 
 	if (len)
