@@ -134,10 +134,10 @@ END
 	proof calldata --proof proof.json | cmp - <(member words '"\n".join(j)') ||
 		fail "calldata is not that of --json"
 
-	wants 1 'dev.zkey is a development key' proof prove \
+	wants 1 'dev.zkey: it is a development key' proof prove \
 		--inputs inputs.json --key dev.zkey -o never
 	[ ! -e never ] || fail "refused, but written"
-	wants 1 'dev.vk is a development key' proof verify --vk dev.vk \
+	wants 1 'dev.vk: it is a development key' proof verify --vk dev.vk \
 		--public public.json --proof proof.json
 	wants 1 'is a development key' proof import --store "$S" dev.zkey
 	wants 0 'no proving key' proof info --store "$S"
