@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "bn254/backend.h"
 #include "bn254/poseidon2.h"
+#include "tests/bench/ifma_rate.h"
 
 /*
  * Poseidon2 against what the processor can multiply, one thread: ns for each
@@ -50,32 +51,11 @@ static void run_cells(struct bench *b)
 	cdx_poseidon2_hash_cells(b->out, b->cells, CELL, CELLS);
 }
 
-#ifdef __x86_64__
-#define PAIR(n)                                  \
-	"vpmadd52luq %%zmm30, %%zmm31, %%zmm" #n \
-	"\n\tvpmadd52huq %%zmm30, %%zmm31, %%zmm1" #n "\n\t"
-#define PAIRS_8 PAIR(0) PAIR(1) PAIR(2) PAIR(3) PAIR(4) PAIR(5) PAIR(6) PAIR(7)
-
-/* Sixteen sums, each used again after eight cycles at two a cycle: more than
- * the instruction's latency */
-__attribute__((target("avx512f,avx512ifma"))) static void
-run_multiplier(struct bench *b)
-{
-	(void)b;
-	for (size_t i = 0; i < ISSUED / 64; i++) {
-		__asm__ volatile(PAIRS_8 PAIRS_8 PAIRS_8 PAIRS_8 ::
-					 : "xmm0", "xmm1", "xmm2", "xmm3",
-					   "xmm4", "xmm5", "xmm6", "xmm7",
-					   "xmm10", "xmm11", "xmm12", "xmm13",
-					   "xmm14", "xmm15", "xmm16", "xmm17");
-	}
-}
-#else
 static void run_multiplier(struct bench *b)
 {
 	(void)b;
+	ifma_rate_run(ISSUED);
 }
-#endif
 
 static struct {
 	const char *name;
