@@ -12,16 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/bytes.h"
 #include "base/err.h"
 #include "base/io.h"
 #include "base/list.h"
 
-#define FOLDER "proof"
 #define PART "import.part"
 #define COPY_BYTES (1u << 20)
-/* 64 hex digits and .zkey */
-#define NAME_MAX_LEN 80u
 
 /* An open key */
 struct entry {
@@ -75,23 +71,17 @@ void cdx_proof_keys_free(struct cdx_proof_keys *keys)
 	free(keys);
 }
 
-static void file_name(char out[NAME_MAX_LEN], const struct cdx_digest *sha256)
-{
-	char hex[2 * sizeof(sha256->b) + 1];
-
-	cdx_hex(hex, sha256->b, sizeof(sha256->b));
-	snprintf(out, NAME_MAX_LEN, "%s.zkey", hex);
-}
-
 /* The folder, made when @make and it is not there; a descriptor or -errno */
 static int open_folder(const struct cdx_proof_keys *k, bool make)
 {
 	int dir = cdx_store_dirfd(k->store);
 	int fd;
 
-	if (make && mkdirat(dir, FOLDER, 0700) < 0 && errno != EEXIST)
+	if (make && mkdirat(dir, CDX_PROOF_PIN_FOLDER, 0700) < 0 &&
+	    errno != EEXIST)
 		return -errno;
-	fd = openat(dir, FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = openat(dir, CDX_PROOF_PIN_FOLDER,
+		    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -116,7 +106,7 @@ static int load(struct cdx_proof_keys *k, uint32_t samples, struct entry **out,
 {
 	char reason[CDX_PROOF_WHY_MAX] = "";
 	struct cdx_proof_pin pin;
-	char name[NAME_MAX_LEN];
+	char name[CDX_PROOF_PIN_NAME_MAX];
 	struct entry *e;
 	int dir;
 	int rc = cdx_proof_pin_get(k->store, samples, &pin);
@@ -132,14 +122,15 @@ static int load(struct cdx_proof_keys *k, uint32_t samples, struct entry **out,
 	if (e == NULL)
 		return -ENOMEM;
 	dir = open_folder(k, false);
-	file_name(name, &pin.sha256);
+	cdx_proof_pin_name(name, &pin.sha256);
 	rc = dir < 0 ? dir
 		     : cdx_proof_key_open(&e->key, dir, name, &pin.sha256,
 					  reason);
 	cdx_closep(&dir);
 	if (rc < 0) {
 		snprintf(why, CDX_PROOF_KEYS_WHY_MAX,
-			 "%s/" FOLDER "/%s: %s; import the key again",
+			 "%s/" CDX_PROOF_PIN_FOLDER
+			 "/%s: %s; import the key again",
 			 cdx_store_path(k->store), name,
 			 reason[0] != '\0' ? reason : cdx_strerror(rc));
 		free(e);
@@ -242,12 +233,12 @@ static int adopt(struct cdx_proof_keys *k, int dir,
 		 const struct cdx_proof_pin *pin)
 {
 	struct cdx_proof_pin old;
-	char name[NAME_MAX_LEN];
+	char name[CDX_PROOF_PIN_NAME_MAX];
 	struct entry *e;
 	bool had = cdx_proof_pin_get(k->store, pin->samples, &old) == 0;
 	int rc;
 
-	file_name(name, &pin->sha256);
+	cdx_proof_pin_name(name, &pin->sha256);
 	if (renameat(dir, PART, dir, name) < 0)
 		return -errno;
 	rc = cdx_fsync_dir(dir);
@@ -265,7 +256,7 @@ static int adopt(struct cdx_proof_keys *k, int dir,
 		e->replaced = true;
 	(void)pthread_mutex_unlock(&k->mu);
 	if (had && memcmp(old.sha256.b, pin->sha256.b, sizeof(old.sha256.b))) {
-		file_name(name, &old.sha256);
+		cdx_proof_pin_name(name, &old.sha256);
 		(void)unlinkat(dir, name, 0);
 	}
 	return 0;

@@ -346,6 +346,8 @@ static int check_all(struct cdx_fsck_run *r)
 	if (rc == 0)
 		rc = cdx_fsck_protections(r);
 	if (rc == 0)
+		rc = cdx_fsck_proof_keys(r);
+	if (rc == 0)
 		rc = check_charge(r);
 	if (rc < 0)
 		return rc;

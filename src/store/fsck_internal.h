@@ -116,5 +116,6 @@ CDX_MUST_CHECK int cdx_fsck_trees(struct cdx_fsck_run *r);
 CDX_MUST_CHECK int cdx_fsck_leaves(struct cdx_fsck_run *r);
 CDX_MUST_CHECK int cdx_fsck_blocks(struct cdx_fsck_run *r);
 CDX_MUST_CHECK int cdx_fsck_protections(struct cdx_fsck_run *r);
+CDX_MUST_CHECK int cdx_fsck_proof_keys(struct cdx_fsck_run *r);
 
 #endif

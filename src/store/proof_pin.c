@@ -43,6 +43,13 @@ static int decode(struct cdx_proof_pin *out, uint32_t samples, const void *p,
 	return 0;
 }
 
+void cdx_proof_pin_name(char out[CDX_PROOF_PIN_NAME_MAX],
+			const struct cdx_digest *sha256)
+{
+	cdx_hex(out, sha256->b, sizeof(sha256->b));
+	memcpy(out + 2 * sizeof(sha256->b), ".zkey", sizeof(".zkey"));
+}
+
 int cdx_proof_pin_put(struct cdx_store *s, const struct cdx_proof_pin *pin)
 {
 	uint8_t key[KEY_LEN];

@@ -18,6 +18,14 @@ struct cdx_proof_pin {
 	struct cdx_digest sha256; /* of the file */
 };
 
+/* The folder of their files, in the store's directory */
+#define CDX_PROOF_PIN_FOLDER "proof"
+/* Room for a file's name: 64 hex digits, .zkey, NUL */
+#define CDX_PROOF_PIN_NAME_MAX 72u
+/* Name of the file in the folder */
+void cdx_proof_pin_name(char out[CDX_PROOF_PIN_NAME_MAX],
+			const struct cdx_digest *sha256);
+
 /* Replaces that of the same number of samples.  Applied as a batch; commit to
  * have it durable. */
 CDX_MUST_CHECK int cdx_proof_pin_put(struct cdx_store *s,
