@@ -33,20 +33,14 @@ static size_t place(size_t position, size_t value)
 /* The terms of one multiple; returns how many */
 static size_t cut(uint32_t *terms, const struct cdx_fr *k)
 {
-	const int full = 1 << DIGIT;
 	uint64_t v[5] = {0};
 	size_t count = 0;
 	int carry = 0;
 
 	cdx_fr_to_limbs(v, k);
 	for (unsigned w = 0; w < POSITIONS; w++) {
-		const unsigned at = w * DIGIT;
-		const uint64_t bits = v[at / 64] >> (at % 64) |
-				      v[at / 64 + 1] << 1 << (63 - at % 64);
-		int digit = (int)(bits & (unsigned)(full - 1)) + carry;
+		const int digit = msm_digit(v, w * DIGIT, DIGIT, &carry);
 
-		carry = digit > full / 2;
-		digit -= carry ? full : 0;
 		if (digit > 0)
 			terms[count++] =
 				(uint32_t)(place(w, (size_t)digit) << 1);

@@ -70,33 +70,18 @@ static unsigned best_bits(size_t n)
 	return best;
 }
 
-/* Bits @at and up of the scalar, at least 15 of them unless it ends before */
-static unsigned bits_at(const uint64_t v[5], unsigned at)
-{
-	const uint64_t low = v[at / 64] >> (at % 64);
-	const uint64_t high = v[at / 64 + 1] << 1 << (63 - at % 64);
-
-	return (unsigned)((low | high) & 0xffff);
-}
-
 /* @digits: of one scalar, @stride apart */
 static void cut(const struct cdx_msm_plan *plan, int16_t *digits, size_t stride,
 		const uint8_t *scalar)
 {
-	const int full = 1 << plan->bits;
 	uint64_t v[5] = {0};
 	int carry = 0;
 
 	for (size_t j = 0; j < 4; j++)
 		v[j] = cdx_get_le64(scalar + 8 * j);
-	for (unsigned w = 0; w < plan->windows; w++) {
-		const unsigned bits = bits_at(v, w * plan->bits);
-		int digit = (int)(bits & (unsigned)(full - 1)) + carry;
-
-		carry = digit > full / 2;
-		digit -= full & -carry;
-		digits[w * stride] = (int16_t)digit;
-	}
+	for (unsigned w = 0; w < plan->windows; w++)
+		digits[w * stride] = (int16_t)msm_digit(v, w * plan->bits,
+							plan->bits, &carry);
 }
 
 /* Scalars of whole cache lines at a time: the windows' arrays are far apart,

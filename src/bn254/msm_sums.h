@@ -22,6 +22,23 @@
  * zero bytes are the point at infinity there too.
  */
 
+/*
+ * The signed digit of @bits bits, at most 15, at bit @at of a number in four
+ * limbs and a zero one: more than -2^(bits - 1), at most 2^(bits - 1).  @carry
+ * is 0 for the lowest digit, and what a digit owes to the next one.
+ */
+static inline int msm_digit(const uint64_t v[5], unsigned at, unsigned bits,
+			    int *carry)
+{
+	const int full = 1 << bits;
+	const uint64_t low = v[at / 64] >> (at % 64);
+	const uint64_t high = v[at / 64 + 1] << 1 << (63 - at % 64);
+	const int digit = (int)((low | high) & (uint64_t)(full - 1)) + *carry;
+
+	*carry = digit > full / 2;
+	return digit - (full & -*carry);
+}
+
 /* What is to be added, as numbers of points; in a file (see below) they are
  * shifted by one bit, and bit 0 says that the point's opposite is meant */
 struct msm_pair {
