@@ -21,18 +21,21 @@ fail() {
 calc() { awk "BEGIN { printf \"%.${2:-2}f\", $1 }"; }
 # value NAME: of what was printed last
 value() { sed -n "s/^$1=//p" <<<"$out"; }
-# least VAR NEW
+declare -A F # F[WHAT.wall], .cpu, .memory: the best so far
+# least WHAT NEW
 least() {
-	[ -n "${!1:-}" ] && [ "$(calc "($2 >= ${!1})" 0)" = 1 ] || printf -v "$1" %s "$2"
+	if [ -z "${F[$1]:-}" ] || [ "$(calc "($2 < ${F[$1]})" 0)" = 1 ]; then
+		F[$1]=$2
+	fi
 }
-# measure PREFIX COMMAND...: wall, cpu and memory of a process; best round
+# measure WHAT COMMAND...: wall, cpu and memory of a process; best round
 measure() {
-	local prefix=$1
+	local what=$1
 	shift
 	out=$("$@") || fail "$*"
-	least "${prefix}_wall" "$(value wall)"
-	least "${prefix}_cpu" "$(value cpu)"
-	least "${prefix}_memory" "$(value memory)"
+	least "$what.wall" "$(value wall)"
+	least "$what.cpu" "$(value cpu)"
+	least "$what.memory" "$(value memory)"
 }
 
 prover=
@@ -40,8 +43,9 @@ library=
 if [ -n "${CDX_RAPIDSNARK:-}" ]; then
 	prover=$CDX_RAPIDSNARK/prover
 	library=$CDX_RAPIDSNARK/librapidsnark.so
-	[ -x "$prover" ] && [ -f "$library" ] ||
+	if [ ! -x "$prover" ] || [ ! -f "$library" ]; then
 		fail "CDX_RAPIDSNARK is to have prover and librapidsnark.so"
+	fi
 fi
 
 input=$CDX_SRCDIR/tests/vectors/input.json
@@ -78,12 +82,12 @@ beside() {
 out=$("$B" prove "$S/5.zkey" 1 1) || fail prove
 printf 'back end %s; processes, %d rounds\n\n' "$(value backend)" "$rounds"
 row '' codexfs rapidsnark ratio goal
-beside 'proof, n = 5, 1 core' "$one_wall" "${rs_one_wall:-}" 0.5
-beside '  processor time' "$one_cpu" "${rs_one_cpu:-}" ''
-beside "proof, n = 5, $cpus cores" "$all_wall" "${rs_all_wall:-}" 0.5
-beside '  memory, MiB' "$all_memory" "${rs_all_memory:-}" 1.25
-beside "setup, n = 5, against a proof on $cpus cores" "$setup_wall" \
-	"${rs_all_wall:-}" 2.5
+beside 'proof, n = 5, 1 core' "${F[one.wall]}" "${F[rs_one.wall]:-}" 0.5
+beside '  processor time' "${F[one.cpu]}" "${F[rs_one.cpu]:-}" ''
+beside "proof, n = 5, $cpus cores" "${F[all.wall]}" "${F[rs_all.wall]:-}" 0.5
+beside '  memory, MiB' "${F[all.memory]}" "${F[rs_all.memory]:-}" 1.25
+beside "setup, n = 5, against a proof on $cpus cores" "${F[setup.wall]}" \
+	"${F[rs_all.wall]:-}" 2.5
 out=$("$B" files "$S/vk.json" "$S/x.json" "$S/p.json" $((rounds * 4)) \
 	${library:+"$library"}) || fail files
 beside 'verifying, from the files, one process' "$(value ours)" \
