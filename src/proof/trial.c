@@ -14,20 +14,30 @@
 #include "slots/builder.h"
 #include "slots/geometry.h"
 
-/* One block, one slot: the tree of the slot is its root, the block's digest */
+/* Several blocks in several slots, with an odd number of slots: so that few wires
+ * are zero whatever the key, and hardly any part of it goes unused */
+#define TRIAL_SLOTS 5u
+#define TRIAL_STEPS 4u
+#define TRIAL_BLOCKS (TRIAL_SLOTS * TRIAL_STEPS)
+
 struct trial {
 	struct cdx_geometry g;
-	uint8_t *block;
-	struct cdx_fr digest;
+	uint32_t slot; /* that is proved */
+	uint8_t *blocks;
 	struct cdx_fr *nodes; /* of the slot's tree */
+	struct cdx_fr roots[TRIAL_SLOTS];
 };
+
+static const uint8_t *block_of(const struct trial *t, uint32_t slot, uint64_t s)
+{
+	return t->blocks + cdx_geometry_index(&t->g, slot, s) * t->g.block_size;
+}
 
 static int get_block(void *arg, uint64_t s, uint8_t *out)
 {
 	const struct trial *t = arg;
 
-	(void)s;
-	memcpy(out, t->block, t->g.block_size);
+	memcpy(out, block_of(t, t->slot, s), t->g.block_size);
 	return 0;
 }
 
@@ -42,28 +52,46 @@ static int get_node(void *arg, unsigned layer, uint64_t i, struct cdx_fr *out)
 	return 0;
 }
 
+/* The tree of one slot, into the nodes */
+static int slot_tree(struct trial *t, uint32_t slot)
+{
+	struct cdx_fr digests[TRIAL_STEPS];
+	int rc = cdx_block_digests(digests, &t->g, block_of(t, slot, 0),
+				   TRIAL_STEPS);
+
+	if (rc == 0)
+		rc = cdx_slot_tree(t->nodes, &t->g, digests);
+	if (rc == 0)
+		t->roots[slot] =
+			t->nodes[cdx_p2tree_nodes(t->g.slot_blocks) - 1];
+	return rc;
+}
+
 static int build(struct trial *t)
 {
-	int rc = cdx_geometry_init(&t->g, 1, 1, 0, CDX_BLOCK_SIZE,
-				   CDX_CELL_SIZE, NULL);
+	size_t len;
+	int rc = cdx_geometry_init(&t->g, TRIAL_BLOCKS, TRIAL_SLOTS, 0,
+				   CDX_BLOCK_SIZE, CDX_CELL_SIZE, NULL);
 
 	if (rc < 0)
 		return rc;
-	t->block = malloc(t->g.block_size);
+	len = (size_t)TRIAL_BLOCKS * t->g.block_size;
+	t->blocks = malloc(len);
 	t->nodes =
 		calloc(cdx_p2tree_nodes(t->g.slot_blocks), sizeof(*t->nodes));
-	if (t->block == NULL || t->nodes == NULL)
+	if (t->blocks == NULL || t->nodes == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < t->g.block_size; i++)
-		t->block[i] = (uint8_t)(i * 197u + (i >> 8) * 31u);
-	rc = cdx_block_digests(&t->digest, &t->g, t->block, 1);
-	return rc < 0 ? rc : cdx_slot_tree(t->nodes, &t->g, &t->digest);
+	cdx_random(t->blocks, len);
+	t->slot = t->blocks[0] % TRIAL_SLOTS;
+	for (uint32_t i = 0; rc == 0 && i < TRIAL_SLOTS; i++)
+		rc = slot_tree(t, i);
+	return rc < 0 ? rc : slot_tree(t, t->slot);
 }
 
 int cdx_proof_trial_inputs(struct cdx_proof_inputs *out, uint32_t samples)
 {
 	uint8_t challenge[CDX_CHALLENGE_LEN];
-	struct trial t = {.block = NULL};
+	struct trial t = {.blocks = NULL};
 	const struct cdx_sample_source src = {
 		.block = get_block,
 		.node = get_node,
@@ -73,11 +101,9 @@ int cdx_proof_trial_inputs(struct cdx_proof_inputs *out, uint32_t samples)
 
 	cdx_random(challenge, sizeof(challenge));
 	if (rc == 0)
-		rc = cdx_proof_inputs_make(
-			out, &t.g,
-			&t.nodes[cdx_p2tree_nodes(t.g.slot_blocks) - 1], 0,
-			challenge, samples, &src);
-	free(t.block);
+		rc = cdx_proof_inputs_make(out, &t.g, t.roots, t.slot,
+					   challenge, samples, &src);
+	free(t.blocks);
 	free(t.nodes);
 	return rc;
 }

@@ -10,9 +10,8 @@
 /**
  * cdx_proof_trial_inputs - inputs that satisfy the circuit
  *
- * Those of a dataset of one block of made-up bytes in one slot, under a
- * challenge from the kernel.  Free with cdx_proof_inputs_free.  -ENOMEM,
- * -EINVAL.
+ * Those of a small dataset of random bytes, under a random challenge.  Free with
+ * cdx_proof_inputs_free.  -ENOMEM.
  */
 CDX_MUST_CHECK int cdx_proof_trial_inputs(struct cdx_proof_inputs *out,
 					  uint32_t samples);
