@@ -392,4 +392,39 @@ static inline void adx_fp_add_loose(uint64_t *o, const uint64_t *a,
 		: "cc", "memory");
 }
 
+/*
+ * a, or r - a when @sign is 1; a not zero.  Signs are not to be guessed, so
+ * without a branch: -a is ~a + 1, so the result is a ^ mask plus what r & mask
+ * and -mask add up to, which stays in the low limb: that of r is not all ones.
+ */
+static inline void adx_fp_neg_if(uint64_t *o, const uint64_t *a, uint64_t sign)
+{
+	const uint64_t mask = 0 - sign;
+	uint64_t t0, t1, t2, t3, s0, s1, s2, s3;
+
+	__asm__ volatile(
+		ADX_LOAD
+		"movq %[mask], %[s0]\n\t"
+		"movq %[mask], %[s1]\n\t"
+		"movq %[mask], %[s2]\n\t"
+		"movq %[mask], %[s3]\n\t"
+		"andq %[m0], %[s0]\n\t"
+		"andq %[m1], %[s1]\n\t"
+		"andq %[m2], %[s2]\n\t"
+		"andq %[m3], %[s3]\n\t"
+		"subq %[mask], %[s0]\n\t"
+		"xorq %[mask], %[t0]\n\t"
+		"xorq %[mask], %[t1]\n\t"
+		"xorq %[mask], %[t2]\n\t"
+		"xorq %[mask], %[t3]\n\t"
+		"addq %[s0], %[t0]\n\t"
+		"adcq %[s1], %[t1]\n\t"
+		"adcq %[s2], %[t2]\n\t"
+		"adcq %[s3], %[t3]\n\t" ADX_STORE("t0", "t1", "t2", "t3")
+		: [t0] "=&r"(t0), [t1] "=&r"(t1), [t2] "=&r"(t2), [t3] "=&r"(t3),
+		  [s0] "=&r"(s0), [s1] "=&r"(s1), [s2] "=&r"(s2), [s3] "=&r"(s3)
+		: [o] "r"(o), [a] "r"(a), [mask] "r"(mask), ADX_MODULUS
+		: "cc", "memory");
+}
+
 #endif

@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /*
- * Additions one after the other: a template (no guard), included for G1 and G2
- * by msm_scalar.c after
+ * Additions without vectors: a template (no guard), included for G1 and G2 by
+ * each scalar back end after
+ *   FQ_NAME(x)       operations in Fq
  *   EL, EL_NAME(x)   type of a coordinate and its operations
  *   NAME(x)          makes the names
- *   norm(out, a)     a number in Fq that is zero for a = 0 only
- *   over(x, a, inv)  x /= a with inv = 1 / norm(a)
- * A point's own form is that of a key file, two coordinates in Montgomery form.
+ *   KERNEL           the kernel's name
+ *   NORMS            the member norm of a scratch, when a norm is another
+ *                    number than dx
+ *   norm_of(s, j)    the norm of s->dx[j], a number in Fq that is zero for a
+ *                    zero only; kept_norm(s, j) the same once more
+ *   over(x, a, inv)  x /= a with inv = 1 / norm of a
+ * All results are below q.  A point's own form is that of a key file, two
+ * coordinates in Montgomery form.
+ *
+ * One addition is a chain of products that wait for each other, longer than
+ * what a processor looks ahead.  So MSM_GROUP of them go along side by side,
+ * step by step, with as many products of norms.
  */
 
 /* As it lies in memory, but for the order of bytes */
@@ -15,159 +25,263 @@ struct NAME(point) {
 	EL y;
 };
 
-/* What the way back needs of an addition */
+/* What the way back needs of a group.  @plain: the additions with a slope; the
+ * others have the norm 1. */
 struct NAME(scratch) {
-	struct cdx_fq before; /* product of all norms before this one */
-	struct cdx_fq norm;
-	EL dx; /* slope is dy / dx */
-	EL dy;
+	struct cdx_fq before[MSM_GROUP]; /* product of the norms before */
+	EL dx[MSM_GROUP];		 /* slope is dy / dx */
+	EL dy[MSM_GROUP];
+	NORMS
+	bool plain[MSM_GROUP];
 };
 
-/* Point @i; of a file when @file is not NULL, then with its sign */
-static inline void NAME(get)(struct NAME(point) * p,
-			     const struct msm_batch *batch, uint32_t i)
+/* Where a point's coordinates are */
+struct NAME(view) {
+	const EL *x;
+	const EL *y;
+};
+
+/* Limbs between memory and a file, where they are little endian */
+static inline void NAME(little_endian)(struct NAME(point) * p)
 {
-	if (!batch->file) {
-		memcpy(p, batch->points + i * sizeof(*p), sizeof(*p));
-		return;
+	uint8_t *at = (uint8_t *)p;
+
+	for (size_t i = 0; i < sizeof(*p); i += sizeof(uint64_t)) {
+		uint64_t v;
+
+		memcpy(&v, at + i, sizeof(v));
+		v = htole64(v);
+		memcpy(at + i, &v, sizeof(v));
 	}
-	memcpy(p, batch->file + (i >> 1) * sizeof(*p), sizeof(*p));
-	little_endian(p, sizeof(*p));
-	if (i & 1)
-		EL_NAME(neg)(&p->y, &p->y);
+}
+
+/* Point @i where it lies, without a sign; @room is for what is not there in the
+ * right form */
+static inline struct NAME(view)
+	NAME(get_unsigned)(struct NAME(point) * room,
+			   const struct msm_batch *batch, uint32_t i, bool file)
+{
+	const size_t size = sizeof(*room);
+	const struct NAME(point) *p =
+		file ? (const void *)(batch->file + (i >> 1) * size)
+		     : (const void *)(batch->points + i * size);
+
+	if (file && BYTE_ORDER != LITTLE_ENDIAN) {
+		*room = *p;
+		NAME(little_endian)(room);
+		p = room;
+	}
+	return (struct NAME(view)){&p->x, &p->y};
+}
+
+/* The same with the sign that it has when it is of a file */
+static inline struct NAME(view)
+	NAME(get)(struct NAME(point) * room, const struct msm_batch *batch,
+		  uint32_t i, bool file)
+{
+	struct NAME(view) p = NAME(get_unsigned)(room, batch, i, file);
+
+	if (file) {
+		EL_NAME(neg_if)(&room->y, p.y, i & 1);
+		p.y = &room->y;
+	}
+	return p;
 }
 
 /* No other point has both coordinates zero */
-static inline bool NAME(infinite)(const struct NAME(point) * p)
+static inline bool NAME(infinite)(const struct NAME(view) * p)
 {
-	return EL_NAME(is_zero)(&p->x) && EL_NAME(is_zero)(&p->y);
+	return EL_NAME(is_zero)(p->x) && EL_NAME(is_zero)(p->y);
 }
 
-/* The slope of an addition that has one; returns false when the result is
- * infinite or one of the two */
-static inline bool NAME(slope)(struct NAME(scratch) * s,
-			       const struct NAME(point) * a,
-			       const struct NAME(point) * b)
+/* The slope of addition @j, whose dx is zero; returns false when the result is
+ * infinite */
+static bool NAME(tangent)(struct NAME(scratch) * s, size_t j,
+			  const struct NAME(view) * a)
 {
 	EL t;
 
-	EL_NAME(sub)(&s->dx, &b->x, &a->x);
-	EL_NAME(sub)(&s->dy, &b->y, &a->y);
-	if (!EL_NAME(is_zero)(&s->dx))
-		return true;
-	EL_NAME(add)(&s->dx, &a->y, &a->y);
-	if (!EL_NAME(is_zero)(&s->dy) || EL_NAME(is_zero)(&s->dx))
+	EL_NAME(add)(&s->dx[j], a->y, a->y);
+	if (!EL_NAME(is_zero)(&s->dy[j]) || EL_NAME(is_zero)(&s->dx[j]))
 		return false;
-	/* the same point twice: the tangent */
-	EL_NAME(sqr)(&t, &a->x);
-	EL_NAME(add)(&s->dy, &t, &t);
-	EL_NAME(add)(&s->dy, &s->dy, &t);
+	EL_NAME(sqr)(&t, a->x);
+	EL_NAME(add)(&s->dy[j], &t, &t);
+	EL_NAME(add)(&s->dy[j], &s->dy[j], &t);
 	return true;
 }
 
-/* The sum when there is no slope */
-static inline void NAME(no_slope)(struct NAME(point) * out,
-				  const struct NAME(point) * a,
-				  const struct NAME(point) * b,
-				  struct msm_batch *batch)
+/* The slopes of a group and their norms */
+static inline void NAME(slopes)(struct NAME(scratch) * s,
+				const struct msm_batch *batch,
+				const struct msm_pair *pairs, bool file)
+{
+	for (size_t j = 0; j < MSM_GROUP; j++) {
+		struct NAME(point) room[2];
+		const struct NAME(view) a =
+			NAME(get)(&room[0], batch, pairs[j].a, file);
+		const struct NAME(view) b =
+			NAME(get)(&room[1], batch, pairs[j].b, file);
+
+		EL_NAME(sub)(&s->dx[j], b.x, a.x);
+		EL_NAME(sub)(&s->dy[j], b.y, a.y);
+		s->plain[j] = !batch->infinite ||
+			      !(NAME(infinite)(&a) || NAME(infinite)(&b));
+		if (EL_NAME(is_zero)(&s->dx[j]) && s->plain[j])
+			s->plain[j] = NAME(tangent)(s, j, &a);
+		if (!s->plain[j])
+			s->dx[j] = EL_NAME(one);
+	}
+}
+
+/* The sum when there is no slope; returns whether it is infinite */
+static bool NAME(no_slope)(struct NAME(point) * out,
+			   const struct NAME(view) * a,
+			   const struct NAME(view) * b)
 {
 	if (NAME(infinite)(b)) {
-		*out = *a;
+		*out = (struct NAME(point)){*a->x, *a->y};
 	} else if (NAME(infinite)(a)) {
-		*out = *b;
+		*out = (struct NAME(point)){*b->x, *b->y};
 	} else {
 		memset(out, 0, sizeof(*out));
-		batch->infinite = true;
+		return true;
+	}
+	return false;
+}
+
+/* x = slope^2 - xa - xb, y = slope (xa - x) - ya; @s has the slopes in dy.  No
+ * point of a file is infinite, so b's y is not needed with its sign. */
+static inline void NAME(sums)(const struct NAME(scratch) * s,
+			      struct msm_batch *batch,
+			      const struct msm_pair *pairs, bool file)
+{
+	struct NAME(point) sum[MSM_GROUP];
+	struct NAME(point) room[MSM_GROUP][2];
+	struct NAME(view) a[MSM_GROUP];
+	struct NAME(view) b[MSM_GROUP];
+	EL t[MSM_GROUP];
+
+	for (size_t j = 0; j < MSM_GROUP; j++) {
+		a[j] = NAME(get)(&room[j][0], batch, pairs[j].a, file);
+		b[j] = NAME(get_unsigned)(&room[j][1], batch, pairs[j].b, file);
+		EL_NAME(sqr)(&t[j], &s->dy[j]);
+	}
+	for (size_t j = 0; j < MSM_GROUP; j++) {
+		EL_NAME(sub)(&t[j], &t[j], a[j].x);
+		EL_NAME(sub)(&sum[j].x, &t[j], b[j].x);
+		EL_NAME(sub)(&t[j], a[j].x, &sum[j].x);
+	}
+	for (size_t j = 0; j < MSM_GROUP; j++)
+		EL_NAME(mul)(&t[j], &t[j], &s->dy[j]);
+	for (size_t j = 0; j < MSM_GROUP; j++) {
+		EL_NAME(sub)(&sum[j].y, &t[j], a[j].y);
+		if (!s->plain[j] && NAME(no_slope)(&sum[j], &a[j], &b[j]))
+			batch->infinite = true;
+	}
+	for (size_t j = 0; j < MSM_GROUP; j++)
+		memcpy(batch->points + pairs[j].out * sizeof(sum[j]), &sum[j],
+		       sizeof(sum[j]));
+}
+
+/* Each of @acc inverted, with one inversion */
+static void NAME(invert)(struct cdx_fq acc[MSM_GROUP])
+{
+	struct cdx_fq before[MSM_GROUP];
+	struct cdx_fq inv = acc[0];
+
+	for (size_t j = 1; j < MSM_GROUP; j++) {
+		before[j] = inv;
+		FQ_NAME(mul)(&inv, &inv, &acc[j]);
+	}
+	cdx_fq_inv(&inv, &inv);
+	for (size_t j = MSM_GROUP; j-- > 1;) {
+		FQ_NAME(mul)(&before[j], &before[j], &inv);
+		FQ_NAME(mul)(&inv, &inv, &acc[j]);
+		acc[j] = before[j];
+	}
+	acc[0] = inv;
+}
+
+/* There, multiplying all norms up, and back with their inverses */
+static inline void NAME(add_from)(struct msm_batch *batch, bool file)
+{
+	const size_t groups = batch->count / MSM_GROUP;
+	const struct msm_pair *pairs = batch->pairs;
+	struct NAME(scratch) *s = batch->scratch;
+	struct cdx_fq acc[MSM_GROUP];
+
+	for (size_t j = 0; j < MSM_GROUP; j++)
+		s->before[j] = cdx_fq_one;
+	for (size_t i = 0; i < groups; i++, s++, pairs += MSM_GROUP) {
+		struct cdx_fq *next = i + 1 < groups ? s[1].before : acc;
+
+		NAME(slopes)(s, batch, pairs, file);
+		for (size_t j = 0; j < MSM_GROUP; j++)
+			FQ_NAME(mul)(&next[j], &s->before[j], norm_of(s, j));
+	}
+	NAME(invert)(acc);
+	for (size_t i = 0; i < groups; i++) {
+		s--;
+		pairs -= MSM_GROUP;
+		for (size_t j = 0; j < MSM_GROUP; j++) {
+			FQ_NAME(mul)(&s->before[j], &s->before[j], &acc[j]);
+			FQ_NAME(mul)(&acc[j], &acc[j], kept_norm(s, j));
+		}
+		for (size_t j = 0; j < MSM_GROUP; j++)
+			NAME(over)(&s->dy[j], &s->dx[j], &s->before[j]);
+		NAME(sums)(s, batch, pairs, file);
 	}
 }
 
-/* x = slope^2 - xa - xb, y = slope (xa - x) - ya */
-static inline void NAME(sum)(struct NAME(point) * out,
-			     const struct NAME(point) * a,
-			     const struct NAME(point) * b, const EL *slope)
-{
-	EL t;
-
-	EL_NAME(sqr)(&t, slope);
-	EL_NAME(sub)(&t, &t, &a->x);
-	EL_NAME(sub)(&out->x, &t, &b->x);
-	EL_NAME(sub)(&t, &a->x, &out->x);
-	EL_NAME(mul)(&t, &t, slope);
-	EL_NAME(sub)(&out->y, &t, &a->y);
-}
-
-/* There, multiplying all norms up, and back with their inverses; a norm of zero
- * stands for an addition without a slope */
+/* See struct msm_kernel, as for the next two */
 static void NAME(add)(struct msm_batch *batch)
 {
-	const struct msm_pair *pairs = batch->pairs;
-	const bool careful = batch->infinite;
-	struct NAME(scratch) *s = batch->scratch;
-	struct cdx_fq acc = cdx_fq_one;
-	struct NAME(point) a;
-	struct NAME(point) b;
-
-	for (size_t i = 0; i < batch->count; i++) {
-		NAME(get)(&a, batch, pairs[i].a);
-		NAME(get)(&b, batch, pairs[i].b);
-		s[i].before = acc;
-		s[i].norm = cdx_fq_zero;
-		if ((careful && (NAME(infinite)(&a) || NAME(infinite)(&b))) ||
-		    !NAME(slope)(&s[i], &a, &b))
-			continue;
-		NAME(norm)(&s[i].norm, &s[i].dx);
-		cdx_fq_mul(&acc, &acc, &s[i].norm);
-	}
-	cdx_fq_inv(&acc, &acc);
-	for (size_t i = batch->count; i-- > 0;) {
-		struct NAME(point) sum;
-		struct cdx_fq inv;
-
-		NAME(get)(&a, batch, pairs[i].a);
-		NAME(get)(&b, batch, pairs[i].b);
-		if (cdx_fq_is_zero(&s[i].norm)) {
-			NAME(no_slope)(&sum, &a, &b, batch);
-		} else {
-			cdx_fq_mul(&inv, &acc, &s[i].before);
-			cdx_fq_mul(&acc, &acc, &s[i].norm);
-			NAME(over)(&s[i].dy, &s[i].dx, &inv);
-			NAME(sum)(&sum, &a, &b, &s[i].dy);
-		}
-		memcpy(batch->points + pairs[i].out * sizeof(sum), &sum,
-		       sizeof(sum));
-	}
+	if (batch->file)
+		NAME(add_from)(batch, true);
+	else
+		NAME(add_from)(batch, false);
 }
 
-/* See struct msm_kernel, as for the next */
+/* The forms are the same but for signs */
 static void NAME(take)(const struct msm_batch *batch)
 {
 	for (size_t i = 0; i < batch->count; i++) {
 		struct NAME(point) p;
+		const struct NAME(view) from =
+			NAME(get)(&p, batch, batch->pairs[i].a, true);
 
-		NAME(get)(&p, batch, batch->pairs[i].a);
+		p.x = *from.x;
 		memcpy(batch->points + batch->pairs[i].out * sizeof(p), &p,
 		       sizeof(p));
 	}
 }
 
-/* The form is the same */
+/* As above */
 static void NAME(give)(uint8_t *out, const uint8_t *points, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct NAME(point) p;
 
 		memcpy(&p, points + i * sizeof(p), sizeof(p));
-		little_endian(&p, sizeof(p));
+		NAME(little_endian)(&p);
 		memcpy(out + i * sizeof(p), &p, sizeof(p));
 	}
 }
 
 /* All of it */
-const struct msm_kernel NAME(cdx_msm_scalar) = {
+const struct msm_kernel KERNEL = {
 	.size = sizeof(struct NAME(point)),
-	.group = 1,
+	.group = MSM_GROUP,
 	.scratch = sizeof(struct NAME(scratch)),
 	.add = NAME(add),
 	.take = NAME(take),
 	.give = NAME(give),
 };
+
+#undef EL
+#undef EL_NAME
+#undef NAME
+#undef KERNEL
+#undef NORMS
+#undef norm_of
+#undef kept_norm

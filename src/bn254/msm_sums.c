@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "bn254/backend.h"
+#include "bn254/fr_adx.h"
 
 /* Bytes of points in own form that a run works on: what a core has near */
 #define RUN_BYTES ((size_t)512 * 1024)
@@ -35,14 +36,26 @@ struct terms {
 
 const struct msm_kernel *cdx_msm_kernel_g1(void)
 {
-	return cdx_bn254_backend() == CDX_BN254_IFMA ? &cdx_msm_ifma_g1
-						     : &cdx_msm_scalar_g1;
+	const enum cdx_bn254_backend which = cdx_bn254_backend();
+
+#ifdef CDX_ADX
+	if (which == CDX_BN254_ADX)
+		return &cdx_msm_adx_g1;
+#endif
+	return which == CDX_BN254_IFMA ? &cdx_msm_ifma_g1
+				       : &cdx_msm_portable_g1;
 }
 
 const struct msm_kernel *cdx_msm_kernel_g2(void)
 {
-	return cdx_bn254_backend() == CDX_BN254_IFMA ? &cdx_msm_ifma_g2
-						     : &cdx_msm_scalar_g2;
+	const enum cdx_bn254_backend which = cdx_bn254_backend();
+
+#ifdef CDX_ADX
+	if (which == CDX_BN254_ADX)
+		return &cdx_msm_adx_g2;
+#endif
+	return which == CDX_BN254_IFMA ? &cdx_msm_ifma_g2
+				       : &cdx_msm_portable_g2;
 }
 
 static size_t round_up(size_t n, size_t to)

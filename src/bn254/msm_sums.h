@@ -49,8 +49,9 @@ struct msm_pair {
 
 /* A batch of additions */
 struct msm_batch {
-	uint8_t *points;     /* out, and in when @file is NULL; own form */
-	const uint8_t *file; /* in, as a key file has them, none infinite */
+	uint8_t *points; /* out, and in when @file is NULL; own form */
+	/* in, as a key file has them, aligned as limbs, none infinite */
+	const uint8_t *file;
 	const struct msm_pair *pairs; /* @count, those of a group alike at most */
 	size_t count;		      /* a multiple of the kernel's group */
 	void *scratch;
@@ -72,9 +73,12 @@ struct msm_kernel {
 	void (*give)(uint8_t *out, const uint8_t *points, size_t n);
 };
 
-/* The kernels of each back end; those of IFMA only when cdx_ifma_have() */
-extern const struct msm_kernel cdx_msm_scalar_g1;
-extern const struct msm_kernel cdx_msm_scalar_g2;
+/* The kernels of each back end, those that are compiled in; to be used only
+ * where cdx_bn254_backend_have() */
+extern const struct msm_kernel cdx_msm_portable_g1;
+extern const struct msm_kernel cdx_msm_portable_g2;
+extern const struct msm_kernel cdx_msm_adx_g1;
+extern const struct msm_kernel cdx_msm_adx_g2;
 extern const struct msm_kernel cdx_msm_ifma_g1;
 extern const struct msm_kernel cdx_msm_ifma_g2;
 
