@@ -174,6 +174,9 @@ static int prove(struct cdx_api_work *w, const struct cdx_proof_inputs *in,
 	cdx_proof_keys_put(keys, key);
 	if (rc == 0)
 		*out = proof_json(&proof, public, &pin);
+	else if (rc == -ECANCELED)
+		snprintf(why, CDX_API_WHY_MAX,
+			 "ended before the proof was made");
 	else
 		snprintf(why, CDX_API_WHY_MAX, "%s", reason);
 	return rc;

@@ -112,18 +112,15 @@ static int write_value(const char *path, const json_t *value)
 	return status;
 }
 
-static int write_proof(const struct dataset_args *a, json_t *j)
+static int write_proof(const struct dataset_args *a, const json_t *j)
 {
+	const json_t *proof = json_object_get(j, "proof");
 	int status;
 
 	if (json_is_true(json_object_get(j, "development")))
 		cli_error("warning: made with a development key, whose maker "
 			  "can forge proofs");
-	if (a->as_json) {
-		cli_print_json(json_incref(j));
-		return 0;
-	}
-	status = write_value(a->output, json_object_get(j, "proof"));
+	status = write_value(a->output, a->as_json ? j : proof);
 	if (status == 0 && a->output == NULL)
 		putchar('\n');
 	if (status == 0 && a->public_file != NULL)
