@@ -28,6 +28,6 @@ rounds=${CDX_COUNT:-1}
 unset CDX_COUNT CDX_SUITE
 i=0
 while [ $i -lt "$rounds" ]; do
-	make check-binaries
+	make -j"$(nproc)" check-binaries
 	i=$((i + 1))
 done
