@@ -377,6 +377,7 @@ static void batches(void)
 	uint8_t public[BATCH][R1CS_KIT_PUBLIC][32];
 	struct cdx_proof proof[BATCH];
 	uint8_t kept_public[32];
+	struct cdx_fr other;
 	struct cdx_proof kept;
 	struct cdx_fr x[2];
 	struct env e;
@@ -403,7 +404,9 @@ static void batches(void)
 		memcpy(kept_public, public[i][2], sizeof(kept_public));
 		memset(public[i][2], 0xff, 32);
 		assert_int_equal(batch(&e, proof, BATCH, public), CDX_E_FORMAT);
-		cdx_fr_to_bytes(public[i][2], &cdx_fr_zero);
+		assert_int_equal(cdx_fr_from_bytes(&other, kept_public), 0);
+		cdx_fr_add(&other, &other, &cdx_fr_one);
+		cdx_fr_to_bytes(public[i][2], &other);
 		assert_int_equal(batch(&e, proof, BATCH, public), CDX_E_PROOF);
 		memcpy(public[i][2], kept_public, sizeof(kept_public));
 	}
