@@ -67,6 +67,27 @@ int cli_common_option(struct cli_common *c, int opt, const char *help)
 	}
 }
 
+int cli_check_options(const struct option *options, const char *verb,
+		      const char *name, uint32_t given, uint32_t takes,
+		      uint32_t needs)
+{
+	for (const struct option *o = options; o->name != NULL; o++) {
+		if (o->val != 'o' && o->val < CLI_OPT_OWN)
+			continue;
+		if ((given & ~takes & CLI_TAKES(o->val)) != 0) {
+			cli_error("%s %s does not take --%s", verb, name,
+				  o->name);
+			return -EINVAL;
+		}
+		if ((needs & ~given & CLI_TAKES(o->val)) != 0) {
+			cli_error("%s %s needs --%s (try --help)", verb, name,
+				  o->name);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
 int cli_client(struct cdx_client *out, struct cli_common *c, const char *where)
 {
 	char error[CDX_NODE_ERROR_MAX];

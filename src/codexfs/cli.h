@@ -68,12 +68,23 @@ enum {
 	"  --log-level LEVEL     error, warn, info, debug or trace\n"     \
 	"  -h, --help            this text\n"
 
+/* Bit of an option of a verb's own; -o has that of no long option */
+#define CLI_TAKES(opt) (UINT32_C(1) << ((opt) == 'o' ? 31 : (opt)-CLI_OPT_OWN))
+/* Tells of the first of @options that was given and @name (of @verb) does not
+ * take, or that it needs and was not given.  The three are CLI_TAKES bits.
+ * -EINVAL. */
+CDX_MUST_CHECK int cli_check_options(const struct option *options,
+				     const char *verb, const char *name,
+				     uint32_t given, uint32_t takes,
+				     uint32_t needs);
+
 struct cli_common {
 	const char *store;
 	struct cdx_node_opts node; /* key_file, password_file, log */
 	struct cdx_log log;
 };
 
+/* Defaults, and the store that CODEXFS_STORE names */
 void cli_common_init(struct cli_common *c);
 /**
  * cli_common_option - one result of getopt_long

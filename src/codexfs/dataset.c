@@ -195,14 +195,12 @@ static int option(struct dataset_args *a, int opt)
 
 /* ---- the verbs below dataset ---- */
 
-/* Bit of an option of our own; -o has that of no long option */
-#define TAKES(opt) (UINT32_C(1) << ((opt) == 'o' ? 31 : (opt)-CLI_OPT_OWN))
-#define TAKES_NAMES                                                           \
-	(TAKES(OPT_FILENAME) | TAKES(OPT_NO_FILENAME) | TAKES(OPT_MIMETYPE) | \
-	 TAKES(OPT_BLOCK_SIZE))
-#define TAKES_CODE                                                \
-	(TAKES(OPT_DATA) | TAKES(OPT_PARITY) | TAKES(OPT_CODEC) | \
-	 TAKES(OPT_CELL_SIZE))
+#define TAKES_NAMES                                             \
+	(CLI_TAKES(OPT_FILENAME) | CLI_TAKES(OPT_NO_FILENAME) | \
+	 CLI_TAKES(OPT_MIMETYPE) | CLI_TAKES(OPT_BLOCK_SIZE))
+#define TAKES_CODE                                                            \
+	(CLI_TAKES(OPT_DATA) | CLI_TAKES(OPT_PARITY) | CLI_TAKES(OPT_CODEC) | \
+	 CLI_TAKES(OPT_CELL_SIZE))
 
 struct command {
 	const char *name;
@@ -218,40 +216,28 @@ static int ls(struct dataset_args *a, const char *arg CDX_UNUSED)
 /* rm has no function of one argument */
 static const struct command commands[] = {
 	{"add", dataset_add,
-	 TAKES_NAMES | TAKES_CODE | TAKES(OPT_PRIVATE) | TAKES(OPT_JSON)},
-	{"get", dataset_get, TAKES('o')},
-	{"show", dataset_show, TAKES(OPT_JSON)},
-	{"cid", dataset_cid, TAKES_NAMES | TAKES(OPT_JSON)},
-	{"ls", ls, TAKES(OPT_JSON)},
+	 TAKES_NAMES | TAKES_CODE | CLI_TAKES(OPT_PRIVATE) |
+		 CLI_TAKES(OPT_JSON)},
+	{"get", dataset_get, CLI_TAKES('o')},
+	{"show", dataset_show, CLI_TAKES(OPT_JSON)},
+	{"cid", dataset_cid, TAKES_NAMES | CLI_TAKES(OPT_JSON)},
+	{"ls", ls, CLI_TAKES(OPT_JSON)},
 	{"rm", NULL, 0},
-	{"protect", dataset_protect, TAKES_CODE | TAKES(OPT_JSON)},
+	{"protect", dataset_protect, TAKES_CODE | CLI_TAKES(OPT_JSON)},
 	{"slots", dataset_slots,
-	 TAKES(OPT_SLOT) | TAKES(OPT_EXPORT) | TAKES(OPT_JSON)},
+	 CLI_TAKES(OPT_SLOT) | CLI_TAKES(OPT_EXPORT) | CLI_TAKES(OPT_JSON)},
 	{"inputs", dataset_inputs,
-	 TAKES(OPT_SLOT) | TAKES(OPT_CHALLENGE) | TAKES(OPT_SAMPLES) |
-		 TAKES('o') | TAKES(OPT_JSON)},
+	 CLI_TAKES(OPT_SLOT) | CLI_TAKES(OPT_CHALLENGE) |
+		 CLI_TAKES(OPT_SAMPLES) | CLI_TAKES('o') | CLI_TAKES(OPT_JSON)},
 	{"prove", dataset_prove,
-	 TAKES(OPT_SLOT) | TAKES(OPT_CHALLENGE) | TAKES(OPT_SAMPLES) |
-		 TAKES(OPT_PUBLIC) | TAKES('o') | TAKES(OPT_JSON)},
-	{"verify", dataset_verify, TAKES(OPT_JSON)},
+	 CLI_TAKES(OPT_SLOT) | CLI_TAKES(OPT_CHALLENGE) |
+		 CLI_TAKES(OPT_SAMPLES) | CLI_TAKES(OPT_PUBLIC) |
+		 CLI_TAKES('o') | CLI_TAKES(OPT_JSON)},
+	{"verify", dataset_verify, CLI_TAKES(OPT_JSON)},
 	{"rebuild", dataset_rebuild,
-	 TAKES(OPT_SLOT) | TAKES(OPT_FROM) | TAKES(OPT_JSON)},
-	{"evict", dataset_evict, TAKES(OPT_SLOT) | TAKES(OPT_JSON)},
+	 CLI_TAKES(OPT_SLOT) | CLI_TAKES(OPT_FROM) | CLI_TAKES(OPT_JSON)},
+	{"evict", dataset_evict, CLI_TAKES(OPT_SLOT) | CLI_TAKES(OPT_JSON)},
 };
-
-/* Tells of the first of @given that the verb does not take */
-static int check_options(const struct command *cmd, uint32_t given)
-{
-	for (const struct option *o = options; o->name != NULL; o++) {
-		if (o->val != 'o' && o->val < CLI_OPT_OWN)
-			continue;
-		if ((given & ~cmd->takes & TAKES(o->val)) == 0)
-			continue;
-		cli_error("dataset %s does not take --%s", cmd->name, o->name);
-		return -EINVAL;
-	}
-	return 0;
-}
 
 /* Texts that no manifest has room for; before anything is read */
 static int check_texts(const struct dataset_args *a)
@@ -281,7 +267,9 @@ static int dispatch(struct dataset_args *a, uint32_t given, int argc,
 		cli_error("unknown dataset verb: %s (try --help)", argv[0]);
 		return CLI_USAGE;
 	}
-	if (check_options(cmd, given) < 0 || check_texts(a) < 0)
+	if (cli_check_options(options, "dataset", cmd->name, given, cmd->takes,
+			      0) < 0 ||
+	    check_texts(a) < 0)
 		return CLI_USAGE;
 	if (cmd->fn == NULL && argc > 1)
 		return dataset_rm(a, argc - 1, argv + 1);
@@ -303,7 +291,7 @@ int verb_dataset(int argc, char **argv)
 			continue;
 		if (option(&a, opt) < 0)
 			return CLI_USAGE;
-		given |= TAKES(opt);
+		given |= CLI_TAKES(opt);
 	}
 	if (optind >= argc) {
 		fputs(help, stderr);

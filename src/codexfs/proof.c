@@ -74,9 +74,6 @@ static const struct option options[] = {
 	{0},
 };
 
-/* Bit of an option of our own; -o has that of no long option */
-#define TAKES(opt) (UINT32_C(1) << ((opt) == 'o' ? 31 : (opt)-CLI_OPT_OWN))
-
 /* Of the argument without an option */
 enum file {
 	FILE_NONE,
@@ -92,25 +89,26 @@ static const struct command {
 	uint32_t needs;
 } commands[] = {
 	{"setup", proof_setup, FILE_NONE,
-	 TAKES('o') | TAKES(OPT_SAMPLES) | TAKES(OPT_VK), TAKES('o')},
+	 CLI_TAKES('o') | CLI_TAKES(OPT_SAMPLES) | CLI_TAKES(OPT_VK),
+	 CLI_TAKES('o')},
 	{"import", proof_import, FILE_NEEDED,
-	 TAKES(OPT_DEVELOPMENT) | TAKES(OPT_JSON), 0},
-	{"info", proof_info, FILE_MAYBE, TAKES(OPT_JSON), 0},
-	{"export-vk", proof_export_vk, FILE_NEEDED, TAKES('o'), 0},
+	 CLI_TAKES(OPT_DEVELOPMENT) | CLI_TAKES(OPT_JSON), 0},
+	{"info", proof_info, FILE_MAYBE, CLI_TAKES(OPT_JSON), 0},
+	{"export-vk", proof_export_vk, FILE_NEEDED, CLI_TAKES('o'), 0},
 	{"export-r1cs", proof_export_r1cs, FILE_NONE,
-	 TAKES('o') | TAKES(OPT_SAMPLES), 0},
-	{"witness", proof_witness, FILE_NONE, TAKES('o') | TAKES(OPT_INPUTS),
-	 TAKES(OPT_INPUTS)},
+	 CLI_TAKES('o') | CLI_TAKES(OPT_SAMPLES), 0},
+	{"witness", proof_witness, FILE_NONE,
+	 CLI_TAKES('o') | CLI_TAKES(OPT_INPUTS), CLI_TAKES(OPT_INPUTS)},
 	{"prove", proof_prove, FILE_NONE,
-	 TAKES('o') | TAKES(OPT_INPUTS) | TAKES(OPT_PIN) | TAKES(OPT_PUBLIC) |
-		 TAKES(OPT_DEVELOPMENT),
-	 TAKES(OPT_INPUTS)},
+	 CLI_TAKES('o') | CLI_TAKES(OPT_INPUTS) | CLI_TAKES(OPT_PIN) |
+		 CLI_TAKES(OPT_PUBLIC) | CLI_TAKES(OPT_DEVELOPMENT),
+	 CLI_TAKES(OPT_INPUTS)},
 	{"verify", proof_verify, FILE_NONE,
-	 TAKES(OPT_VK) | TAKES(OPT_PUBLIC) | TAKES(OPT_PROOF) |
-		 TAKES(OPT_DEVELOPMENT),
-	 TAKES(OPT_VK) | TAKES(OPT_PUBLIC) | TAKES(OPT_PROOF)},
+	 CLI_TAKES(OPT_VK) | CLI_TAKES(OPT_PUBLIC) | CLI_TAKES(OPT_PROOF) |
+		 CLI_TAKES(OPT_DEVELOPMENT),
+	 CLI_TAKES(OPT_VK) | CLI_TAKES(OPT_PUBLIC) | CLI_TAKES(OPT_PROOF)},
 	{"calldata", proof_calldata, FILE_NONE,
-	 TAKES(OPT_PROOF) | TAKES(OPT_JSON), TAKES(OPT_PROOF)},
+	 CLI_TAKES(OPT_PROOF) | CLI_TAKES(OPT_JSON), CLI_TAKES(OPT_PROOF)},
 };
 
 /* One more of those that may be given often */
@@ -161,26 +159,6 @@ static int option(struct proof_args *a, int opt)
 	}
 }
 
-/* Tells of the first option that the verb does not take, or lacks */
-static int check_options(const struct command *cmd, uint32_t given)
-{
-	for (const struct option *o = options; o->name != NULL; o++) {
-		if (o->val != 'o' && o->val < CLI_OPT_OWN)
-			continue;
-		if ((given & ~cmd->takes & TAKES(o->val)) != 0) {
-			cli_error("proof %s does not take --%s", cmd->name,
-				  o->name);
-			return -EINVAL;
-		}
-		if ((cmd->needs & ~given & TAKES(o->val)) != 0) {
-			cli_error("proof %s needs --%s (try --help)", cmd->name,
-				  o->name);
-			return -EINVAL;
-		}
-	}
-	return 0;
-}
-
 static int dispatch(struct proof_args *a, uint32_t given, int argc, char **argv)
 {
 	const struct command *cmd = NULL;
@@ -192,7 +170,8 @@ static int dispatch(struct proof_args *a, uint32_t given, int argc, char **argv)
 		cli_error("unknown proof verb: %s (try --help)", argv[0]);
 		return CLI_USAGE;
 	}
-	if (check_options(cmd, given) < 0)
+	if (cli_check_options(options, "proof", cmd->name, given, cmd->takes,
+			      cmd->needs) < 0)
 		return CLI_USAGE;
 	if (argc > 2 || (argc == 2 && cmd->file == FILE_NONE)) {
 		cli_error("proof %s does not take %s", cmd->name,
@@ -219,7 +198,7 @@ int verb_proof(int argc, char **argv)
 			continue;
 		if (option(&a, opt) < 0)
 			return CLI_USAGE;
-		given |= TAKES(opt);
+		given |= CLI_TAKES(opt);
 	}
 	if (optind >= argc) {
 		fputs(help, stderr);

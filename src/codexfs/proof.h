@@ -26,7 +26,6 @@ struct proof_args {
 	size_t publics;
 	const char *file; /* the argument without an option; may be NULL */
 	uint64_t samples;
-	bool has_samples;
 	bool development;
 	bool as_json;
 };

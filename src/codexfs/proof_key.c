@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/bytes.h"
 #include "base/err.h"
@@ -69,8 +70,14 @@ int proof_setup(struct proof_args *a)
 	struct cdx_proof_key key;
 	struct cdx_r1cs r;
 	int status;
-	int rc = cdx_circuit_r1cs(&r, (uint32_t)a->samples);
+	int rc;
 
+	if (strcmp(a->output, "-") == 0) {
+		cli_error("proof setup writes a key to a file, not to standard "
+			  "output");
+		return CLI_USAGE;
+	}
+	rc = cdx_circuit_r1cs(&r, (uint32_t)a->samples);
 	if (rc < 0) {
 		cli_error("cannot make the circuit: %s", cdx_strerror(rc));
 		return cdx_err_exit(rc);

@@ -314,25 +314,20 @@ static int job_run(struct job *j, const struct cdx_fr *w,
 	return atomic_load(&j->rc);
 }
 
-static void wipe_free(void *p, size_t len)
-{
-	if (p != NULL)
-		cdx_wipe(p, len);
-	free(p);
-}
-
 static void job_end(struct job *j)
 {
 	for (unsigned i = 0; i < SUM_G1; i++) {
 		const unsigned plan = i == SUM_H ? PLAN_QUOTIENT : PLAN_WITNESS;
 
 		if (j->g1[i] != NULL)
-			wipe_free(j->g1[i], cdx_msm_windows(j->plan[plan]) *
+			cdx_proof_wipe_free(j->g1[i],
+					    cdx_msm_windows(j->plan[plan]) *
 						    sizeof(*j->g1[i]));
 	}
 	if (j->b2 != NULL)
-		wipe_free(j->b2, cdx_msm_windows(j->plan[PLAN_WITNESS]) *
-					 sizeof(*j->b2));
+		cdx_proof_wipe_free(j->b2,
+				    cdx_msm_windows(j->plan[PLAN_WITNESS]) *
+					    sizeof(*j->b2));
 	for (unsigned i = 0; i < PLANS; i++) {
 		cdx_msm_plan_free(j->plan[i]);
 		free(j->windows[i]);

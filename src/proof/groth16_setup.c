@@ -75,20 +75,13 @@ struct chunk {
 	size_t n;
 };
 
-static void wipe_free(void *p, size_t len)
-{
-	if (p != NULL)
-		cdx_wipe(p, len);
-	free(p);
-}
-
 static void setup_free(struct setup *s)
 {
 	const size_t wires = (size_t)s->r->wires * sizeof(struct cdx_fr);
 
 	for (size_t i = 0; i < 3; i++)
-		wipe_free(s->at[i], wires);
-	wipe_free(s->h, sizeof(*s->h) << s->log_domain);
+		cdx_proof_wipe_free(s->at[i], wires);
+	cdx_proof_wipe_free(s->h, sizeof(*s->h) << s->log_domain);
 	for (size_t i = 0; i < PARTS; i++)
 		free(s->part[i].points);
 	free(s->chunks);
@@ -148,7 +141,7 @@ static int numbers(struct setup *s)
 		cdx_qap_wires(s->at, s->r, lagrange);
 		combine(s);
 	}
-	wipe_free(lagrange, domain * sizeof(*lagrange));
+	cdx_proof_wipe_free(lagrange, domain * sizeof(*lagrange));
 	return rc;
 }
 

@@ -6,6 +6,7 @@
 #include "proof/internal.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "crypto/hash.h"
 
@@ -21,6 +22,13 @@ void cdx_proof_random_fr(struct cdx_fr *out)
 		b[CDX_FR_BYTES - 1] &= 0x3f;
 	} while (cdx_fr_from_bytes(out, b) < 0 || cdx_fr_is_zero(out));
 	cdx_wipe(b, sizeof(b));
+}
+
+void cdx_proof_wipe_free(void *p, size_t len)
+{
+	if (p != NULL)
+		cdx_wipe(p, len);
+	free(p);
 }
 
 void cdx_proof_wait(struct cdx_tasks *tasks, const struct cdx_groth16_run *run,

@@ -367,6 +367,7 @@ check_verify() {
 		--public store.public --public store.public --proof store.proof
 	wants 2 'as many --public as --proof' proof verify --vk sj.vk \
 		--public store.public --proof store.proof --proof store.proof
+	wants 2 'not to standard output' proof setup -o -
 	wants 2 'needs --public' proof verify --vk sj.vk --proof store.proof
 	# of several, each is named
 	wants 1 '^minus: NOT valid' proof verify --vk sj.vk \
