@@ -46,6 +46,33 @@ v = eval(sys.argv[2])
 print(v if isinstance(v, str) else json.dumps(v))' "$1" "$2" ||
 		fail "no $2 in $(cat "$1")"
 }
+# What npm says when the registry cannot be reached, as opposed to a package
+# that is not what the lock file says
+npm_offline='ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|ETIMEDOUT'
+# fetch_npm FROM TO: the packages that the lock file in FROM names, into TO;
+# once, and again when the lock file changes
+fetch_npm() {
+	local from=$1 to=$2 why
+
+	need node npm flock
+	mkdir -p "$to" || fail "cannot make $to"
+	exec 9>"$to/lock"
+	flock 9
+	if ! cmp -s "$from/package-lock.json" "$to/done"; then
+		rm -f "$to/done"
+		cp "$from/package.json" "$from/package-lock.json" "$to/"
+		chmod u+w "$to"/package*.json
+		(cd "$to" && npm ci --ignore-scripts --no-audit --no-fund) \
+			>"$to/npm.log" 2>&1 || {
+			cat "$to/npm.log" >&2
+			why=$(grep -m 1 -oE "$npm_offline" "$to/npm.log") &&
+				skip "npm cannot reach its registry: $why"
+			fail "npm ci"
+		}
+		cp "$from/package-lock.json" "$to/done"
+	fi
+	exec 9>&-
+}
 # scratch_end STATUS: the folder goes, unless CDX_KEEP wants a failure's kept
 scratch_end() {
 	if [ "$1" -ne 0 ] && [ -n "${CDX_KEEP:-}" ]; then

@@ -17,7 +17,7 @@ seed=${CDX_SEED:-$(date +%s%N)}
 	skip "CDX_CIRCUITS does not say where the official circuits are"
 [ -f "$CDX_CIRCUITS/circuit/codex/sample_cells.circom" ] ||
 	skip "no circuits in $CDX_CIRCUITS"
-fetch_npm
+fetch_provers
 make_inputs=$CDX_BUILDDIR/tests/proof/make_inputs
 [ -x "$make_inputs" ] || fail "$make_inputs is not built"
 say "CDX_SEED=$seed"

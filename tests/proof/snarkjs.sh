@@ -6,7 +6,7 @@
 # input or an input is refused, in words.  No mount is needed.
 . "$(dirname "$0")/lib.sh"
 need python3 cmp flock
-fetch_npm
+fetch_provers
 
 n=${CDX_COUNT:-1}
 S=$W/store
