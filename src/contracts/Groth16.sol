@@ -33,15 +33,15 @@ struct Groth16Proof {
 
 /// What the marketplace asks of a verifier.
 interface IGroth16Verifier {
-	/// Does @proof prove @inputs?  No input makes it revert.
+	/// Does the proof prove the inputs?  No input makes it revert.
 	function verify(Groth16Proof calldata proof, uint256[] calldata inputs)
 		external
 		view
 		returns (bool);
 
 	/**
-	 * Do all @proofs prove their inputs?  @inputs holds those of the first
-	 * proof, then those of the second, and so on.  No input makes it
+	 * Do all proofs prove their inputs?  Those of the first proof come
+	 * first, then those of the second, and so on.  No input makes it
 	 * revert; a batch that fails does not say which proof was wrong.
 	 */
 	function verifyBatch(
