@@ -88,6 +88,8 @@ abstract contract Ledger is Proofs, SlotReservations {
 	error Marketplace_TooManySlots();
 	/// The collateral of all slots together has more than 256 bits.
 	error Marketplace_CollateralTooHigh();
+	/// The price of the whole request has more than 256 bits.
+	error Marketplace_PriceTooHigh();
 
 	/// What changes of a request, in one word.
 	struct RequestContext {

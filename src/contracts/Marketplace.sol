@@ -59,10 +59,6 @@ contract Marketplace is Ledger {
 
 		_checkRequest(requestId, request);
 
-		// the only products that a client may make too large
-		uint256 price = uint256(ask.slots) *
-			ask.duration *
-			(ask.pricePerBytePerSecond * ask.slotSize);
 		RequestContext storage context = _contexts[requestId];
 
 		context.endsAt = uint40(block.timestamp + ask.duration);
@@ -70,7 +66,7 @@ contract Marketplace is Ledger {
 		_requests[requestId] = request;
 		_requestsOfClient[msg.sender].add(RequestId.unwrap(requestId));
 		emit StorageRequested(requestId, ask, context.expiresAt);
-		_take(price);
+		_take(_bytesOf(ask) * ask.duration * ask.pricePerBytePerSecond);
 	}
 
 	/// Refuses what no host could serve.  The order is that of Codex's
@@ -108,8 +104,18 @@ contract Marketplace is Ledger {
 			revert Marketplace_TooManySlots();
 		if (
 			ask.collateralPerByte >
-			type(uint256).max / (uint256(ask.slots) * ask.slotSize)
+			type(uint256).max / _bytesOf(ask)
 		) revert Marketplace_CollateralTooHigh();
+		if (
+			ask.pricePerBytePerSecond >
+			type(uint256).max / (_bytesOf(ask) * ask.duration)
+		) revert Marketplace_PriceTooHigh();
+	}
+
+	/// Bytes of all slots together: less than 88 bits for what is not
+	/// refused, and less than 128 for anything.
+	function _bytesOf(Ask calldata ask) private pure returns (uint256) {
+		return uint256(ask.slots) * ask.slotSize;
 	}
 
 	/// Gives the caller what is left of its money when its request is over.
@@ -387,17 +393,13 @@ contract Marketplace is Ledger {
 			SlotId slotId = slotIds[i];
 			Slot storage slot = _slots[slotId];
 
-			if (
-				RequestId.unwrap(slot.requestId) !=
-				RequestId.unwrap(requestId) ||
-				i == 0
-			) {
+			if (i == 0 || !slot.requestId.equals(requestId)) {
 				requestId = slot.requestId;
 				if (requestId.isNone())
 					revert Marketplace_UnknownRequest();
 				root = _rootOf(requestId);
 			}
-			if (slot.host != host) {
+			if (i == 0 || slot.host != host) {
 				host = slot.host;
 				_checkSubmitter(host);
 			}

@@ -71,11 +71,16 @@ enum SlotState {
 	Repair
 }
 
-using { isNone } for RequestId global;
+using {isNone, equals} for RequestId global;
 
 /// No request hashes to zero.
 function isNone(RequestId id) pure returns (bool) {
 	return RequestId.unwrap(id) == bytes32(0);
+}
+
+/// Are these the same?
+function equals(RequestId one, RequestId other) pure returns (bool) {
+	return RequestId.unwrap(one) == RequestId.unwrap(other);
 }
 
 /// Ids and amounts that follow from a request alone.
