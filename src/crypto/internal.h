@@ -12,6 +12,7 @@
 #include "base/attr.h"
 #include "crypto/hash.h"
 #include "crypto/keys.h"
+#include "crypto/secp.h"
 
 /* Contexts that one thread reuses; released when it ends. */
 struct cdx_crypto_thread {
@@ -103,5 +104,38 @@ CDX_MUST_CHECK int cdx_keyfile_seal(struct cdx_buf *out,
 				    const struct cdx_keyfile *k,
 				    const char *password,
 				    const struct cdx_argon2 *cost);
+
+/* ---- secp256k1 and derivation of keys; what is secret is wiped by its owner */
+
+/* A public key of secp256k1: 02 or 03, x */
+#define CDX_PUBLIC_LEN 33u
+
+/* The public key of a secret one.  CDX_E_FORMAT for a key that is none. */
+CDX_MUST_CHECK int cdx_seckey_public(uint8_t out[CDX_PUBLIC_LEN],
+				     const struct cdx_seckey *k);
+/* key + term mod n.  CDX_E_FORMAT, @io clobbered, when @term is not below n or
+ * the sum is 0. */
+CDX_MUST_CHECK int cdx_seckey_add(struct cdx_seckey *io,
+				  const uint8_t term[32]);
+
+#define CDX_HD_SEED_LEN 64u
+#define CDX_HD_PASSPHRASE_MAX 64u
+
+/* BIP-39: the seed of words in their usual form (one blank between).  -EINVAL a
+ * longer passphrase; -ENOMEM. */
+CDX_MUST_CHECK int cdx_hd_seed(uint8_t out[CDX_HD_SEED_LEN], const char *words,
+			       const char *passphrase);
+
+/* BIP-32: a private key with its chain code */
+struct cdx_hd_node {
+	struct cdx_seckey key;
+	uint8_t chain[32];
+};
+/* The master of a seed.  CDX_E_FORMAT the seed has none (chance 2^-127);
+ * -ENOMEM; @out is clobbered on failure. */
+CDX_MUST_CHECK int cdx_hd_master(struct cdx_hd_node *out, const void *seed,
+				 size_t len);
+/* From a node to its child; hardened from 2^31 on.  Fails like cdx_hd_master. */
+CDX_MUST_CHECK int cdx_hd_child(struct cdx_hd_node *io, uint32_t index);
 
 #endif

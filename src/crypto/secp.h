@@ -58,7 +58,8 @@ CDX_MUST_CHECK int cdx_addr_parse(struct cdx_addr *out, const char *text);
  *
  * The 24 words of @root, an empty passphrase: BIP-39, BIP-32, BIP-44, so that
  * a wallet that imports the words shows the same accounts.  -ERANGE for
- * @index >= 2^31; CDX_E_FORMAT when the derivation has no key (chance 2^-127).
+ * @index >= 2^31; CDX_E_FORMAT when the derivation has no key (chance 2^-127);
+ * -ENOMEM.
  */
 CDX_MUST_CHECK int cdx_hd_account(struct cdx_seckey *out,
 				  const struct cdx_root *root, uint32_t index);
