@@ -95,6 +95,10 @@ CDX_MUST_CHECK int cdx_rpc_batch(struct cdx_rpc *rpc, struct cdx_rpc_call **out,
 				 cdx_rpc_batch_fn *fn, void *arg);
 /* The function is not called any more.  NULL is allowed. */
 void cdx_rpc_cancel(struct cdx_rpc_call *call);
+/* Memory of malloc that belongs to a call: freed when the call is over, behind
+ * its function, also when it is cancelled or the rpc freed.  For who wraps
+ * functions; several times if need be.  -ENOMEM: @mem is still the caller's. */
+CDX_MUST_CHECK int cdx_rpc_call_own(struct cdx_rpc_call *call, void *mem);
 
 /* 0 until an endpoint has said it (and none was given) */
 uint64_t cdx_rpc_chain_id(const struct cdx_rpc *rpc);

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "config.h"
+
+#include "eth/call.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "eth/json.h"
+
+/* A call under way */
+struct call {
+	cdx_eth_call_fn *fn;
+	void *arg;
+};
+
+/* A question for a balance */
+struct balance {
+	cdx_balance_fn *fn;
+	void *arg;
+};
+
+/* Nodes say 3 for a revert (geth, anvil, besu), or -32000 or -32015 and
+ * "revert" in the message (others, older ones); data alone is taken as one too:
+ * nothing else comes with it. */
+static bool is_revert(const struct cdx_rpc_reply *reply)
+{
+	return reply->code == 3 || reply->has_data ||
+	       strcasestr(reply->message, "revert");
+}
+
+/* "execution reverted: the reason": nodes that give no data give this */
+static const char *reason_of(const char *message)
+{
+	static const char mark[] = "reverted: ";
+	const char *at = strcasestr(message, mark);
+
+	return at ? at + sizeof(mark) - 1 : "";
+}
+
+static void of_refusal(struct cdx_revert *out,
+		       const struct cdx_rpc_reply *reply)
+{
+	const char *reason;
+
+	if (!is_revert(reply)) {
+		snprintf(out->words, sizeof(out->words), "%s",
+			 reply->why[0] ? reply->why : reply->message);
+		return;
+	}
+	if (reply->data_len) {
+		cdx_revert_decode(out, reply->data, reply->data_len);
+		return;
+	}
+	reason = reason_of(reply->message);
+	if (!*reason) {
+		cdx_revert_decode(out, NULL, 0);
+		return;
+	}
+	out->code = CDX_REVERT_TEXT;
+	snprintf(out->name, sizeof(out->name), "Error");
+	snprintf(out->words, sizeof(out->words), "the contract refused: %s",
+		 reason);
+}
+
+void cdx_revert_of_reply(struct cdx_revert *out, int err,
+			 const struct cdx_rpc_reply *reply)
+{
+	memset(out, 0, sizeof(*out));
+	if (err == CDX_E_CHAIN)
+		of_refusal(out, reply);
+	else
+		snprintf(out->words, sizeof(out->words), "%s",
+			 reply && reply->why[0] ? reply->why
+						: cdx_strerror(err));
+}
+
+static void call_done(void *arg, int err, const struct cdx_rpc_reply *reply)
+{
+	const struct call *c = arg;
+	struct cdx_buf data = {0};
+	struct cdx_revert why;
+
+	if (err == 0) {
+		err = cdx_json_get_bytes(reply->result, &data);
+		memset(&why, 0, sizeof(why));
+		snprintf(why.words, sizeof(why.words),
+			 "%s answered a call with something else than bytes",
+			 reply->endpoint);
+	} else {
+		cdx_revert_of_reply(&why, err, reply);
+	}
+	c->fn(c->arg, err, err ? NULL : data.p, err ? 0 : data.len,
+	      err ? &why : NULL);
+	cdx_buf_free(&data);
+}
+
+/* A request whose function's @mem, @size bytes, lives as long as it */
+static int begin(struct cdx_rpc *rpc, struct cdx_rpc_call **out,
+		 const char *method, json_t *params, cdx_rpc_fn *fn,
+		 const void *mem, size_t size)
+{
+	struct cdx_rpc_call *call;
+	void *copy = malloc(size);
+	int rc;
+
+	if (!copy || !params) {
+		free(copy);
+		json_decref(params);
+		return -ENOMEM;
+	}
+	memcpy(copy, mem, size);
+	rc = cdx_rpc_call(rpc, &call, method, params, fn, copy);
+	if (rc < 0) {
+		free(copy);
+		return rc;
+	}
+	rc = cdx_rpc_call_own(call, copy);
+	if (rc < 0) {
+		cdx_rpc_cancel(call);
+		free(copy);
+		return rc;
+	}
+	if (out)
+		*out = call;
+	return 0;
+}
+
+/* A member of an object; the value is taken, NULL is -ENOMEM */
+static int add(json_t *object, const char *name, json_t *value)
+{
+	return json_object_set_new(object, name, value) ? -ENOMEM : 0;
+}
+
+/* [{to, from, data}, at], or NULL */
+static json_t *call_params(const struct cdx_call_req *req)
+{
+	json_t *tx = json_object();
+	json_t *params = NULL;
+
+	if (!tx)
+		return NULL;
+	if (add(tx, "to", cdx_json_addr(&req->to)) == 0 &&
+	    (!req->from || add(tx, "from", cdx_json_addr(req->from)) == 0) &&
+	    add(tx, "data", cdx_json_bytes(req->data, req->len)) == 0)
+		params = json_pack("[Os]", tx, cdx_json_at(req->at));
+	json_decref(tx);
+	return params;
+}
+
+int cdx_eth_call(struct cdx_rpc *rpc, struct cdx_rpc_call **out,
+		 const struct cdx_call_req *req, cdx_eth_call_fn *fn, void *arg)
+{
+	struct call c = {.fn = fn, .arg = arg};
+
+	return begin(rpc, out, "eth_call", call_params(req), call_done, &c,
+		     sizeof(c));
+}
+
+static void balance_done(void *arg, int err, const struct cdx_rpc_reply *reply)
+{
+	const struct balance *b = arg;
+	struct cdx_revert why = {0};
+	struct cdx_u256 wei;
+
+	if (err == 0)
+		err = cdx_json_get_u256(reply->result, &wei);
+	if (err)
+		cdx_revert_of_reply(&why, err, reply);
+	b->fn(b->arg, err, err ? NULL : &wei, why.words);
+}
+
+int cdx_eth_balance(struct cdx_rpc *rpc, const struct cdx_addr *addr,
+		    cdx_balance_fn *fn, void *arg)
+{
+	struct balance b = {.fn = fn, .arg = arg};
+	json_t *who = cdx_json_addr(addr);
+	json_t *params =
+		who ? json_pack("[os]", who, cdx_json_at(CDX_AT_LATEST)) : NULL;
+
+	return begin(rpc, NULL, "eth_getBalance", params, balance_done, &b,
+		     sizeof(b));
+}
