@@ -190,12 +190,17 @@ static const struct {
 	{0x51, "of a call to nowhere"},
 };
 
-bool cdx_revert_known(const char *name)
+enum cdx_revert_code cdx_revert_code(const char *name)
 {
 	for (size_t i = 0; i < CDX_ARRAY_LEN(rows); i++)
 		if (strcmp(rows[i].name, name) == 0)
-			return true;
-	return false;
+			return rows[i].code;
+	return CDX_REVERT_NONE;
+}
+
+bool cdx_revert_known(const char *name)
+{
+	return cdx_revert_code(name) != CDX_REVERT_NONE;
 }
 
 /* The ABI's arguments of Error(string): what is in it, printable.  NULL when
