@@ -3,10 +3,24 @@ pragma solidity 0.8.37;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 
-import {CollateralConfig, MarketplaceConfig, ProofConfig, SlotReservationsConfig} from "./Configuration.sol";
+import {
+	CollateralConfig,
+	MarketplaceConfig,
+	ProofConfig,
+	SlotReservationsConfig
+} from "./Configuration.sol";
 import {IGroth16Verifier} from "./Groth16.sol";
 import {Proofs} from "./Proofs.sol";
-import {ActiveSlot, Ask, Request, RequestId, RequestState, Requests, SlotId, SlotState} from "./Requests.sol";
+import {
+	ActiveSlot,
+	Ask,
+	Request,
+	RequestId,
+	RequestState,
+	Requests,
+	SlotId,
+	SlotState
+} from "./Requests.sol";
 import {Set} from "./Sets.sol";
 import {SlotReservations} from "./SlotReservations.sol";
 
@@ -243,8 +257,8 @@ abstract contract Ledger is Proofs, SlotReservations {
 			state == RequestState.Started;
 	}
 
-	/// Proofs are due from filled slots, once for every `probability`
-	/// periods.
+	/// Proofs are due from filled slots, from the period after the one that
+	/// they were filled in.
 	function _duty(SlotId slotId)
 		internal
 		view

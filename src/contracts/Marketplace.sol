@@ -7,7 +7,15 @@ import {Batch, Batches} from "./Batch.sol";
 import {MarketplaceConfig} from "./Configuration.sol";
 import {Groth16Proof, IGroth16Verifier} from "./Groth16.sol";
 import {Ledger} from "./Ledger.sol";
-import {Ask, Request, RequestId, RequestState, Requests, SlotId, SlotState} from "./Requests.sol";
+import {
+	Ask,
+	Request,
+	RequestId,
+	RequestState,
+	Requests,
+	SlotId,
+	SlotState
+} from "./Requests.sol";
 import {Set, Sets} from "./Sets.sol";
 
 /**

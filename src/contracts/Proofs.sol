@@ -46,12 +46,14 @@ abstract contract Proofs is Periods {
 	/// A slot was proven in this period.
 	event ProofSubmitted(SlotId id);
 
-	/// Periods in a record; constants that describe its fields follow.
+	/// Periods in a record.
 	uint256 private constant WINDOW = 80;
+	/// Lowest bits of its fields, but for received, which begins at zero.
 	uint256 private constant MISSED = 80;
 	uint256 private constant MISSES = 160;
 	uint256 private constant NEWEST = 192;
-	uint256 private constant MISSES_MASK = uint256(type(uint32).max) << MISSES;
+	uint256 private constant MISSES_MASK =
+		uint256(type(uint32).max) << MISSES;
 
 	/// Parts of ProofConfig, in code where they cost nothing to read.
 	uint64 internal immutable _timeout;
@@ -231,7 +233,7 @@ abstract contract Proofs is Periods {
 		return 1 << (newest - period);
 	}
 
-	/// Records that a slot is proven in this period, which has to be the
+	/// Records that a slot is proven in a period, which has to be the
 	/// current one; false if it was proven already.
 	function _receive(SlotId slotId, uint64 period)
 		internal

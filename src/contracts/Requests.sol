@@ -86,7 +86,11 @@ function equals(RequestId one, RequestId other) pure returns (bool) {
 /// Ids and amounts that follow from a request alone.
 library Requests {
 	/// Id of a request: hash of its encoding as a sole argument.
-	function id(Request calldata request) internal pure returns (RequestId) {
+	function id(Request calldata request)
+		internal
+		pure
+		returns (RequestId)
+	{
 		return RequestId.wrap(keccak256(abi.encode(request)));
 	}
 

@@ -74,6 +74,7 @@ function compile() {
 const result = compile();
 const messages = result.errors ?? [];
 
+// a warning is an error
 for (const message of messages) console.error(message.formattedMessage);
 if (messages.length > 0) process.exit(1);
 
@@ -98,7 +99,5 @@ for (const name of DEPLOYED) {
 		join(out, `${name}.json`),
 		`${JSON.stringify(artifact, null, 1)}\n`,
 	);
-	console.log(
-		`${name}: ${contract.evm.deployedBytecode.object.length / 2} bytes`,
-	);
+	console.log(`${name}: ${artifact.deployedBytecode.length / 2 - 1} bytes`);
 }

@@ -34,9 +34,11 @@ function written(parameter) {
 
 	if (parameter.components === undefined) return parameter.type + mark;
 
-	const members = parameter.components.map((c) => `${written(c)}:${c.name}`);
+	return `(${parameter.components.map(member).join(",")})${array}${mark}`;
+}
 
-	return `(${members.join(",")})${array}${mark}`;
+function member(parameter) {
+	return `${written(parameter)}:${parameter.name}`;
 }
 
 function list(parameters) {
@@ -78,7 +80,8 @@ function check(kind, hash, contract, signature, mutability, results) {
 	rows += 1;
 	if (entry === undefined) {
 		// no constructor is the one without arguments
-		if (key !== "constructor ()") complain(`${contract}: no ${key}`);
+		if (key !== "constructor ()")
+			complain(`${contract}: no ${key}`);
 		return;
 	}
 	abiOf(contract).delete(key);
