@@ -27,11 +27,11 @@ CDX_MUST_CHECK int cdx_json_get_u64(const json_t *v, uint64_t *out);
 CDX_MUST_CHECK int cdx_json_get_u256(const json_t *v, struct cdx_u256 *out);
 CDX_MUST_CHECK int cdx_json_get_addr(const json_t *v, struct cdx_addr *out);
 CDX_MUST_CHECK int cdx_json_get_b32(const json_t *v, struct cdx_b32 *out);
-/* Appended to @out */
+/* Appended to @out; also -ENOMEM */
 CDX_MUST_CHECK int cdx_json_get_bytes(const json_t *v, struct cdx_buf *out);
 CDX_MUST_CHECK int cdx_json_get_block(const json_t *v, struct cdx_block *out);
 /* @data: what out->data will point into, appended to; borrow out before it
- * grows again */
+ * grows again.  Also -ENOMEM. */
 CDX_MUST_CHECK int cdx_json_get_log(const json_t *v, struct cdx_chain_log *out,
 				    struct cdx_buf *data);
 

@@ -36,8 +36,8 @@ struct cdx_tx {
  * @out:  appended to
  * @hash: name of the transaction
  *
- * Sources: EIP-155, EIP-1559, EIP-2718.  CDX_E_FORMAT the key is none; -E2BIG;
- * -ENOMEM.
+ * Sources: EIP-155, EIP-1559, EIP-2718.  CDX_E_FORMAT the key is none; -EINVAL
+ * no chain id; -E2BIG; -ENOMEM.
  */
 CDX_MUST_CHECK int cdx_tx_sign(struct cdx_buf *out, struct cdx_b32 *hash,
 			       const struct cdx_tx *tx,
@@ -48,7 +48,7 @@ CDX_MUST_CHECK int cdx_tx_sign(struct cdx_buf *out, struct cdx_b32 *hash,
  * @out: data points into @raw
  *
  * Takes what cdx_tx_sign makes and nothing else (no access lists).
- * CDX_E_FORMAT; CDX_E_AUTH the signature is nobody's.
+ * CDX_E_FORMAT; CDX_E_AUTH the signature is nobody's; -ENOMEM.
  */
 CDX_MUST_CHECK int cdx_tx_read(struct cdx_tx *out, struct cdx_addr *from,
 			       struct cdx_b32 *hash, const void *raw,
