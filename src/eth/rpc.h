@@ -33,7 +33,7 @@ struct cdx_rpc_opts {
 	size_t n_urls;
 	uint64_t chain_id;	   /* 0: that of the first to answer */
 	unsigned timeout_ms;	   /* of one attempt; 0 = 10,000 */
-	unsigned give_up_ms;	   /* of all attempts; 0 = 60,000 */
+	unsigned give_up_ms;	   /* no attempt begins after it; 0 = 60,000 */
 	size_t max_reply;	   /* bytes; 0 = 16 MiB */
 	const struct cdx_log *log; /* kept */
 };
@@ -47,14 +47,15 @@ struct cdx_rpc_reply {
 	const uint8_t *data; /* bytes that a contract reverted with */
 	size_t data_len;
 	bool has_data;
-	const char *endpoint; /* that answered, without user and password */
+	const char *endpoint; /* that answered: scheme, host and port */
 	const char *why;      /* what went wrong, in words; "" on success */
 };
 
 /* Called once, on the loop, never from within the call that begins it.  @err:
  * 0; CDX_E_CHAIN the node answered with an error; CDX_E_FORMAT what it sent is
  * no JSON-RPC; -ETIMEDOUT, -ECONNREFUSED, ... of the last endpoint tried;
- * -EXDEV all endpoints are of another chain. */
+ * -EREMOTEIO an HTTP status that is an error; -EMSGSIZE all endpoints answered
+ * with more than max_reply; -EXDEV all endpoints are of another chain. */
 typedef void cdx_rpc_fn(void *arg, int err, const struct cdx_rpc_reply *reply);
 
 /* One request of a batch */
@@ -89,7 +90,7 @@ CDX_MUST_CHECK int cdx_rpc_call(struct cdx_rpc *rpc, struct cdx_rpc_call **out,
 				const char *method, json_t *params,
 				cdx_rpc_fn *fn, void *arg);
 /* Several in one HTTP request, answered by one endpoint from about the same
- * state; at most 64. */
+ * state; 1 to 64, else -EINVAL. */
 CDX_MUST_CHECK int cdx_rpc_batch(struct cdx_rpc *rpc, struct cdx_rpc_call **out,
 				 const struct cdx_rpc_req *reqs, size_t n,
 				 cdx_rpc_batch_fn *fn, void *arg);
@@ -105,9 +106,10 @@ uint64_t cdx_rpc_chain_id(const struct cdx_rpc *rpc);
 
 /* How an endpoint does */
 struct cdx_rpc_endpoint {
-	const char *url; /* without user and password; borrowed from the rpc */
-	bool used;	 /* has answered, of the right chain */
-	bool well;	 /* its last answer was good */
+	const char
+		*url; /* scheme, host, port: the rest may be secret; borrowed */
+	bool used;    /* has answered, of the right chain */
+	bool well;    /* its last answer was good */
 	uint64_t chain_id; /* that it said; 0 not asked yet */
 	uint64_t requests;
 	uint64_t failures;

@@ -343,8 +343,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 	return cdx_buf_ok(&t->body) == 0 ? size * n : 0;
 }
 
-/* Only what we would really speak to */
-static int url_check(const char *text)
+int cdx_http_url_check(const char *text)
 {
 	CURLU *url = curl_url();
 	char *scheme = NULL;
@@ -458,7 +457,7 @@ int cdx_http_start(struct cdx_http *h, struct cdx_http_transfer **out,
 		   const struct cdx_http_req *req, cdx_http_fn *fn, void *arg)
 {
 	struct cdx_http_transfer *t;
-	int rc = url_check(req->url);
+	int rc = cdx_http_url_check(req->url);
 
 	if (rc != 0)
 		return rc;

@@ -46,6 +46,9 @@ CDX_MUST_CHECK int cdx_http_new(struct cdx_http **out, struct cdx_loop *loop);
 /* Ends what is in flight without calling back.  NULL is allowed. */
 void cdx_http_free(struct cdx_http *h);
 
+/* Whether a URL is one that cdx_http_start takes: 0, -EINVAL, -ENOMEM */
+CDX_MUST_CHECK int cdx_http_url_check(const char *url);
+
 /**
  * cdx_http_start - begin a request
  *
