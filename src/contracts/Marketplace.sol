@@ -400,6 +400,7 @@ contract Marketplace is Ledger {
 		for (uint256 i = 0; i < slotIds.length; i++) {
 			SlotId slotId = slotIds[i];
 			Slot storage slot = _slots[slotId];
+			uint64 index = slot.index;
 
 			if (i == 0 || !slot.requestId.equals(requestId)) {
 				requestId = slot.requestId;
@@ -416,7 +417,7 @@ contract Marketplace is Ledger {
 					proofs[i],
 					_entropy(slotId, period),
 					root,
-					slot.index
+					index
 				);
 		}
 		if (batch.count != 0 && !batch.verified(_verifier))

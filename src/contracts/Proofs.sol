@@ -142,12 +142,17 @@ abstract contract Proofs is Periods {
 	}
 
 	/// The challenge of a pointer.  A chain that does not know its last
-	/// 256 blocks would give everybody the same one.
+	/// 256 blocks would give everybody the same one.  Hashed where it
+	/// needs no memory of its own: a batch does this for every proof.
 	function _challenge(uint8 pointer) internal view returns (bytes32) {
 		bytes32 hash = blockhash(block.number - 1 - pointer);
 
 		if (hash == bytes32(0)) revert Proofs_InsufficientBlockHeight();
-		return keccak256(abi.encode(hash));
+		assembly ("memory-safe") {
+			mstore(0, hash)
+			hash := keccak256(0, 32)
+		}
+		return hash;
 	}
 
 	/**
