@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifndef CDX_NODE_CONF_H
+#define CDX_NODE_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "codec/u256.h"
+#include "crypto/hash.h"
+#include "crypto/secp.h"
+#include "eth/rpc.h"
+
+/*
+ * codexfs.conf(5): sections of keys with values, as inih reads them.  A value
+ * comes from an option, or else from the one file that was read, or else is the
+ * default; where it is from is kept, to be shown.  One thread at a time.
+ */
+
+/* Every key, in the order in which they are shown */
+enum cdx_conf_key {
+	CDX_CONF_RPC,
+	CDX_CONF_CHAIN_ID,
+	CDX_CONF_MARKETPLACE,
+	CDX_CONF_TOKEN,
+	CDX_CONF_VERIFIER,
+	CDX_CONF_ACCOUNT,
+	CDX_CONF_PASSWORD_FILE,
+	CDX_CONF_CONFIRMATIONS,
+	CDX_CONF_POLL_MS,
+	CDX_CONF_MAX_FEE,
+	CDX_CONF_TIP,
+	CDX_CONF_ZKEY_HASH,
+	CDX_CONF_KEYS,
+};
+
+/* Section [chain], read */
+struct cdx_conf_chain {
+	char *urls; /* owned; rpc points into it */
+	const char *rpc[CDX_RPC_ENDPOINTS_MAX];
+	size_t n_rpc;
+	uint64_t chain_id; /* 0: not said */
+	struct cdx_addr marketplace;
+	struct cdx_addr token;
+	struct cdx_addr verifier;
+	bool has_marketplace, has_token, has_verifier;
+	char *account;	     /* owned; NULL: of the words */
+	char *password_file; /* owned; NULL: asked for */
+	unsigned confirmations;
+	unsigned poll_ms;
+	struct cdx_u256 max_fee; /* wei a gas */
+	struct cdx_u256 tip;	 /* wei a gas */
+	struct cdx_digest zkey_hash;
+	bool has_zkey_hash;
+};
+
+/* All values as text, and where they are from */
+struct cdx_conf {
+	char *file; /* that was read; NULL: none */
+	struct {
+		char *text; /* NULL: not set */
+		char *from; /* "FILE:LINE", "--NAME" */
+		bool option;
+	} value[CDX_CONF_KEYS];
+};
+
+/* What is wrong, with file and line, in words */
+#define CDX_CONF_WHY_MAX 1024u
+
+/* The file where a system keeps its configuration */
+#define CDX_CONF_SYSTEM "/etc/codexfs/codexfs.conf"
+
+/**
+ * cdx_conf_find - which file is to be read
+ *
+ * @out:   returns new
+ * @given: by an option, or NULL
+ * @store: directory, or NULL
+ *
+ * The first of: @given; $CODEXFS_CONFIG; codexfs.conf in @store;
+ * CDX_CONF_SYSTEM.  1 and a path; 0 there is none; -errno (@why): one of the
+ * first two was named and is not there; -ENOMEM.
+ */
+CDX_MUST_CHECK int cdx_conf_find(char **out, const char *given,
+				 const char *store, char why[CDX_CONF_WHY_MAX]);
+/**
+ * cdx_conf_read - take what a file says where no option has said it
+ *
+ * Once.  -EINVAL what is in it (@why begins with the file and line), also for
+ * values that options stand in for; -errno; -ENOMEM.
+ */
+CDX_MUST_CHECK int cdx_conf_read(struct cdx_conf *c, const char *file,
+				 char why[CDX_CONF_WHY_MAX]);
+/* A key by its name, which is that of its option too; CDX_CONF_KEYS for none */
+enum cdx_conf_key cdx_conf_key_of(const char *name);
+/* Sets one by an option, before the file is read; keys that may be given often
+ * gather.  -EINVAL; -ENOMEM. */
+CDX_MUST_CHECK int cdx_conf_option(struct cdx_conf *c, enum cdx_conf_key key,
+				   const char *text,
+				   char why[CDX_CONF_WHY_MAX]);
+
+/* One value for people */
+struct cdx_conf_shown {
+	const char *section;
+	const char *name;
+	char *text;	  /* returns new; NULL: there is none */
+	const char *from; /* borrowed; "default" too */
+};
+/* Passwords in URLs are not shown.  -ENOMEM. */
+CDX_MUST_CHECK int cdx_conf_show(const struct cdx_conf *c,
+				 enum cdx_conf_key key,
+				 struct cdx_conf_shown *out);
+
+/* What section [chain] means; -ENOMEM.  Freed with cdx_conf_chain_free. */
+CDX_MUST_CHECK int cdx_conf_chain(const struct cdx_conf *c,
+				  struct cdx_conf_chain *out);
+void cdx_conf_chain_free(struct cdx_conf_chain *c);
+
+/* An all-zero one is empty.  A copy of the values; -ENOMEM. */
+CDX_MUST_CHECK int cdx_conf_copy(struct cdx_conf *out,
+				 const struct cdx_conf *c);
+void cdx_conf_free(struct cdx_conf *c);
+
+#endif

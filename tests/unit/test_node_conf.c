@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/io.h"
+#include "node/conf.h"
+
+/* codexfs.conf: what is taken, what is refused and in which words */
+
+#define ADDRESS "0x322813Fd9A801c5507c9de605d63CEA4f2CE6c44"
+
+static char folder[128];
+static char path[160];
+
+static int setup(void **state)
+{
+	const char *dir = getenv("TMPDIR");
+
+	(void)state;
+	snprintf(folder, sizeof(folder), "%s/cdx-conf-XXXXXX",
+		 dir != NULL ? dir : "/tmp");
+	if (mkdtemp(folder) == NULL)
+		return -1;
+	snprintf(path, sizeof(path), "%s/codexfs.conf", folder);
+	unsetenv("CODEXFS_CONFIG");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	(void)unlink(path);
+	return rmdir(folder);
+}
+
+static void write_file(const void *p, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(cdx_write_full(fd, p, len), 0);
+	close(fd);
+}
+
+static int read_text(struct cdx_conf *c, const char *text,
+		     char why[CDX_CONF_WHY_MAX])
+{
+	why[0] = '\0';
+	write_file(text, strlen(text));
+	return cdx_conf_read(c, path, why);
+}
+
+/* The text is refused, in line @line (0: no line), in words that have @words */
+static void refuses(const char *text, int line, const char *words)
+{
+	char why[CDX_CONF_WHY_MAX];
+	struct cdx_conf c = {0};
+	char place[200];
+
+	assert_true(read_text(&c, text, why) < 0);
+	if (line > 0)
+		snprintf(place, sizeof(place), "%s:%d: ", path, line);
+	else
+		snprintf(place, sizeof(place), "%s: ", path);
+	if (strncmp(why, place, strlen(place)) != 0 ||
+	    strstr(why, words) == NULL)
+		fail_msg("\"%s\" is not %s...%s...", why, place, words);
+	cdx_conf_free(&c);
+}
+
+static void assert_shown(const struct cdx_conf *c, enum cdx_conf_key key,
+			 const char *text, const char *from)
+{
+	struct cdx_conf_shown v;
+
+	assert_int_equal(cdx_conf_show(c, key, &v), 0);
+	if (text == NULL)
+		assert_null(v.text);
+	else
+		assert_string_equal(v.text, text);
+	assert_string_equal(v.from, from);
+	free(v.text);
+}
+
+static void test_all_keys(void **state)
+{
+	static const char text[] =
+		"; a comment, and a byte order mark is none\n"
+		"# another\n"
+		"\n"
+		"[chain]\n"
+		"rpc = http://127.0.0.1:8545 , https://a.example/x ; two\r\n"
+		"  rpc = http://third.example\n"
+		"chain-id = 31337\n"
+		"marketplace: " ADDRESS "\n"
+		"token = 0x00000000000000000000000000000000000000aa\n"
+		"verifier = 0x00000000000000000000000000000000000000BB\n"
+		"account = keys/client.json\n"
+		"account-password-file = /etc/secret\n"
+		"confirmations = 7\n"
+		"poll-ms = 250\n"
+		"max-fee = 12.5\n"
+		"tip = 0.000000001\n"
+		"zkey-hash = 00112233445566778899aabbccddeeff"
+		"00112233445566778899aabbccddeeff\n";
+	char why[CDX_CONF_WHY_MAX];
+	char wanted[256];
+	char from[256];
+	struct cdx_conf c = {0};
+	struct cdx_conf_chain v;
+	char hex[CDX_ADDR_TEXT_MAX];
+
+	(void)state;
+	assert_int_equal(read_text(&c, text, why), 0);
+	assert_string_equal(c.file, path);
+	assert_int_equal(cdx_conf_chain(&c, &v), 0);
+	assert_int_equal(v.n_rpc, 3);
+	assert_string_equal(v.rpc[0], "http://127.0.0.1:8545");
+	assert_string_equal(v.rpc[1], "https://a.example/x");
+	assert_string_equal(v.rpc[2], "http://third.example");
+	assert_int_equal(v.chain_id, 31337);
+	cdx_addr_text(hex, &v.marketplace);
+	assert_string_equal(hex, ADDRESS);
+	assert_true(v.has_marketplace && v.has_token && v.has_verifier);
+	assert_int_equal(v.token.b[19], 0xaa);
+	assert_int_equal(v.verifier.b[19], 0xbb);
+	/* a path is one from the folder of the file */
+	snprintf(wanted, sizeof(wanted), "%s/keys/client.json", folder);
+	assert_string_equal(v.account, wanted);
+	assert_string_equal(v.password_file, "/etc/secret");
+	assert_int_equal(v.confirmations, 7);
+	assert_int_equal(v.poll_ms, 250);
+	assert_int_equal(v.max_fee.v[0], 12500000000u);
+	assert_int_equal(v.tip.v[0], 1);
+	assert_true(v.has_zkey_hash);
+	assert_int_equal(v.zkey_hash.b[1], 0x11);
+	cdx_conf_chain_free(&v);
+	snprintf(from, sizeof(from), "%s:7", path);
+	assert_shown(&c, CDX_CONF_CHAIN_ID, "31337", from);
+	cdx_conf_free(&c);
+}
+
+static void test_defaults(void **state)
+{
+	char why[CDX_CONF_WHY_MAX];
+	struct cdx_conf c = {0};
+	struct cdx_conf_chain v;
+
+	(void)state;
+	assert_int_equal(read_text(&c, "", why), 0);
+	assert_int_equal(cdx_conf_chain(&c, &v), 0);
+	assert_int_equal(v.n_rpc, 0);
+	assert_int_equal(v.chain_id, 0);
+	assert_false(v.has_marketplace || v.has_token || v.has_verifier ||
+		     v.has_zkey_hash);
+	assert_null(v.account);
+	assert_null(v.password_file);
+	assert_int_equal(v.confirmations, 3);
+	assert_int_equal(v.poll_ms, 1000);
+	assert_int_equal(v.max_fee.v[0], 200000000000u);
+	assert_int_equal(v.tip.v[0], 1000000000u);
+	cdx_conf_chain_free(&v);
+	assert_shown(&c, CDX_CONF_ACCOUNT, "words", "default");
+	assert_shown(&c, CDX_CONF_RPC, NULL, "default");
+	cdx_conf_free(&c);
+}
+
+static void test_refused(void **state)
+{
+	char line[600];
+
+	(void)state;
+	refuses("[chian]\n", 1, "there is no section [chian]");
+	refuses("[chain]\nrpc = http://a\n\n[other]\nx = 1\n", 4,
+		"there is no section [other]");
+	refuses("[chain]\nnonsense = 1\n", 2,
+		"there is no key nonsense in section [chain]");
+	refuses("chain-id = 1\n", 1, "before the first section");
+	refuses("[chain]\nchain-id\n", 2, "neither [section]");
+	refuses("[chain]\nwhat is this\nchain-id = x\n", 2,
+		"neither [section]");
+	refuses("[chain]\nchain-id = x\nwhat is this\n", 2,
+		"chain-id is a whole number");
+	refuses("[chain\n", 1, "neither [section]");
+	refuses("[chain]\nchain-id =\n", 2, "has no value");
+	refuses("[chain]\nchain-id = 1\ntip = 1\nchain-id = 1\n", 4,
+		"chain-id is there already, in line 2");
+	/* two sections of one name are one */
+	refuses("[chain]\ntip = 1\n[chain]\ntip = 2\n", 4, "in line 2");
+	refuses("[chain]\nchain-id = 0\n", 2, "not 0");
+	refuses("[chain]\nchain-id = -1\n", 2, "not -1");
+	refuses("[chain]\nchain-id = 18446744073709551616\n", 2, "not 1844");
+	refuses("[chain]\nchain-id = 0x7a69\n", 2, "not 0x7a69");
+	refuses("[chain]\nmarketplace = 0x1234\n", 2, "40 hex digits");
+	refuses("[chain]\nmarketplace = "
+		"0x322813fd9A801c5507c9de605d63CEA4f2CE6c44\n",
+		2, "checksum");
+	refuses("[chain]\nconfirmations = 0\n", 2, "from 1 to 1000");
+	refuses("[chain]\nconfirmations = 1001\n", 2, "from 1 to 1000");
+	refuses("[chain]\npoll-ms = 49\n", 2, "from 50 to 600000");
+	refuses("[chain]\npoll-ms = 600001\n", 2, "from 50 to 600000");
+	refuses("[chain]\nmax-fee = 0\n", 2, "gwei");
+	refuses("[chain]\nmax-fee = 1e3\n", 2, "gwei");
+	refuses("[chain]\ntip = 0.0000000001\n", 2, "gwei");
+	refuses("[chain]\nzkey-hash = 00\n", 2, "64 hex digits");
+	refuses("[chain]\nrpc = ws://a\n", 2, "the URL number 1");
+	refuses("[chain]\nrpc = http://a,, ftp://b\n", 2, "the URL number 2");
+	refuses("[chain]\nrpc = http://a b\n", 2, "the URL number 1");
+	refuses("[chain]\nrpc = ,\n", 2, "a URL");
+	refuses("[chain]\nrpc=http://1,http://2,http://3,http://4\n"
+		"rpc=http://5,http://6,http://7,http://8\nrpc=http://9\n",
+		4, "more than 8 endpoints");
+	snprintf(line, sizeof(line), "[chain]\nrpc = http://%0300d\n", 0);
+	refuses(line, 2, "longer than");
+}
+
+/* What a URL has before its host is a password, and in no message */
+static void test_passwords(void **state)
+{
+	static const char text[] =
+		"[chain]\nrpc = http://me:S3CRET@a:1/x@y,http://b\n"
+		"rpc = https://S3CRET@c\n";
+	char why[CDX_CONF_WHY_MAX];
+	struct cdx_conf c = {0};
+	struct cdx_conf_chain v;
+	char from[200];
+
+	(void)state;
+	assert_int_equal(read_text(&c, text, why), 0);
+	assert_int_equal(cdx_conf_chain(&c, &v), 0);
+	assert_string_equal(v.rpc[0], "http://me:S3CRET@a:1/x@y");
+	cdx_conf_chain_free(&v);
+	snprintf(from, sizeof(from), "%s:3", path);
+	assert_shown(&c, CDX_CONF_RPC,
+		     "http://...@a:1/x@y,http://b,https://...@c", from);
+	cdx_conf_free(&c);
+	assert_true(read_text(&c, "[chain]\nrpc = ftp://me:S3CRET@a\n", why) <
+		    0);
+	assert_null(strstr(why, "S3CRET"));
+	cdx_conf_free(&c);
+	assert_int_equal(cdx_conf_option(&c, CDX_CONF_RPC, "http://me:S3CRET@a",
+					 why),
+			 -EINVAL);
+	assert_non_null(strstr(why, "configuration file"));
+	assert_null(strstr(why, "S3CRET"));
+	cdx_conf_free(&c);
+}
+
+static void test_options(void **state)
+{
+	char why[CDX_CONF_WHY_MAX];
+	struct cdx_conf c = {0};
+	struct cdx_conf copy;
+	struct cdx_conf_chain v;
+	char from[200];
+
+	(void)state;
+	assert_int_equal(cdx_conf_key_of("tip"), CDX_CONF_TIP);
+	assert_int_equal(cdx_conf_key_of("nonsense"), CDX_CONF_KEYS);
+	assert_int_equal(cdx_conf_option(&c, CDX_CONF_RPC, "http://o", why), 0);
+	assert_int_equal(cdx_conf_option(&c, CDX_CONF_RPC, "http://p", why), 0);
+	assert_int_equal(cdx_conf_option(&c, CDX_CONF_TIP, "3", why), 0);
+	assert_int_equal(cdx_conf_option(&c, CDX_CONF_TIP, "4", why), 0);
+	assert_int_equal(cdx_conf_option(&c, CDX_CONF_TIP, "x", why), -EINVAL);
+	assert_string_equal(
+		why, "--tip: tip is a number of gwei above 0, like 1.5, not x");
+	/* what an option says stands, and a bad value of the file is bad */
+	assert_int_equal(read_text(&c,
+				   "[chain]\nrpc = http://f\ntip = 5\n"
+				   "chain-id = 5\n",
+				   why),
+			 0);
+	assert_int_equal(cdx_conf_copy(&copy, &c), 0);
+	cdx_conf_free(&c);
+	assert_int_equal(cdx_conf_chain(&copy, &v), 0);
+	assert_int_equal(v.n_rpc, 2);
+	assert_string_equal(v.rpc[0], "http://o");
+	assert_int_equal(v.tip.v[0], 4000000000u);
+	assert_int_equal(v.chain_id, 5);
+	cdx_conf_chain_free(&v);
+	assert_shown(&copy, CDX_CONF_TIP, "4", "--tip");
+	snprintf(from, sizeof(from), "%s:4", path);
+	assert_shown(&copy, CDX_CONF_CHAIN_ID, "5", from);
+	cdx_conf_free(&copy);
+	assert_int_equal(cdx_conf_option(&c, CDX_CONF_TIP, "3", why), 0);
+	assert_int_equal(read_text(&c, "[chain]\ntip = x\n", why), -EINVAL);
+	cdx_conf_free(&c);
+}
+
+static void test_paths(void **state)
+{
+	char why[CDX_CONF_WHY_MAX];
+	struct cdx_conf c = {0};
+	struct cdx_conf_chain v;
+	char wanted[300];
+	char cwd[200];
+
+	(void)state;
+	assert_non_null(getcwd(cwd, sizeof(cwd)));
+	assert_int_equal(cdx_conf_option(&c, CDX_CONF_ACCOUNT, "words", why),
+			 0);
+	assert_int_equal(cdx_conf_chain(&c, &v), 0);
+	assert_null(v.account);
+	cdx_conf_chain_free(&v);
+	assert_int_equal(cdx_conf_option(&c, CDX_CONF_ACCOUNT, "./words", why),
+			 0);
+	assert_int_equal(
+		cdx_conf_option(&c, CDX_CONF_PASSWORD_FILE, "words", why), 0);
+	assert_int_equal(cdx_conf_chain(&c, &v), 0);
+	snprintf(wanted, sizeof(wanted), "%s/./words", cwd);
+	assert_string_equal(v.account, wanted);
+	snprintf(wanted, sizeof(wanted), "%s/words", cwd);
+	assert_string_equal(v.password_file, wanted);
+	cdx_conf_chain_free(&v);
+	cdx_conf_free(&c);
+}
+
+/* Not text, too long, not there */
+static void test_bad_files(void **state)
+{
+	static char big[(64 << 10) + 1];
+	char why[CDX_CONF_WHY_MAX] = "";
+	struct cdx_conf c = {0};
+
+	(void)state;
+	memset(big, '\n', sizeof(big));
+	write_file(big, sizeof(big));
+	assert_int_equal(cdx_conf_read(&c, path, why), -EFBIG);
+	assert_non_null(strstr(why, "64 KiB"));
+	write_file(big, sizeof(big) - 1);
+	assert_int_equal(cdx_conf_read(&c, path, why), 0);
+	cdx_conf_free(&c);
+	write_file("[chain]\n\0tip = 1\n", 17);
+	assert_int_equal(cdx_conf_read(&c, path, why), -EINVAL);
+	assert_non_null(strstr(why, "no text"));
+	cdx_conf_free(&c);
+	assert_int_equal(cdx_conf_read(&c, "/nowhere/at/all", why), -ENOENT);
+	assert_non_null(strstr(why, "/nowhere/at/all"));
+	cdx_conf_free(&c);
+	/* the last line may lack its end, and a byte order mark is allowed */
+	assert_int_equal(read_text(&c, "\xef\xbb\xbf[chain]\ntip = 2", why), 0);
+	assert_string_equal(c.value[CDX_CONF_TIP].text, "2");
+	cdx_conf_free(&c);
+}
+
+static void test_search(void **state)
+{
+	char why[CDX_CONF_WHY_MAX] = "";
+	char *found = NULL;
+	char other[200];
+
+	(void)state;
+	(void)unlink(path);
+	if (access(CDX_CONF_SYSTEM, F_OK) < 0)
+		assert_int_equal(cdx_conf_find(&found, NULL, folder, why), 0);
+	write_file("", 0);
+	assert_int_equal(cdx_conf_find(&found, NULL, folder, why), 1);
+	assert_string_equal(found, path);
+	free(found);
+	setenv("CODEXFS_CONFIG", "/dev/null", 1);
+	assert_int_equal(cdx_conf_find(&found, NULL, folder, why), 1);
+	assert_string_equal(found, "/dev/null");
+	free(found);
+	assert_int_equal(cdx_conf_find(&found, path, folder, why), 1);
+	assert_string_equal(found, path);
+	free(found);
+	snprintf(other, sizeof(other), "%s/none", folder);
+	assert_int_equal(cdx_conf_find(&found, other, folder, why), -ENOENT);
+	assert_non_null(strstr(why, other));
+	setenv("CODEXFS_CONFIG", other, 1);
+	assert_int_equal(cdx_conf_find(&found, NULL, folder, why), -ENOENT);
+	setenv("CODEXFS_CONFIG", "", 1);
+	assert_int_equal(cdx_conf_find(&found, NULL, folder, why), 1);
+	free(found);
+	unsetenv("CODEXFS_CONFIG");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_all_keys),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_passwords),
+		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_bad_files),
+		cmocka_unit_test(test_search),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
