@@ -117,6 +117,18 @@ static const struct row rows[] = {
 	    "Marketplace_ValidatorRewardPercentageTooHigh",
 	    "the validator's reward is more than the contract can pay; lower "
 	    "its percentage"),
+	ROW(b4, fe, ce, ac, REWARDS_EXCEED_COLLATERAL,
+	    "Marketplace_RewardsExceedCollateral",
+	    "slashes and rewards together take more than the whole "
+	    "collateral; lower a percentage"),
+	ROW(77, 37, 61, 7f, TOO_MANY_SLOTS, "Marketplace_TooManySlots",
+	    "the request has more slots than the contract counts; ask for "
+	    "fewer, larger ones"),
+	ROW(6c, 58, 19, 63, COLLATERAL_TOO_HIGH,
+	    "Marketplace_CollateralTooHigh",
+	    "the collateral of all slots fits into no amount; lower it"),
+	ROW(ce, af, d1, 2b, PRICE_TOO_HIGH, "Marketplace_PriceTooHigh",
+	    "the price of the whole request fits into no amount; lower it"),
 	/* Proofs, and what they rest on */
 	ROW(71, eb, ec, c2, INSUFFICIENT_BLOCK_HEIGHT,
 	    "Proofs_InsufficientBlockHeight",
