@@ -106,7 +106,7 @@ struct cdx_market_event {
 	struct cdx_u256 value;	/* transfer, approval */
 };
 
-/* keccak256 of the ABI encoding.  -ENOMEM. */
+/* keccak256 of the ABI encoding.  -EINVAL a CID that is too long; -ENOMEM. */
 CDX_MUST_CHECK int cdx_request_id(struct cdx_b32 *out,
 				  const struct cdx_storage_request *r);
 void cdx_slot_id(struct cdx_b32 *out, const struct cdx_b32 *request,
@@ -120,14 +120,15 @@ CDX_MUST_CHECK int cdx_ask_slot_collateral(struct cdx_u256 *out,
 CDX_MUST_CHECK int cdx_ask_max_price(struct cdx_u256 *out,
 				     const struct cdx_ask *a);
 
-/* What requestStorage would say to it, in its order of checks, but for what only
- * the contract knows (whether the request exists); 0 or a code of
- * eth/revert.h.  @limit: duration limit. */
+/* What requestStorage of our contract would say to it, in its order of checks,
+ * but for what only the chain knows (whether the request exists, its time, the
+ * token); 0 or a code of eth/revert.h.  @limit: duration limit. */
 int cdx_storage_request_check(const struct cdx_storage_request *r,
 			      const struct cdx_addr *sender, uint64_t limit);
 
 /* Encodings, of the tuple alone (with the offset word where it is dynamic: as
- * one argument or result) */
+ * one argument or result).  Appended to @out: -EINVAL a text or CID that is too
+ * long; -ENOMEM.  Read: CDX_E_FORMAT, @out unchanged. */
 CDX_MUST_CHECK int
 cdx_storage_request_encode(struct cdx_buf *out,
 			   const struct cdx_storage_request *r);
@@ -146,6 +147,9 @@ CDX_MUST_CHECK int cdx_market_config_decode(struct cdx_market_config *out,
  * says */
 CDX_MUST_CHECK int cdx_market_event_decode(struct cdx_market_event *out,
 					   const struct cdx_chain_log *log);
+/* Signature of an event as it is hashed, NULL for a kind that there is not;
+ * kinds are numbered from 0 on */
+const char *cdx_market_event_signature(unsigned kind);
 /* topic0 of an event */
 void cdx_market_event_topic(struct cdx_b32 *out,
 			    enum cdx_market_event_kind kind);

@@ -35,6 +35,9 @@ CDX_MUST_CHECK int cdx_marketplace_new(struct cdx_marketplace **out,
 /* Ends the calls that are under way without their functions.  NULL allowed. */
 void cdx_marketplace_free(struct cdx_marketplace *m);
 const struct cdx_addr *cdx_marketplace_addr(const struct cdx_marketplace *m);
+/* Whether one of the calls below is of this function of the contract or the
+ * token, by its signature in the ABI: "freeSlot(bytes32)" */
+bool cdx_marketplace_calls(const char *signature);
 
 typedef void cdx_u64_fn(void *arg, int err, uint64_t v,
 			const struct cdx_revert *why);
@@ -43,6 +46,11 @@ typedef void cdx_bool_fn(void *arg, int err, bool v,
 typedef void cdx_u256_fn(void *arg, int err, const struct cdx_u256 *v,
 			 const struct cdx_revert *why);
 typedef void cdx_addr_fn(void *arg, int err, const struct cdx_addr *v,
+			 const struct cdx_revert *why);
+/* A stranger's text: printable ASCII when it gets here, cut to
+ * CDX_MARKET_TEXT_MAX - 1 bytes */
+#define CDX_MARKET_TEXT_MAX 65u
+typedef void cdx_text_fn(void *arg, int err, const char *text,
 			 const struct cdx_revert *why);
 typedef void cdx_b32_fn(void *arg, int err, const struct cdx_b32 *v,
 			const struct cdx_revert *why);
@@ -155,7 +163,12 @@ CDX_MUST_CHECK int cdx_token_allowance(struct cdx_marketplace *m,
 				       const struct cdx_addr *owner,
 				       const struct cdx_addr *spender,
 				       cdx_u256_fn *fn, void *arg);
-/* Name and symbol are a stranger's text: printable when it gets here */
+CDX_MUST_CHECK int cdx_token_total_supply(struct cdx_marketplace *m,
+					  cdx_u256_fn *fn, void *arg);
+CDX_MUST_CHECK int cdx_token_name(struct cdx_marketplace *m, cdx_text_fn *fn,
+				  void *arg);
+/* What it takes to show an amount; the symbol as in cdx_text_fn, decimals at
+ * most 77 (else CDX_E_FORMAT) */
 typedef void cdx_token_info_fn(void *arg, int err, const char *symbol,
 			       unsigned decimals, const struct cdx_revert *why);
 CDX_MUST_CHECK int cdx_token_info(struct cdx_marketplace *m,
@@ -163,7 +176,10 @@ CDX_MUST_CHECK int cdx_token_info(struct cdx_marketplace *m,
 
 /* ---- transactions ----
  * @how: NULL, or what a sender needs beside the call: tag, stake, deadline (its
- * to, data, margins are filled in here).  @fn as in eth/sender.h. */
+ * to, data, margins are filled in here).  @fn as in eth/sender.h; likewise the
+ * errors that are returned at once.  The token's wait until its address is
+ * known: then @from must live until @fn was called or the marketplace is freed.
+ */
 
 /* What a transaction may cost and until when it is worth it */
 struct cdx_market_how {
@@ -252,6 +268,17 @@ CDX_MUST_CHECK int cdx_token_transfer(struct cdx_marketplace *m,
 				      const struct cdx_u256 *amount,
 				      const struct cdx_market_how *how,
 				      cdx_send_fn *fn, void *arg);
+/* Out of an account that has allowed it to the sender's */
+struct cdx_token_pull {
+	struct cdx_addr owner;
+	struct cdx_addr to;
+	struct cdx_u256 amount;
+};
+CDX_MUST_CHECK int cdx_token_transfer_from(struct cdx_marketplace *m,
+					   struct cdx_sender *from,
+					   const struct cdx_token_pull *pull,
+					   const struct cdx_market_how *how,
+					   cdx_send_fn *fn, void *arg);
 /* Test tokens only */
 CDX_MUST_CHECK int
 cdx_token_mint(struct cdx_marketplace *m, struct cdx_sender *from,

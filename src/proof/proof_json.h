@@ -7,6 +7,7 @@
 
 #include "base/attr.h"
 #include "base/bytes.h"
+#include "eth/vk_words.h"
 #include "proof/groth16.h"
 #include "proof/why.h"
 
@@ -44,5 +45,9 @@ CDX_MUST_CHECK int cdx_vk_write(struct cdx_buf *out, const struct cdx_vk *vk);
  *       c.y, big endian
  */
 void cdx_proof_calldata(uint8_t out[8][32], const struct cdx_proof *proof);
+/* A verification key as the verifier's constructor takes it.  @out: written on
+ * success only; its ic is new memory, for free().  -ENOMEM. */
+CDX_MUST_CHECK int cdx_vk_calldata(struct cdx_vk_words *out,
+				   const struct cdx_vk *vk);
 
 #endif
