@@ -474,6 +474,20 @@ static void other_texts(void **state)
 	free(deep);
 }
 
+/* Word @word is the number at @at, a string */
+static void assert_word(const uint8_t word[32], const json_t *at)
+{
+	char got[CDX_FQ_TEXT_MAX];
+	uint8_t le[32];
+	struct cdx_fq x;
+
+	for (size_t j = 0; j < 32; j++)
+		le[j] = word[31 - j];
+	assert_int_equal(cdx_fq_from_bytes(&x, le), 0);
+	cdx_fq_to_text(got, &x);
+	assert_string_equal(got, json_string_value(at));
+}
+
 /* The contract's struct is a, b as {real, imag}, c: big endian words.  That
  * they are c0 first, as in the file, is the contract's own order
  * (spec/proofs.md 4). */
@@ -497,18 +511,11 @@ static void words_for_the_contract(void **state)
 	cdx_proof_calldata(words, &proof);
 	for (size_t i = 0; i < 8; i++) {
 		const json_t *at = json_object_get(v, where[i][0]);
-		char got[CDX_FQ_TEXT_MAX];
-		uint8_t le[32];
-		struct cdx_fq x;
 
 		at = json_array_get(at, strtoul(where[i][1], NULL, 10));
 		if (where[i][2])
 			at = json_array_get(at, strtoul(where[i][2], NULL, 10));
-		for (size_t j = 0; j < 32; j++)
-			le[j] = words[i][31 - j];
-		assert_int_equal(cdx_fq_from_bytes(&x, le), 0);
-		cdx_fq_to_text(got, &x);
-		assert_string_equal(got, json_string_value(at));
+		assert_word(words[i], at);
 	}
 	/* the first and the last by Python's hex() */
 	cdx_hex(hex, words[0], 32);
@@ -519,6 +526,47 @@ static void words_for_the_contract(void **state)
 	assert_string_equal(
 		hex,
 		"239d99e58bbe6554da5e4d35a66efa3145121e2860b84ae5279e33a41d28ae90");
+	json_decref(v);
+	cdx_buf_free(&text);
+}
+
+static void assert_g1_words(uint8_t (*words)[32], const json_t *point)
+{
+	for (size_t i = 0; i < 2; i++)
+		assert_word(words[i], json_array_get(point, i));
+}
+
+/* x.real, x.imag, y.real, y.imag: as the file has them */
+static void assert_g2_words(uint8_t (*words)[32], const json_t *point)
+{
+	for (size_t i = 0; i < 4; i++)
+		assert_word(words[i],
+			    json_array_get(json_array_get(point, i / 2),
+					   i % 2));
+}
+
+static void key_in_words(void **state)
+{
+	struct cdx_vk_words words;
+	struct cdx_buf text = {0};
+	char why[CDX_PROOF_WHY_MAX];
+	struct cdx_vk vk;
+	json_t *v = vector_load(VK);
+
+	(void)state;
+	vector_raw(&text, VK);
+	assert_int_equal(cdx_vk_read(&vk, (char *)text.p, text.len, why), 0);
+	assert_int_equal(cdx_vk_calldata(&words, &vk), 0);
+	assert_g1_words(words.alpha1, vector_get(v, "vk_alpha_1"));
+	assert_g2_words(words.beta2, vector_get(v, "vk_beta_2"));
+	assert_g2_words(words.gamma2, vector_get(v, "vk_gamma_2"));
+	assert_g2_words(words.delta2, vector_get(v, "vk_delta_2"));
+	assert_int_equal(words.n_ic, json_array_size(vector_get(v, "IC")));
+	for (size_t i = 0; i < words.n_ic; i++)
+		assert_g1_words(words.ic[i],
+				json_array_get(vector_get(v, "IC"), i));
+	free(words.ic);
+	cdx_vk_free(&vk);
 	json_decref(v);
 	cdx_buf_free(&text);
 }
@@ -537,6 +585,7 @@ int main(void)
 		cmocka_unit_test(public_inputs),
 		cmocka_unit_test(other_texts),
 		cmocka_unit_test(words_for_the_contract),
+		cmocka_unit_test(key_in_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
