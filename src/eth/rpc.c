@@ -21,6 +21,12 @@
 #define PAUSE_MS 250u
 #define PAUSE_SHIFT_MAX 4u
 
+/* Memory of a layer above, that goes with a call */
+struct owned {
+	struct owned *next;
+	void *mem;
+};
+
 /* loop-confined */
 struct cdx_rpc_call {
 	struct cdx_list node; /* in rpc->calls */
@@ -42,6 +48,7 @@ struct cdx_rpc_call {
 	cdx_rpc_fn *fn; /* of a single request */
 	cdx_rpc_batch_fn *batch_fn;
 	void *arg;
+	struct owned *owned;
 };
 
 static void rpc_destroy(struct cdx_rpc *rpc)
@@ -58,6 +65,13 @@ static void call_free(struct cdx_rpc_call *c)
 	cdx_http_cancel(c->transfer);
 	cdx_loop_timer_del(c->pause);
 	free(c->body);
+	while (c->owned) {
+		struct owned *o = c->owned;
+
+		c->owned = o->next;
+		free(o->mem);
+		free(o);
+	}
 	free(c);
 }
 
@@ -389,6 +403,18 @@ int cdx_rpc_batch(struct cdx_rpc *rpc, struct cdx_rpc_call **out,
 	c->batch_fn = fn;
 	c->arg = arg;
 	return call_begin(c, out);
+}
+
+int cdx_rpc_call_own(struct cdx_rpc_call *call, void *mem)
+{
+	struct owned *o = malloc(sizeof(*o));
+
+	if (!o)
+		return -ENOMEM;
+	o->mem = mem;
+	o->next = call->owned;
+	call->owned = o;
+	return 0;
 }
 
 void cdx_rpc_cancel(struct cdx_rpc_call *call)
