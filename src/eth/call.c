@@ -135,29 +135,31 @@ static int add(json_t *object, const char *name, json_t *value)
 	return json_object_set_new(object, name, value) ? -ENOMEM : 0;
 }
 
-/* [{to, from, data}, at], or NULL */
-static json_t *call_params(const struct cdx_call_req *req)
+json_t *cdx_call_object(const struct cdx_addr *from, const struct cdx_addr *to,
+			const void *data, size_t len,
+			const struct cdx_u256 *value)
 {
 	json_t *tx = json_object();
-	json_t *params = NULL;
 
-	if (!tx)
-		return NULL;
-	if (add(tx, "to", cdx_json_addr(&req->to)) == 0 &&
-	    (!req->from || add(tx, "from", cdx_json_addr(req->from)) == 0) &&
-	    add(tx, "data", cdx_json_bytes(req->data, req->len)) == 0)
-		params = json_pack("[Os]", tx, cdx_json_at(req->at));
+	if (tx && (!from || add(tx, "from", cdx_json_addr(from)) == 0) &&
+	    (!to || add(tx, "to", cdx_json_addr(to)) == 0) &&
+	    (!value || add(tx, "value", cdx_json_u256(value)) == 0) &&
+	    add(tx, "data", cdx_json_bytes(data, len)) == 0)
+		return tx;
 	json_decref(tx);
-	return params;
+	return NULL;
 }
 
 int cdx_eth_call(struct cdx_rpc *rpc, struct cdx_rpc_call **out,
 		 const struct cdx_call_req *req, cdx_eth_call_fn *fn, void *arg)
 {
 	struct call c = {.fn = fn, .arg = arg};
+	json_t *tx =
+		cdx_call_object(req->from, &req->to, req->data, req->len, NULL);
+	json_t *params =
+		tx ? json_pack("[os]", tx, cdx_json_at(req->at)) : NULL;
 
-	return begin(rpc, out, "eth_call", call_params(req), call_done, &c,
-		     sizeof(c));
+	return begin(rpc, out, "eth_call", params, call_done, &c, sizeof(c));
 }
 
 static void balance_done(void *arg, int err, const struct cdx_rpc_reply *reply)

@@ -29,6 +29,12 @@ CDX_MUST_CHECK int cdx_eth_call(struct cdx_rpc *rpc, struct cdx_rpc_call **out,
 				const struct cdx_call_req *req,
 				cdx_eth_call_fn *fn, void *arg);
 
+/* The parameter object of eth_call and eth_estimateGas: returns new, NULL without
+ * memory.  Of @from, @to, @value those that are NULL are left out. */
+json_t *cdx_call_object(const struct cdx_addr *from, const struct cdx_addr *to,
+			const void *data, size_t len,
+			const struct cdx_u256 *value);
+
 /* What is wrong, of any failed reply of the rpc; for who makes calls of its
  * own */
 void cdx_revert_of_reply(struct cdx_revert *out, int err,
