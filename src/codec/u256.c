@@ -11,7 +11,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 
-#define LIMBS 4u
+#define LIMBS ((size_t)4)
 /* digits of 2^256 - 1 */
 #define DEC_DIGITS 78u
 #define HEX_DIGITS 64u
@@ -29,7 +29,7 @@ struct cdx_u256 cdx_u256_of(uint64_t v)
 
 struct cdx_u256 cdx_u256_from_be(const uint8_t in[32])
 {
-	struct cdx_u256 a;
+	struct cdx_u256 a = {{0}};
 
 	for (size_t i = 0; i < LIMBS; i++)
 		a.v[LIMBS - 1 - i] = cdx_get_be64(in + 8 * i);
@@ -67,7 +67,7 @@ int cdx_u256_to_u64(uint64_t *out, const struct cdx_u256 *a)
 int cdx_u256_add(struct cdx_u256 *out, const struct cdx_u256 *a,
 		 const struct cdx_u256 *b)
 {
-	struct cdx_u256 sum;
+	struct cdx_u256 sum = {{0}};
 	uint64_t carry = 0;
 
 	for (size_t i = 0; i < LIMBS; i++) {
@@ -85,7 +85,7 @@ int cdx_u256_add(struct cdx_u256 *out, const struct cdx_u256 *a,
 int cdx_u256_sub(struct cdx_u256 *out, const struct cdx_u256 *a,
 		 const struct cdx_u256 *b)
 {
-	struct cdx_u256 rest;
+	struct cdx_u256 rest = {{0}};
 	uint64_t borrow = 0;
 
 	for (size_t i = 0; i < LIMBS; i++) {

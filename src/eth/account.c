@@ -153,7 +153,7 @@ int cdx_account_file_sealed(const char *path, char why[CDX_ACCOUNT_WHY_MAX])
 {
 	struct cdx_seckey key;
 	struct cdx_buf b = {0};
-	struct stat st;
+	struct stat st = {0};
 	int rc = read_file(&b, &st, path, why);
 
 	if (rc)
@@ -204,7 +204,7 @@ int cdx_account_file(struct cdx_account *out, const char *path,
 		     const char *password, char why[CDX_ACCOUNT_WHY_MAX])
 {
 	struct cdx_buf b = {0};
-	struct stat st;
+	struct stat st = {0};
 	int err = read_file(&b, &st, path, why);
 
 	if (err)

@@ -24,7 +24,7 @@
 #define SALT_MAX 64u
 #define IV_LEN 16u
 /* of the derived key: one half for the cipher, one for the MAC */
-#define HALF 16u
+#define HALF ((size_t)16)
 #define DERIVED_LEN (2 * HALF)
 #define ROUNDS_MAX 10000000
 #define N_MAX (1 << 20)
@@ -36,9 +36,11 @@
 
 /* What stands in the file */
 struct keystore {
-	bool scrypt;	  /* else PBKDF2 */
-	uint64_t rounds;  /* PBKDF2 */
-	uint64_t n, r, p; /* scrypt */
+	bool scrypt;	 /* else PBKDF2 */
+	uint64_t rounds; /* PBKDF2 */
+	uint64_t n;	 /* scrypt, and the next two */
+	uint64_t r;
+	uint64_t p;
 	uint8_t salt[SALT_MAX];
 	size_t salt_len;
 	uint8_t iv[IV_LEN];
@@ -213,30 +215,36 @@ static int parse(struct keystore *k, const char *json, size_t len,
 
 /* libsodium's scrypt: OpenSSL's refuses n of 2^16 and more with r 1, which the
  * published test vector has. */
+static bool scrypt(uint8_t out[DERIVED_LEN], const struct keystore *k,
+		   const char *password)
+{
+	/* picks the fastest code for this CPU; does so once */
+	if (sodium_init() < 0)
+		return false;
+	return crypto_pwhash_scryptsalsa208sha256_ll(
+		       (const uint8_t *)password, strlen(password), k->salt,
+		       k->salt_len, k->n, (uint32_t)k->r, (uint32_t)k->p, out,
+		       DERIVED_LEN) == 0;
+}
+
+static bool pbkdf2(uint8_t out[DERIVED_LEN], const struct keystore *k,
+		   const char *password)
+{
+	return PKCS5_PBKDF2_HMAC(password, (int)strlen(password), k->salt,
+				 (int)k->salt_len, (int)k->rounds, EVP_sha256(),
+				 (int)DERIVED_LEN, out) == 1;
+}
+
 static int derive(uint8_t out[DERIVED_LEN], const struct keystore *k,
 		  const char *password)
 {
-	size_t len = strlen(password);
+	bool ok;
 
-	if (len > INT32_MAX)
+	if (strlen(password) > INT32_MAX)
 		return -E2BIG;
-	if (!k->scrypt)
-		return PKCS5_PBKDF2_HMAC(password, (int)len, k->salt,
-					 (int)k->salt_len, (int)k->rounds,
-					 EVP_sha256(), DERIVED_LEN, out)
-			       ? 0
-			       : -ENOMEM;
-	/* picks the fastest code for this CPU; does so once */
-	if (sodium_init() < 0)
-		return -ENOMEM;
-	/* with a cost in bounds it fails for want of memory only */
-	return crypto_pwhash_scryptsalsa208sha256_ll((const uint8_t *)password,
-						     len, k->salt, k->salt_len,
-						     k->n, (uint32_t)k->r,
-						     (uint32_t)k->p, out,
-						     DERIVED_LEN) == 0
-		       ? 0
-		       : -ENOMEM;
+	ok = k->scrypt ? scrypt(out, k, password) : pbkdf2(out, k, password);
+	/* with a cost in bounds they fail for want of memory only */
+	return ok ? 0 : -ENOMEM;
 }
 
 static bool mac_fits(const struct keystore *k,
@@ -252,6 +260,7 @@ static bool mac_fits(const struct keystore *k,
 	return CRYPTO_memcmp(mac, k->mac, sizeof(mac)) == 0;
 }
 
+/* @out: zeros, the key's place */
 static int decrypt(struct cdx_seckey *out, const struct keystore *k,
 		   const uint8_t derived[DERIVED_LEN])
 {
@@ -260,7 +269,6 @@ static int decrypt(struct cdx_seckey *out, const struct keystore *k,
 	int len;
 	bool ok;
 
-	memset(out, 0, sizeof(*out));
 	ok = ctx &&
 	     EVP_DecryptInit_ex(ctx, EVP_aes_128_ctr(), NULL, derived, k->iv) &&
 	     EVP_DecryptUpdate(ctx, out->b + zeros, &len, k->text,
@@ -291,7 +299,7 @@ static int open_it(struct cdx_seckey *out, const struct keystore *k,
 		   const char *password, char why[CDX_ACCOUNT_WHY_MAX])
 {
 	uint8_t derived[DERIVED_LEN];
-	struct cdx_seckey key;
+	struct cdx_seckey key = {{0}};
 	int err = derive(derived, k, password);
 
 	if (!err && !mac_fits(k, derived))

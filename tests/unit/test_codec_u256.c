@@ -33,6 +33,11 @@
 	"115792089237316195423570985008687907853269984665640564039457584007" \
 	"913129639936"
 
+/* one more than there can be */
+#define DIGITS_65                                                            \
+	"0x0000000000000000000000000000000000000000000000000000000000000000" \
+	"1"
+
 static bool same(const struct cdx_u256 *a, const struct cdx_u256 *b)
 {
 	return cdx_u256_cmp(a, b) == 0;
@@ -309,11 +314,9 @@ static void units(void **state)
 
 static void quantities(void **state)
 {
-	static const char *const bad[] = {
-		"", "0", "0x", "0X1", "1f", "0xg", "0x ", " 0x", "0x1 ", "0x-1",
-		/* 65 digits */
-		"0x0000000000000000000000000000000000000000000000000000000000"
-		"0000001"};
+	static const char *const bad[] = {"",	  "0",	  "0x",	    "0X1",
+					  "1f",	  "0xg",  "0x ",    " 0x",
+					  "0x1 ", "0x-1", DIGITS_65};
 	struct cdx_u256 a = cdx_u256_of(3);
 	char text[67];
 
