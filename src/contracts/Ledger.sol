@@ -150,10 +150,10 @@ abstract contract Ledger is Proofs, SlotReservations {
 	mapping(RequestId => RequestContext) internal _contexts;
 	/// Slots by id.
 	mapping(SlotId => Slot) internal _slots;
-	/// Requests of a client that it has neither been paid back for nor seen
-	/// the end of.
+	/// Requests of a client, until it withdraws, or the first host of a
+	/// finished one is paid.
 	mapping(address => Set) internal _requestsOfClient;
-	/// Slots of a host that it has not been let go of.
+	/// Slots of a host, until it is paid or loses them.
 	mapping(address => Set) internal _slotsOfHost;
 
 	/// Who may carry proofs for a host, as the host said.
