@@ -476,7 +476,8 @@ static void test_request(void **state)
 	};
 	r->cid_len = cdx_cid_encode(r->cid, &w.data.verifiable);
 	/* the digest is the root as it goes on chain, little endian */
-	memcpy(r->merkle_root.b, w.slots.manifest.verify_root.digest,
+	memcpy(r->merkle_root.b,
+	       w.slots.manifest.verification.verify_root.digest,
 	       sizeof(r->merkle_root.b));
 	cdx_random(r->nonce.b, sizeof(r->nonce.b));
 	assert_int_equal(cdx_request_id(&w.id, r), 0);
