@@ -38,6 +38,7 @@ anvil_start() {
 	local port i
 
 	[ -n "${anvil:-}" ] || anvil_program
+	: >"$W/anvil.log"
 	"$anvil" --host 127.0.0.1 --port 0 "$@" >"$W/anvil.log" 2>&1 \
 		</dev/null &
 	anvil_pid=$!
