@@ -43,7 +43,7 @@ static const struct {
 	{"nonce is too low", CDX_REFUSED_NONCE_LOW},
 	{"nonce too high", CDX_REFUSED_NONCE_HIGH},
 	{"nonce is too high", CDX_REFUSED_NONCE_HIGH},
-	{"nonce too distant", CDX_REFUSED_NONCE_HIGH},
+	{"too distant", CDX_REFUSED_NONCE_HIGH},
 	{"noncegap", CDX_REFUSED_NONCE_HIGH},
 	{"nonce gap", CDX_REFUSED_NONCE_HIGH},
 	{"gapped", CDX_REFUSED_NONCE_HIGH},

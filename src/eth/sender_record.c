@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "crypto/hash.h"
 #include "eth/persist.h"
 
 #define VERSION 1u
@@ -23,7 +24,10 @@
 #define VERSION_LEGACY 2u
 #define END_SENT 1u
 
-/* Bytes of a log without its topics and data, of a version */
+/* Bytes of SHA-256 behind it all */
+#define CHECK_LEN 8u
+
+/* Bytes of a log without its topics and data */
 #define LOG_LEN (20 + 1 + 8 + 4)
 
 static void put_u256(struct cdx_buf *b, const struct cdx_u256 *v)
@@ -252,6 +256,12 @@ static void encode(struct cdx_buf *b, const struct cdx_send_rec *rec,
 	}
 	if (rec->end)
 		put_end(b, rec->end, with_logs);
+	if (cdx_buf_ok(b) == 0) {
+		struct cdx_digest sum;
+
+		cdx_sha256(&sum, b->p, b->len);
+		cdx_buf_put(b, sum.b, CHECK_LEN);
+	}
 }
 
 int cdx_send_rec_encode(struct cdx_buf *out, const struct cdx_send_rec *rec)
@@ -319,17 +329,35 @@ static bool fits_together(const struct cdx_send_rec *rec, bool ended)
 	return ended || rec->n_versions > 0;
 }
 
+/* The version, and the sum at the end, which is taken off */
+static int check(struct cdx_cursor *c, const uint8_t *p, size_t len)
+{
+	struct cdx_digest sum;
+
+	if (len > 0 && p[0] > VERSION)
+		return CDX_E_VERSION;
+	if (len < CHECK_LEN + 1 || p[0] != VERSION)
+		return CDX_E_CORRUPT;
+	len -= CHECK_LEN;
+	cdx_sha256(&sum, p, len);
+	if (memcmp(sum.b, p + len, CHECK_LEN) != 0)
+		return CDX_E_CORRUPT;
+	*c = cdx_cursor_init(p + 1, len - 1);
+	return 0;
+}
+
 int cdx_send_rec_decode(struct cdx_send_rec *rec, const void *p, size_t len)
 {
-	struct cdx_cursor c = cdx_cursor_init(p, len);
-	uint8_t version = cdx_cursor_u8(&c);
-	uint8_t flags = cdx_cursor_u8(&c);
-	bool ended = flags & REC_ENDED;
-	int rc;
+	struct cdx_cursor c;
+	uint8_t flags;
+	bool ended;
+	int rc = check(&c, p, len);
 
-	if (version > VERSION)
-		return CDX_E_VERSION;
-	if (version != VERSION || flags > REC_FLAGS)
+	if (rc < 0)
+		return rc;
+	flags = cdx_cursor_u8(&c);
+	ended = flags & REC_ENDED;
+	if (flags > REC_FLAGS)
 		return CDX_E_CORRUPT;
 	rec->create = flags & REC_CREATE;
 	rec->filler = flags & REC_FILLER;
