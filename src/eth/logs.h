@@ -22,7 +22,9 @@
  * once as long as the process lives.  When blocks are undone, what was delivered
  * of them is delivered again with removed set, newest first, then the logs of
  * the blocks that took their place.  After a restart, logs of the last
- * blocks before the place may come again: handlers are idempotent.
+ * blocks before the place may come again: handlers are idempotent.  Blocks that
+ * were undone while no process looked are not taken back, since nobody knows
+ * their logs any more; those in their place do come.
  */
 struct cdx_logs;
 

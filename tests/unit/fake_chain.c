@@ -148,7 +148,8 @@ static json_t *block_by_number(const struct fake_node *node,
 
 	if (text && strcmp(text, "latest") == 0)
 		number = newest(node);
-	else if (cdx_json_get_u64(v, &number) != 0 || number > newest(node))
+	else if (cdx_json_get_u64(v, &number) != 0 || number > newest(node) ||
+		 number < node->forgotten)
 		return NULL;
 	return block_json(node, number);
 }

@@ -48,6 +48,7 @@ struct fake_chain {
 struct fake_node {
 	struct fake_chain *chain;
 	uint64_t lag;	    /* blocks that it does not have yet */
+	uint64_t forgotten; /* blocks from the first on that it lost */
 	uint64_t range_max; /* eth_getLogs of more is an error; 0: none */
 	const char *range_error;
 	bool shuffle;	  /* logs, last first */
