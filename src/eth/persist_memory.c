@@ -242,8 +242,8 @@ void cdx_persist_memory_free(struct cdx_persist_memory *m)
 	m->dead = true;
 	if (m->calling)
 		return;
-	while (!cdx_list_empty(&m->entries))
-		entry_free(m->entries.next);
+	cdx_list_foreach_safe(pos, tmp, &m->entries)
+		entry_free(pos);
 	cdx_loop_timer_del(m->timer);
 	free(m);
 }

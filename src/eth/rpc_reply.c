@@ -170,12 +170,12 @@ static int index_of(size_t *out, const struct cdx_rpc_asked *asked,
 		    json_t *answer)
 {
 	json_t *id = json_object_get(answer, "id");
-	json_int_t v = json_integer_value(id);
+	uint64_t at = (uint64_t)json_integer_value(id) - asked->first_id;
 
-	if (!json_is_integer(id) || v < (json_int_t)asked->first_id ||
-	    v >= (json_int_t)(asked->first_id + asked->n))
+	/* what is below the first is very large here */
+	if (!json_is_integer(id) || at >= asked->n)
 		return -ENOENT;
-	*out = (size_t)(v - (json_int_t)asked->first_id);
+	*out = (size_t)at;
 	return 0;
 }
 

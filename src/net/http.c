@@ -300,9 +300,9 @@ int cdx_http_new(struct cdx_http **out, struct cdx_loop *loop)
 
 static void cancel_all(struct cdx_list *transfers)
 {
-	while (!cdx_list_empty(transfers))
-		cdx_http_cancel(cdx_list_entry(transfers->next,
-					       struct cdx_http_transfer, node));
+	cdx_list_foreach_safe(pos, tmp, transfers)
+		cdx_http_cancel(
+			cdx_list_entry(pos, struct cdx_http_transfer, node));
 }
 
 void cdx_http_free(struct cdx_http *h)
@@ -315,8 +315,8 @@ void cdx_http_free(struct cdx_http *h)
 	if (h->dead)
 		return;
 	curl_multi_cleanup(h->multi);
-	while (!cdx_list_empty(&h->watches))
-		unwatch(cdx_list_entry(h->watches.next, struct watch, node));
+	cdx_list_foreach_safe(pos, tmp, &h->watches)
+		unwatch(cdx_list_entry(pos, struct watch, node));
 	cdx_loop_timer_del(h->timer);
 	free(h);
 }

@@ -41,9 +41,6 @@ struct env {
 	bool repeats; /* what is known already may come, after a restart */
 	bool free_logs;
 	const char *want_why;
-	/* of cdx_block_at_time */
-	bool found;
-	uint64_t at;
 };
 
 static int setup_of(void **state, size_t nodes)
@@ -572,67 +569,6 @@ static void test_random(void **state)
 	check(e);
 }
 
-static void on_found(void *arg, int err, uint64_t number)
-{
-	struct env *e = arg;
-
-	assert_int_equal(err, 0);
-	e->found = true;
-	e->at = number;
-	loop_kit_stop(&e->c.loop);
-}
-
-static void found(struct env *e, uint64_t time, uint64_t number)
-{
-	e->found = false;
-	assert_int_equal(cdx_block_at_time(e->c.rpc, time, on_found, e), 0);
-	assert_false(e->found);
-	loop_kit_run(&e->c.loop);
-	assert_int_equal(e->at, number);
-}
-
-static void on_not_found(void *arg, int err, uint64_t number)
-{
-	struct env *e = arg;
-
-	(void)number;
-	assert_int_equal(err, CDX_E_FORMAT);
-	loop_kit_stop(&e->c.loop);
-}
-
-static void test_block_at_time(void **state)
-{
-	struct env *e = *state;
-
-	found(e, 0, 0);
-	found(e, 1000000, 0);
-	found(e, 1000001, 1);
-	found(e, 1000010, 1);
-	found(e, 1000505, 51);
-	found(e, 1000999, 100);
-	found(e, 1001000, 100);
-	found(e, 1001001, 101);
-	found(e, UINT64_MAX, 101);
-	/* several blocks of one time */
-	for (int i = 0; i < 3; i++) {
-		fake_chain_grow(&e->chain, 1);
-		fake_chain_jump(&e->chain, -FAKE_INTERVAL_S);
-	}
-	found(e, 1001000, 100);
-	/* a node without the first forty */
-	node_lock(e);
-	e->nodes[0].forgotten = 40;
-	node_unlock(e);
-	found(e, 0, 40);
-	found(e, 1000505, 51);
-	rpc_kit_spoil(e->kits[0], RPC_KIT_GARBAGE, "eth_getBlockByNumber",
-		      UINT_MAX);
-	assert_int_equal(cdx_block_at_time(e->c.rpc, 1, on_not_found, e), 0);
-	loop_kit_run(&e->c.loop);
-	/* freed in the middle of it */
-	assert_int_equal(cdx_block_at_time(e->c.rpc, 1, on_not_found, e), 0);
-}
-
 #define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 
 int main(void)
@@ -654,7 +590,6 @@ int main(void)
 		T(handler_refuses_removals),
 		T(freed_by_handler),
 		T(random),
-		T(block_at_time),
 	};
 
 	return cmocka_run_group_tests_name("eth/logs", tests, NULL, NULL);
