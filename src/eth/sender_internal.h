@@ -63,6 +63,7 @@ struct cdx_send_end {
 	struct cdx_buf data;   /* of the logs */
 	struct cdx_revert why; /* unless err is 0 */
 	int64_t at;	       /* wall time, seconds since 1970 */
+	bool asked_before;     /* for its reason, in the state before */
 };
 
 /* A transaction that is wanted.  What is written down of it is said in

@@ -78,8 +78,10 @@ static int get_receipt(struct cdx_send_end *end, bool *success,
 
 /* ---- why it reverted ---- */
 
-/* The same call again, on the state before its block.  What else was in the
- * block may have mattered: then it does not revert, and nobody knows. */
+static void ask_reason(struct cdx_send_rec *rec, struct cdx_send_end *end);
+
+/* The same call again, on the state after its block, which has what else was in
+ * it; if that does not revert, on the state before. */
 static void reason_known(void *arg, int err, const struct cdx_rpc_reply *reply)
 {
 	struct cdx_send_rec *rec = arg;
@@ -88,31 +90,34 @@ static void reason_known(void *arg, int err, const struct cdx_rpc_reply *reply)
 	rec->call = NULL;
 	if (err == CDX_E_CHAIN)
 		cdx_revert_of_reply(&end->why, err, reply);
-	if (err != CDX_E_CHAIN || end->why.code == CDX_REVERT_NONE) {
-		end->why.code = CDX_REVERT_NONE;
+	if (end->why.code == CDX_REVERT_NONE && !end->asked_before) {
+		end->asked_before = true;
+		ask_reason(rec, end);
+		return;
+	}
+	if (end->why.code == CDX_REVERT_NONE)
 		snprintf(end->why.words, sizeof(end->why.words),
 			 "the contract refused when the transaction was in "
 			 "block %" PRIu64 "; its reason cannot be found again",
 			 end->sent.block);
-	}
 	cdx_send_rec_end(rec, end);
 }
 
 static void ask_reason(struct cdx_send_rec *rec, struct cdx_send_end *end)
 {
 	json_t *tx = cdx_send_rec_object(rec);
-	json_t *at = cdx_json_u64(end->sent.block - 1);
+	json_t *at = cdx_json_u64(end->sent.block - end->asked_before);
 	json_t *params = NULL;
 
 	if (tx && at)
 		params = json_pack("[OO]", tx, at);
 	json_decref(tx);
 	json_decref(at);
+	rec->end = end;
 	if (params && cdx_rpc_call(rec->sender->rpc, &rec->call, "eth_call",
-				   params, reason_known, rec) == 0) {
-		rec->end = end;
+				   params, reason_known, rec) == 0)
 		return;
-	}
+	rec->call = NULL;
 	snprintf(end->why.words, sizeof(end->why.words),
 		 "the contract refused; there is no memory to ask why");
 	cdx_send_rec_end(rec, end);
