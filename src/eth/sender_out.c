@@ -102,8 +102,7 @@ void cdx_refusal_words(struct cdx_revert *out, enum cdx_refusal kind,
 			"the node has another transaction in its place",
 		[CDX_REFUSED_PRICE] = "the node wants more for gas",
 		[CDX_REFUSED_FUNDS] =
-			"the account cannot pay for gas and value; send it "
-			"more of the chain's coin",
+			"the account cannot pay for gas and value; fund it",
 		[CDX_REFUSED_LATER] = "the node takes no more now",
 		[CDX_REFUSED_GAS] = "its limit of gas is too low",
 		[CDX_REFUSED_BLOCK_GAS] =

@@ -165,7 +165,7 @@ static void looked(void *arg, int err, const struct cdx_rpc_reply *replies,
 {
 	struct cdx_sender *s = arg;
 	unsigned n_looks = s->n_looks;
-	uint64_t count;
+	uint64_t count = 0;
 
 	(void)n;
 	s->look_call = NULL;
@@ -269,8 +269,8 @@ static void counts_known(void *arg, int err,
 			 const struct cdx_rpc_reply *replies, size_t n)
 {
 	struct cdx_sender *s = arg;
-	uint64_t count;
-	uint64_t pending;
+	uint64_t count = 0;
+	uint64_t pending = 0;
 
 	(void)n;
 	s->look_call = NULL;
