@@ -131,12 +131,13 @@ static json_t *number(const uint8_t le[WORD])
 	return hex(be);
 }
 
-static int add_fq(json_t *words, const struct cdx_fq *a)
+static int add_words(json_t *words, const uint8_t (*w)[WORD], size_t n)
 {
-	uint8_t le[CDX_FQ_BYTES];
+	int bad = 0;
 
-	cdx_fq_to_bytes(le, a);
-	return json_array_append_new(words, number(le));
+	for (size_t i = 0; i < n; i++)
+		bad |= json_array_append_new(words, hex(w[i]));
+	return bad;
 }
 
 static int add_fr(json_t *words, const struct cdx_fr *a)
@@ -147,35 +148,26 @@ static int add_fr(json_t *words, const struct cdx_fr *a)
 	return json_array_append_new(words, number(le));
 }
 
-static int add_g1(json_t *words, const struct cdx_g1 *p)
-{
-	return add_fq(words, &p->x) | add_fq(words, &p->y);
-}
-
-static int add_g2(json_t *words, const struct cdx_g2 *p)
-{
-	return add_fq(words, &p->x.c0) | add_fq(words, &p->x.c1) |
-	       add_fq(words, &p->y.c0) | add_fq(words, &p->y.c1);
-}
-
 static int write_key(struct job *j)
 {
 	json_t *words = json_array();
 	struct cdx_vk vk = {0};
-	int bad;
+	struct cdx_vk_words w = {0};
 	int rc = cdx_zkey_vk(&vk, &j->key.zkey);
 
-	if (rc < 0) {
-		json_decref(words);
-		return rc;
-	}
-	bad = add_g1(words, &vk.alpha1) | add_g2(words, &vk.beta2) |
-	      add_g2(words, &vk.gamma2) | add_g2(words, &vk.delta2);
-	for (uint32_t i = 0; i <= vk.public_inputs; i++)
-		bad |= add_g1(words, &vk.ic[i]);
+	if (rc == 0)
+		rc = cdx_vk_calldata(&w, &vk);
+	if (rc == 0 &&
+	    (add_words(words, w.alpha1, 2) | add_words(words, w.beta2, 4) |
+	     add_words(words, w.gamma2, 4) | add_words(words, w.delta2, 4)))
+		rc = -ENOMEM;
+	for (size_t i = 0; i < w.n_ic && rc == 0; i++)
+		rc = add_words(words, w.ic[i], 2) ? -ENOMEM : 0;
+	free(w.ic);
 	cdx_vk_free(&vk);
-	bad |= json_object_set_new(j->out, "key", words);
-	return bad ? -ENOMEM : 0;
+	if (json_object_set_new(j->out, "key", words) && rc == 0)
+		rc = -ENOMEM;
+	return rc;
 }
 
 static int write_dataset(struct job *j)
@@ -223,8 +215,7 @@ static int prove(struct job *j, json_t *inputs, json_t *proofs)
 	for (size_t i = 0; i < CDX_CIRCUIT_PUBLIC; i++)
 		bad |= add_fr(inputs, &public[i]);
 	cdx_proof_calldata(words, &proof);
-	for (size_t i = 0; i < CDX_ARRAY_LEN(words); i++)
-		bad |= json_array_append_new(proofs, hex(words[i]));
+	bad |= add_words(proofs, words, CDX_ARRAY_LEN(words));
 	return bad ? -ENOMEM : 0;
 }
 

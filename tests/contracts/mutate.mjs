@@ -11,7 +11,8 @@
 //
 // Mutants are compiled here and not by forge, without optimizer: that takes a
 // second and not half a minute.  The tests are told where the code is, and need
-// no compiler.
+// no compiler.  The verifier is deployed by itself and has its own tests; its
+// assembly needs the optimizer to find room on the stack.
 
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
@@ -21,12 +22,26 @@ import { join } from "node:path";
 const [table, project, forge, count, share, shares] = process.argv.slice(2);
 const modules = join(project, "node_modules");
 const solc = createRequire(join(modules, "x.js"))("solc");
-const MUTATED = "test/TestMarketplace.sol";
+const MARKETPLACE = {
+	source: "test/TestMarketplace.sol",
+	contract: "TestMarketplace",
+	variable: "CDX_MARKETPLACE",
+	optimize: false,
+	tests: ["--no-match-contract", "Fuzz|Invariant|Gas|^Verifier"],
+};
+const VERIFIER = {
+	source: "src/Groth16Verifier.sol",
+	contract: "Groth16Verifier",
+	variable: "CDX_VERIFIER",
+	optimize: true,
+	tests: ["--match-contract", "^Verifier(Key)?Test"],
+};
 // What forge may take for one mutant; an endless loop ends by its gas
 const TIMEOUT = 120000;
 
 function readSources() {
-	const sources = { [MUTATED]: readText(join(project, MUTATED)) };
+	const harness = MARKETPLACE.source;
+	const sources = { [harness]: readText(join(project, harness)) };
 
 	for (const name of readdirSync(join(project, "src")))
 		sources[`src/${name}`] = readText(join(project, "src", name));
@@ -41,8 +56,12 @@ function readImport(path) {
 	return { contents: readText(join(modules, path)) };
 }
 
-function compile(sources) {
-	const code = { TestMarketplace: ["evm.bytecode.object"] };
+function targetOf(file) {
+	return `src/${file}` === VERIFIER.source ? VERIFIER : MARKETPLACE;
+}
+
+function compile(sources, { source, contract, optimize }) {
+	const code = { [contract]: ["evm.bytecode.object"] };
 	const input = {
 		language: "Solidity",
 		sources: Object.fromEntries(
@@ -53,7 +72,8 @@ function compile(sources) {
 		),
 		settings: {
 			evmVersion: "shanghai",
-			outputSelection: { [MUTATED]: code },
+			optimizer: { enabled: optimize },
+			outputSelection: { [source]: code },
 		},
 	};
 	const output = JSON.parse(
@@ -64,11 +84,11 @@ function compile(sources) {
 	);
 
 	if (errors.length > 0) throw new Error(errors[0].formattedMessage);
-	return output.contracts[MUTATED].TestMarketplace.evm.bytecode.object;
+	return output.contracts[source][contract].evm.bytecode.object;
 }
 
 // The first test that fails with this code, or nothing
-function runTests(code, name) {
+function runTests(code, name, { variable, tests }) {
 	const folder = join(project, "mutants");
 	const file = join(folder, `${name}.json`);
 
@@ -80,15 +100,10 @@ function runTests(code, name) {
 	try {
 		execFileSync(
 			forge,
-			[
-				"test",
-				"--fail-fast",
-				"--no-match-contract",
-				"Fuzz|Invariant|Gas",
-			],
+			["test", "--fail-fast", ...tests],
 			{
 				cwd: project,
-				env: { ...process.env, CDX_MARKETPLACE: file },
+				env: { ...process.env, [variable]: file },
 				timeout: TIMEOUT,
 				stdio: ["ignore", "pipe", "pipe"],
 				maxBuffer: 1 << 28,
@@ -148,19 +163,23 @@ function complain(text) {
 }
 
 // Without this a code that never works would kill all mutants
-const broken = runTests(compile(sources), `none-${share}`);
+for (const target of [MARKETPLACE, VERIFIER]) {
+	const code = compile(sources, target);
+	const broken = runTests(code, `none-${share}`, target);
 
-if (broken !== undefined) {
-	console.log(`the contracts as they are fail ${broken}`);
-	process.exit(1);
+	if (broken !== undefined) {
+		console.log(`${target.contract} as it is fails ${broken}`);
+		process.exit(1);
+	}
 }
 readTable().forEach(({ line, fields }, i) => {
 	if (i % Number(shares) !== Number(share)) return;
 	const where = `mutants.tab:${line}: ${fields[0]}: ${fields[3]}`;
 
 	try {
-		const code = compile(mutate(sources, fields));
-		const killer = runTests(code, line);
+		const target = targetOf(fields[0]);
+		const code = compile(mutate(sources, fields), target);
+		const killer = runTests(code, line, target);
 
 		if (killer === undefined) complain(`SURVIVED ${where}`);
 		else console.log(`killed ${where}: ${killer}`);
