@@ -168,8 +168,9 @@ static int deliver(struct cdx_logs *l)
 	l->next = l->to + 1;
 	l->why[0] = '\0';
 	/* one that was too long stays in mind for a while */
-	l->range += l->range / 8 + 1;
-	if (l->range > l->range_max)
+	if (l->range_max - l->range > l->range / 8 + 1)
+		l->range += l->range / 8 + 1;
+	else
 		l->range = l->range_max;
 	forget_old(l);
 	if (l->next <= l->quiet)

@@ -54,8 +54,8 @@ struct cdx_rpc_reply {
 /* Called once, on the loop, never from within the call that begins it.  @err:
  * 0; CDX_E_CHAIN the node answered with an error; CDX_E_FORMAT what it sent is
  * no JSON-RPC; -ETIMEDOUT, -ECONNREFUSED, ... of the last endpoint tried;
- * -EREMOTEIO an HTTP status that is an error; -EMSGSIZE all endpoints answered
- * with more than max_reply; -EXDEV all endpoints are of another chain. */
+ * -EREMOTEIO an HTTP status that is an error; -EMSGSIZE the answer is too long
+ * on all endpoints, or what was asked too much; -EXDEV all endpoints are of another chain. */
 typedef void cdx_rpc_fn(void *arg, int err, const struct cdx_rpc_reply *reply);
 
 /* One request of a batch */

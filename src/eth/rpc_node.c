@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "crypto/hash.h"
 #include "eth/json.h"
 #include "eth/rpc_internal.h"
 
@@ -17,6 +18,7 @@
  * others do its work. */
 #define AGAIN_MAX_SHIFT 6
 #define HTTP_OK 200
+#define HTTP_TOO_LARGE 413
 
 /* Scheme, host and port.  Whatever else there is may be a secret: user and
  * password, and keys that providers put into the path. */
@@ -61,7 +63,7 @@ void cdx_rpc_node_fini(struct cdx_rpc_node *n)
 	n->check = NULL;
 	/* the URL may hold a password */
 	if (n->url)
-		explicit_bzero(n->url, strlen(n->url));
+		cdx_wipe(n->url, strlen(n->url));
 	free(n->url);
 	free(n->shown);
 	n->url = NULL;
@@ -259,6 +261,8 @@ static const char *status_words(int status)
 		return ": user, password or key are wrong";
 	case 404:
 		return ": no such path there";
+	case HTTP_TOO_LARGE:
+		return ": too much at once";
 	case 429:
 		return ": too many requests";
 	case 502:
@@ -294,7 +298,7 @@ int cdx_rpc_receive(struct cdx_rpc_answers *out,
 			 res->status, status_words(res->status),
 			 *more ? ": " : "", more);
 		cdx_rpc_answers_free(out);
-		return -EREMOTEIO;
+		return res->status == HTTP_TOO_LARGE ? -EMSGSIZE : -EREMOTEIO;
 	}
 	return err;
 }

@@ -325,13 +325,15 @@ bool cdx_rpc_speaks_of_node(const struct cdx_rpc_reply *reply)
 		"quota",	   "overloaded",   "node is busy",
 		"try again later", "unauthorized", "api key",
 	};
+	static const char reverted[] = "execution reverted";
 
 	if (mentions(reply->message, request, CDX_ARRAY_LEN(request)))
 		return false;
 	if (reply->code == 429 || reply->code == -32005)
 		return true;
 	/* a contract's own words are not the node's */
-	if (reply->has_data)
+	if (reply->has_data ||
+	    strncmp(reply->message, reverted, strlen(reverted)) == 0)
 		return false;
 	return mentions(reply->message, node, CDX_ARRAY_LEN(node));
 }

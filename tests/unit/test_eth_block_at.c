@@ -33,7 +33,7 @@ static int setup(void **state)
 	fake_chain_start(&e->chain, 100);
 	e->node.chain = &e->chain;
 	e->kit = rpc_kit_start(fake_node_answer, &e->node);
-	chain_env_start(&e->c, &e->kit, 1, 300);
+	chain_env_start(&e->c, &e->kit, 1, 1500);
 	*state = e;
 	return 0;
 }

@@ -233,6 +233,19 @@ static void test_batch_sizes(void **state)
 			 -ENOMEM);
 }
 
+static bool has_arrived(void *arg)
+{
+	struct env *e = arg;
+
+	return rpc_kit_count(e->kits[0], "echo") > 0;
+}
+
+static bool has_failed(void *arg)
+{
+	/* the first time, its chain was another */
+	return endpoint(arg, 0).failures > 1;
+}
+
 static void test_cancel(void **state)
 {
 	struct env *e = *state;
@@ -255,12 +268,12 @@ static void test_cancel(void **state)
 	/* in flight */
 	rpc_kit_spoil(e->kits[0], RPC_KIT_HANG, "echo", 1);
 	begin(e, &c, "echo");
-	loop_kit_run_ms(&e->loop, 30);
+	loop_kit_until(&e->loop, has_arrived, e);
 	cdx_rpc_cancel(c);
 	/* in the pause before another attempt */
 	rpc_kit_spoil(e->kits[0], RPC_KIT_CUT, "echo", 1);
 	begin(e, &c, "echo");
-	loop_kit_run_ms(&e->loop, 60);
+	loop_kit_until(&e->loop, has_failed, e);
 	cdx_rpc_cancel(c);
 	loop_kit_run_ms(&e->loop, 300);
 	assert_int_equal(e->seen.calls, 1);

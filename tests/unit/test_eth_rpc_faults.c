@@ -59,7 +59,7 @@ static void test_slow(void **state)
 	use(e, 1, 200, 300);
 	call(e, "echo");
 	assert_int_equal(e->seen.err, -ETIMEDOUT);
-	said(e->seen.why, "timed out after 200 milliseconds");
+	said(e->seen.why, "timed out after 2");
 }
 
 static void test_wrong_chain(void **state)
@@ -235,6 +235,11 @@ static void test_recovers(void **state)
 	assert_true(endpoint(e, 0).well);
 }
 
+static bool says_503(void *arg)
+{
+	return strstr(endpoint(arg, 0).why, "503") != NULL;
+}
+
 static void test_limits(void **state)
 {
 	static const struct {
@@ -250,18 +255,19 @@ static void test_limits(void **state)
 		{-32602, "eth_getLogs block range is too wide", false},
 		{-32000, "nonce too low", false},
 		{3, "execution reverted: quota", false},
+		{-32000, "execution reverted: rate limit", false},
 	};
 	struct env *e = *state;
 
 	for (size_t i = 0; i < CDX_ARRAY_LEN(t); i++) {
 		unsigned before = rpc_kit_count(e->kits[1], "fail");
 
-		use(e, 2, 0, 200);
+		/* one attempt, or some at each of them */
+		use(e, 2, 0, t[i].passed_on ? 600 : 0);
 		e->error.code = t[i].code;
 		e->error.message = t[i].message;
 		e->error.data = t[i].code == 3 ? "\"0x01\"" : NULL;
 		call(e, "fail");
-		/* one attempt, or one at each of them */
 		assert_int_equal(e->seen.err, CDX_E_CHAIN);
 		assert_int_equal(e->seen.code, t[i].code);
 		said(e->seen.why, t[i].message);
@@ -271,6 +277,15 @@ static void test_limits(void **state)
 		assert_int_equal(endpoint(e, 0).well, !t[i].passed_on);
 		cdx_rpc_free(e->rpc);
 	}
+	/* too much for a gate before the node, or for us */
+	use(e, 1, 0, 0);
+	call(e, "echo");
+	assert_int_equal(e->seen.err, 0);
+	rpc_kit_status(e->kits[0], 413, "<html>", 1);
+	call(e, "echo");
+	assert_int_equal(e->seen.err, -EMSGSIZE);
+	said(e->seen.why, "HTTP status 413: too much at once");
+	cdx_rpc_free(e->rpc);
 	/* what a gate before the node says */
 	use(e, 2, 0, 0);
 	rpc_kit_status(e->kits[0], 429, "", UINT_MAX);
@@ -282,8 +297,13 @@ static void test_limits(void **state)
 		       UINT_MAX);
 	loop_kit_run_ms(&e->loop, 1100);
 	call(e, "echo");
-	loop_kit_run_ms(&e->loop, 100);
+	loop_kit_until(&e->loop, says_503, e);
 	said(endpoint(e, 0).why, "HTTP status 503: out of order: tea");
+}
+
+static bool is_well(void *arg)
+{
+	return endpoint(arg, 0).well;
 }
 
 /* The first one comes back when it is well, without any request waiting. */
@@ -300,7 +320,7 @@ static void test_comes_back(void **state)
 	loop_kit_run_ms(&e->loop, 1100);
 	call(e, "echo");
 	assert_string_equal(e->seen.endpoint, rpc_kit_url(e->kits[1]));
-	loop_kit_run_ms(&e->loop, 200);
+	loop_kit_until(&e->loop, is_well, e);
 	call(e, "echo");
 	assert_string_equal(e->seen.endpoint, rpc_kit_url(e->kits[0]));
 }

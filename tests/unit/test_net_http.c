@@ -276,6 +276,13 @@ static void test_too_long(void **state)
 	assert_int_equal(e->err, 0);
 }
 
+static bool has_arrived(void *arg)
+{
+	struct env *e = arg;
+
+	return rpc_kit_count(e->kit, NULL) > 0;
+}
+
 static void test_cancel(void **state)
 {
 	struct env *e = *state;
@@ -289,7 +296,7 @@ static void test_cancel(void **state)
 	/* in the middle, from another's callback */
 	rpc_kit_spoil(e->kit, RPC_KIT_HANG, NULL, 1);
 	start(e, &e->cancel, &req);
-	loop_kit_run_ms(&e->loop, 50);
+	loop_kit_until(&e->loop, has_arrived, e);
 	start(e, NULL, &req);
 	loop_kit_run(&e->loop);
 	loop_kit_run_ms(&e->loop, 50);
