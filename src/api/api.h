@@ -32,6 +32,11 @@
  *   POST   /control/v1/datasets/CID/export?slots=&dir=
  *   POST   /control/v1/datasets/CID/evict?slots=
  *   POST   /control/v1/datasets/CID/rebuild?slots=&from=
+ *   GET    /control/v1/chain/info
+ *   GET    /control/v1/chain/accounts
+ *   GET    /control/v1/chain/balance?address=
+ *   GET    /control/v1/chain/config?check=1
+ *   POST   /control/v1/chain/send-token?to=&amount=
  *
  * Long work answers with one JSON object a line: progress, then a last line
  * with "result" or with "error" and "code".

@@ -168,6 +168,20 @@ int cdx_client_open(struct cdx_client *out, const char *where,
 	return rc;
 }
 
+int cdx_client_open_chain(struct cdx_client *out,
+			  const struct cdx_node_opts *opts)
+{
+	struct cdx_node_opts o = *opts;
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	o.no_background = true;
+	rc = cdx_node_open_chain(&out->node, &o);
+	if (rc == 0)
+		cdx_api_init(&out->api, &out->node);
+	return rc;
+}
+
 int cdx_client_close(struct cdx_client *c)
 {
 	int rc;

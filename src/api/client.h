@@ -33,6 +33,9 @@ struct cdx_client {
 CDX_MUST_CHECK int cdx_client_open(struct cdx_client *out, const char *where,
 				   const struct cdx_node_opts *opts,
 				   char error[CDX_NODE_ERROR_MAX]);
+/* The same without a store: calls of the chain alone.  -ENOMEM. */
+CDX_MUST_CHECK int cdx_client_open_chain(struct cdx_client *out,
+					 const struct cdx_node_opts *opts);
 /* Result of the last commit when the store was opened here */
 int cdx_client_close(struct cdx_client *c);
 

@@ -131,6 +131,9 @@ void cdx_api_policy(struct cdx_api *api, struct cdx_call *call);
 /* @rest is what follows /control/v1/proof */
 void cdx_api_proof(struct cdx_api *api, struct cdx_call *call,
 		   const char *rest);
+/* @rest is what follows /control/v1/chain */
+void cdx_api_chain(struct cdx_api *api, struct cdx_call *call,
+		   const char *rest);
 /* The proving keys that are pinned, an array; returns new, NULL without memory
  * or when the table cannot be read */
 json_t *cdx_api_proof_keys_json(struct cdx_store *s);

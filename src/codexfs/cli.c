@@ -72,7 +72,8 @@ int cli_check_options(const struct option *options, const char *verb,
 		      uint32_t needs)
 {
 	for (const struct option *o = options; o->name != NULL; o++) {
-		if (o->val != 'o' && o->val < CLI_OPT_OWN)
+		if (o->val != 'o' &&
+		    (o->val < CLI_OPT_OWN || o->val >= CLI_OPT_SHARED))
 			continue;
 		if ((given & ~takes & CLI_TAKES(o->val)) != 0) {
 			cli_error("%s %s does not take --%s", verb, name,

@@ -29,6 +29,7 @@ int verb_compact(int argc, char **argv);
 int verb_fsck(int argc, char **argv);
 int verb_dataset(int argc, char **argv);
 int verb_proof(int argc, char **argv);
+int verb_chain(int argc, char **argv);
 int verb_policy(int argc, char **argv);
 int verb_key(int argc, char **argv);
 
@@ -68,6 +69,8 @@ enum {
 	"  --log-level LEVEL     error, warn, info, debug or trace\n"     \
 	"  -h, --help            this text\n"
 
+/* From here on: options that all verbs of a table take, without a bit */
+#define CLI_OPT_SHARED (CLI_OPT_OWN + 31)
 /* Bit of an option of a verb's own; -o has that of no long option */
 #define CLI_TAKES(opt) (UINT32_C(1) << ((opt) == 'o' ? 31 : (opt)-CLI_OPT_OWN))
 /* Tells of the first of @options that was given and @name (of @verb) does not

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "codexfs/cli.h"
 
@@ -24,6 +26,8 @@ static const struct cli_verb verbs[] = {
 	 verb_dataset},
 	{"proof", "keys, witnesses and proofs of retrievability in files",
 	 verb_proof},
+	{"chain", "the chain: what it says, accounts, tokens, contracts",
+	 verb_chain},
 	{"policy", "show or change how new segments are protected",
 	 verb_policy},
 	{"key", "restore a key file from its words, set its password",
@@ -49,8 +53,20 @@ static const char *program_name(const char *argv0)
 }
 #endif
 
+/* Keys are in memory: no core file shall have them, not even one that a program
+ * of core_pattern takes, which no limit of size stops; nor shall processes of
+ * the same user read them. */
+static void keep_memory_private(void)
+{
+	const struct rlimit none = {0, 0};
+
+	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
 int main(int argc, char **argv)
 {
+	keep_memory_private();
 	/* a client that goes away is an error of write, not our end */
 	signal(SIGPIPE, SIG_IGN);
 #ifdef ENABLE_FS

@@ -36,9 +36,9 @@ static const char help[] =
 	"                        as these), no_auto_unmount, no_writeback,\n"
 	"                        sync_write, commit=SECONDS (5),\n"
 	"                        seal_age=SECONDS (3600), threads=N, clone_fd,\n"
-	"                        key=FILE, password_file=FILE, and what fstab\n"
-	"                        and mount(8) know: dev, suid, exec, nofail,\n"
-	"                        user, x-* ...\n" CLI_COMMON_HELP
+	"                        key=FILE, password_file=FILE, config=FILE\n"
+	"                        (codexfs.conf(5)), and what fstab and mount(8)\n"
+	"                        know: dev, suid, exec, nofail, user, x-* ...\n" CLI_COMMON_HELP
 	"\nEnd it with `codexfs umount MNT`, umount, fusermount3 -u, or\n"
 	"SIGTERM: each ends in a clean commit.\n";
 
@@ -267,6 +267,20 @@ static int remount(struct mount_args *a, const char *mnt)
 	return cdx_err_exit(rc);
 }
 
+/* Which configuration, for a process that moves to another folder; it is read
+ * when the chain is first asked for something. */
+static int place_config(struct mount_options *o)
+{
+	CDX_CLEANUP(cdx_freep) char *given = o->conf_file;
+	const char *name = given != NULL ? given : getenv("CODEXFS_CONFIG");
+
+	o->conf_file = NULL;
+	if (name == NULL || name[0] == '\0')
+		return 0;
+	o->conf_file = cdx_conf_absolute(name);
+	return o->conf_file == NULL ? -ENOMEM : 0;
+}
+
 static int mount_volume(struct mount_args *a, const char *store,
 			const char *mnt)
 {
@@ -277,6 +291,8 @@ static int mount_volume(struct mount_args *a, const char *store,
 	if (a->opts.remount)
 		return remount(a, mnt);
 	rc = prepare(a, store, mnt);
+	if (rc == 0)
+		rc = place_config(&a->opts);
 	if (rc < 0)
 		return cdx_err_exit(rc);
 	if (a->opts.key_file != NULL)

@@ -35,6 +35,7 @@ void mount_options_free(struct mount_options *o)
 {
 	free(o->key_file);
 	free(o->password_file);
+	free(o->conf_file);
 	cdx_buf_free(&o->kernel);
 }
 
@@ -137,6 +138,8 @@ static int with_value(struct mount_options *o, const char *name,
 		return set_text(&o->key_file, name, value);
 	if (strcmp(name, "password_file") == 0)
 		return set_text(&o->password_file, name, value);
+	if (strcmp(name, "config") == 0)
+		return set_text(&o->conf_file, name, value);
 	if (strcmp(name, "uid") == 0) {
 		rc = set_number(&v, name, value, 0, UINT32_MAX - 1);
 		o->uid = (uid_t)v;

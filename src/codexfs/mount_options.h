@@ -12,6 +12,7 @@
 struct mount_options {
 	char *key_file;
 	char *password_file;
+	char *conf_file; /* config= */
 	bool readonly;
 	bool remount;
 	bool noatime;

@@ -129,6 +129,7 @@ static int open_node(struct mounted *m)
 		.path = a->store,
 		.keys = a->keys,
 		.log = a->log,
+		.conf_file = a->options->conf_file,
 		.readonly = a->options->readonly,
 		.noatime = a->options->noatime,
 		.sync_write = a->options->sync_write,

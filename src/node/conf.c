@@ -76,25 +76,31 @@ int cdx_conf_find(char **out, const char *given, const char *store,
 
 /* ---- values ---- */
 
+char *cdx_conf_absolute(const char *path)
+{
+	char *cwd;
+	char *out = NULL;
+
+	if (path[0] == '/')
+		return strdup(path);
+	cwd = getcwd(NULL, 0);
+	if (cwd != NULL && asprintf(&out, "%s/%s", cwd, path) < 0)
+		out = NULL;
+	free(cwd);
+	return out;
+}
+
 /* A path beside the file that names it, or in the folder that an option is
  * given in, stays the same when the process moves elsewhere. */
 static char *absolute(const char *text, const char *file)
 {
 	const char *slash = file == NULL ? NULL : strrchr(file, '/');
-	char *cwd;
 	char *out = NULL;
 
-	if (text[0] == '/')
-		return strdup(text);
-	if (slash != NULL)
-		return asprintf(&out, "%.*s/%s", (int)(slash - file), file,
-				text) < 0
-			       ? NULL
-			       : out;
-	cwd = getcwd(NULL, 0);
-	if (cwd != NULL && asprintf(&out, "%s/%s", cwd, text) < 0)
+	if (text[0] == '/' || slash == NULL)
+		return cdx_conf_absolute(text);
+	if (asprintf(&out, "%.*s/%s", (int)(slash - file), file, text) < 0)
 		out = NULL;
-	free(cwd);
 	return out;
 }
 

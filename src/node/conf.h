@@ -100,6 +100,10 @@ CDX_MUST_CHECK int cdx_conf_option(struct cdx_conf *c, enum cdx_conf_key key,
 				   const char *text,
 				   char why[CDX_CONF_WHY_MAX]);
 
+/* A path that stays the same when the process moves to another folder; returns
+ * new, NULL without memory */
+char *cdx_conf_absolute(const char *path);
+
 /* One value for people */
 struct cdx_conf_shown {
 	const char *section;

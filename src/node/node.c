@@ -55,6 +55,21 @@ static int volume_error(char error[CDX_NODE_ERROR_MAX], int rc,
 	return rc;
 }
 
+static int make_chain(struct cdx_node *n, const struct cdx_node_opts *o,
+		      const struct cdx_keyfile *keys)
+{
+	const struct cdx_chain_opts co = {
+		.store = n->store,
+		.keys = keys,
+		.options = o->conf,
+		.conf_file = o->conf_file,
+		.log = o->log,
+		.brief = o->no_background,
+	};
+
+	return cdx_chain_new(&n->chain, &co);
+}
+
 static int open_parts(struct cdx_node *n, const struct cdx_node_opts *o,
 		      const struct cdx_keyfile *keys,
 		      char error[CDX_NODE_ERROR_MAX])
@@ -86,6 +101,8 @@ static int open_parts(struct cdx_node *n, const struct cdx_node_opts *o,
 	rc = cdx_pool_new(&n->pool, cdx_pool_processors());
 	if (rc == 0)
 		rc = cdx_proof_keys_new(&n->proof_keys, n->store, o->log);
+	if (rc == 0)
+		rc = make_chain(n, o, keys);
 	if (rc < 0)
 		return volume_error(error, rc, n->path);
 	vo.store = n->store;
@@ -123,11 +140,20 @@ int cdx_node_open(struct cdx_node *out, const struct cdx_node_opts *opts,
 	return rc;
 }
 
+int cdx_node_open_chain(struct cdx_node *out, const struct cdx_node_opts *opts)
+{
+	memset(out, 0, sizeof(*out));
+	out->log = opts->log;
+	return make_chain(out, opts, NULL);
+}
+
 int cdx_node_close(struct cdx_node *n)
 {
 	int rc = 0;
 	int rc2 = 0;
 
+	/* what it has under way is in the store */
+	cdx_chain_free(n->chain);
 	if (n->volume != NULL)
 		rc = cdx_volume_close(n->volume);
 	cdx_proof_keys_free(n->proof_keys);

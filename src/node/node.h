@@ -9,17 +9,20 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "crypto/keys.h"
+#include "node/chain.h"
 #include "node/proof_keys.h"
 #include "store/store.h"
 #include "volume/volume.h"
 
-/* One process's services, put together: pool, store, volume, proving keys. */
+/* One process's services, put together: pool, store, volume, proving keys, the
+ * chain.  Without a store (cdx_node_open_chain) there is the chain alone. */
 struct cdx_node {
 	char *path; /* of the store, absolute */
 	struct cdx_store *store;
 	struct cdx_volume *volume;
 	struct cdx_pool *pool;
 	struct cdx_proof_keys *proof_keys;
+	struct cdx_chain *chain;
 	const struct cdx_log *log;
 };
 
@@ -30,6 +33,8 @@ struct cdx_node_opts {
 	const struct cdx_keyfile *keys; /* read already (before a fork), or
 					 * NULL: read them here */
 	const struct cdx_log *log;	/* kept */
+	const char *conf_file;	     /* codexfs.conf; NULL: its usual places */
+	const struct cdx_conf *conf; /* what options say of it, or NULL */
 	bool readonly;
 	bool noatime;
 	bool sync_write;
@@ -57,6 +62,10 @@ struct cdx_node_opts {
 CDX_MUST_CHECK int cdx_node_open(struct cdx_node *out,
 				 const struct cdx_node_opts *opts,
 				 char error[CDX_NODE_ERROR_MAX]);
+
+/* The chain alone, without a store: @opts->path is NULL.  -ENOMEM. */
+CDX_MUST_CHECK int cdx_node_open_chain(struct cdx_node *out,
+				       const struct cdx_node_opts *opts);
 
 /* Commits and closes.  The result of the last commit. */
 int cdx_node_close(struct cdx_node *n);
