@@ -11,6 +11,7 @@ if ! command -v shellcheck >/dev/null; then
 fi
 {
 	find contrib tests -name '*.sh' ! -path '*/build*' -print
+	echo contrib/devnet
 	echo tests/run
 	echo tests/driver
 	[ ! -e .ci/run ] || echo .ci/run
