@@ -11,8 +11,6 @@
 #include "crypto/hash.h"
 #include "eth/market_fields.h"
 
-#define ASK "(uint256,uint256,uint256,uint64,uint64,uint64,uint64)"
-
 /* An event, and where its members are: r request, s slot, i slot's index,
  * a ask, e expiry, f from, t to, v value */
 struct event {
@@ -23,7 +21,7 @@ struct event {
 
 /* spec/marketplace.md 1.4; docs/CHAIN.md "Additions"; ERC-20 */
 static const struct event events[] = {
-	[CDX_EVENT_STORAGE_REQUESTED] = {"StorageRequested(bytes32," ASK
+	[CDX_EVENT_STORAGE_REQUESTED] = {"StorageRequested(bytes32," CDX_ASK_TYPE
 					 ",uint64)",
 					 "", "rae"},
 	[CDX_EVENT_REQUEST_FULFILLED] = {"RequestFulfilled(bytes32)", "r", ""},

@@ -8,6 +8,8 @@
 /* Parts that several encodings of the marketplace share.  Pure, safe on any
  * thread. */
 
+/* An ask in signatures */
+#define CDX_ASK_TYPE "(uint256,uint256,uint256,uint64,uint64,uint64,uint64)"
 /* Words that an ask takes: it is static, so it stands in the head of what holds
  * it */
 #define CDX_ASK_WORDS 7u

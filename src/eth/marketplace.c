@@ -7,40 +7,41 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "eth/market_fields.h"
 #include "eth/marketplace_internal.h"
 
 /* ---- functions ---- */
 
-#define ASK "(uint256,uint256,uint256,uint64,uint64,uint64,uint64)"
 #define PROOF                                    \
 	"((uint256,uint256),((uint256,uint256)," \
 	"(uint256,uint256)),(uint256,uint256))"
 
 /* A view of the newest block, and one of the pending */
-#define VIEW(signature_, result_)                                    \
-	{                                                            \
-		.signature = signature_, .result = RESULT_##result_, \
-		.max = UINT64_MAX                                    \
+#define VIEW(signature_, result_)                                      \
+	{                                                              \
+		.signature = (signature_), .result = RESULT_##result_, \
+		.max = UINT64_MAX                                      \
 	}
-#define PENDING(signature_, result_)                                 \
-	{                                                            \
-		.signature = signature_, .result = RESULT_##result_, \
-		.max = UINT64_MAX, .at = CDX_AT_PENDING              \
+#define PENDING(signature_, result_)                                   \
+	{                                                              \
+		.signature = (signature_), .result = RESULT_##result_, \
+		.max = UINT64_MAX, .at = CDX_AT_PENDING                \
 	}
 /* The token's view; transactions, with the margin of their gas */
-#define TOKEN(signature_, result_)                                   \
-	{                                                            \
-		.signature = signature_, .result = RESULT_##result_, \
-		.max = UINT64_MAX, .token = true                     \
-	}
-#define SEND(signature_, num_, den_)                                      \
-	{                                                                 \
-		.signature = signature_, .gas_num = num_, .gas_den = den_ \
-	}
-#define TOKEN_SEND(signature_)                                         \
+#define TOKEN(signature_, result_)                                     \
 	{                                                              \
-		.signature = signature_, .gas_num = 11, .gas_den = 10, \
-		.token = true                                          \
+		.signature = (signature_), .result = RESULT_##result_, \
+		.max = UINT64_MAX, .token = true                       \
+	}
+#define SEND(signature_, num_, den_)                          \
+	{                                                     \
+		.signature = (signature_), .gas_num = (num_), \
+		.gas_den = (den_)                             \
+	}
+#define TOKEN_SEND(signature_)                                           \
+	{                                                                \
+		.signature = (signature_), .gas_num = 11, .gas_den = 10, \
+		.token = true                                            \
 	}
 
 /* Which block views look at: spec/marketplace.md 4.5; margins: docs/CHAIN.md
@@ -92,7 +93,7 @@ const struct market_row market_rows[MARKET_CALLS] = {
 	[TOKEN_DECIMALS] = {
 		.signature = "decimals()", .result = RESULT_U64,
 		.max = 77, .token = true },
-	[MARKET_REQUEST_STORAGE] = SEND("requestStorage((address," ASK
+	[MARKET_REQUEST_STORAGE] = SEND("requestStorage((address," CDX_ASK_TYPE
 					",(bytes,bytes32),uint64,bytes32))",
 					11, 10),
 	[MARKET_RESERVE_SLOT] = SEND("reserveSlot(bytes32,uint64)", 5, 4),
@@ -158,9 +159,8 @@ int cdx_marketplace_new(struct cdx_marketplace **out, struct cdx_rpc *rpc,
 
 static void free_ops(struct cdx_list *head)
 {
-	while (!cdx_list_empty(head))
-		market_op_free(
-			cdx_list_entry(head->next, struct market_op, link));
+	cdx_list_foreach_safe(pos, next, head)
+		market_op_free(cdx_list_entry(pos, struct market_op, link));
 }
 
 void cdx_marketplace_free(struct cdx_marketplace *m)

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "eth/market_fields.h"
 #include "eth/marketplace_internal.h"
 
 /* Who is told, by what the function answers */
@@ -74,9 +73,11 @@ static void read_text(struct answer *a, struct cdx_abi_in *r)
 
 	if (!text)
 		return;
-	for (size_t i = 0; i < n; i++)
-		a->text[i] = text[i] >= 0x20 && text[i] <= 0x7e ? (char)text[i]
-								: '?';
+	for (size_t i = 0; i < n; i++) {
+		bool plain = text[i] >= 0x20 && text[i] <= 0x7e;
+
+		a->text[i] = (char)(plain ? text[i] : '?');
+	}
 	a->text[n] = '\0';
 }
 

@@ -137,28 +137,18 @@ void bind_check(void **state);
 void bind_all_met(void **state);
 
 /* Every call, for chain_do; the argument is struct args */
-#define ENV_CALLS(X)                                                                                \
-	X(configuration)                                                                            \
-	X(token)                                                                                    \
-	X(get_request) X(get_active_slot) X(get_host) X(current_collateral) X(                      \
-		request_state) X(slot_state) X(request_end) X(request_expiry)                       \
-		X(my_requests) X(my_slots) X(can_reserve_slot) X(missing_proofs) X(                 \
-			is_proof_required) X(will_proof_be_required) X(get_challenge)               \
-			X(get_pointer) X(slot_probability) X(can_mark_missing) X(                   \
-				proof_submitter) X(collateral_per_slot) X(repair_reward)            \
-				X(collateral_to_fill) X(payout_if_filled) X(                        \
-					current_payout) X(request_funds) X(token_balance)           \
-					X(token_allowance) X(token_total_supply) X(                 \
-						token_name) X(token_info) X(request_storage)        \
-						X(reserve_slot) X(fill_slot) X(                     \
-							free_slot) X(submit_proof) X(submit_proofs) \
-							X(set_proof_submitter) X(                   \
-								mark_missing) X(withdraw)           \
-								X(token_approve) X(                 \
-									token_transfer)             \
-									X(token_transfer_from)      \
-										X(token_mint)
-#define ENV_DECLARE(name) void do_##name(void *arg, struct cdx_await *a);
-ENV_CALLS(ENV_DECLARE)
+cdx_await_fn do_configuration, do_token, do_get_request, do_get_active_slot,
+	do_get_host, do_current_collateral, do_request_state, do_slot_state,
+	do_request_end, do_request_expiry, do_my_requests, do_my_slots,
+	do_can_reserve_slot, do_missing_proofs, do_is_proof_required,
+	do_will_proof_be_required, do_get_challenge, do_get_pointer,
+	do_slot_probability, do_can_mark_missing, do_proof_submitter,
+	do_collateral_per_slot, do_repair_reward, do_collateral_to_fill,
+	do_payout_if_filled, do_current_payout, do_request_funds,
+	do_token_balance, do_token_allowance, do_token_total_supply,
+	do_token_name, do_token_info, do_request_storage, do_reserve_slot,
+	do_fill_slot, do_free_slot, do_submit_proof, do_submit_proofs,
+	do_set_proof_submitter, do_mark_missing, do_withdraw, do_token_approve,
+	do_token_transfer, do_token_transfer_from, do_token_mint;
 
 #endif

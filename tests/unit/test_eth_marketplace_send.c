@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "codec/abi.h"
+#include "eth/deploy.h"
 #include "eth/marketplace.h"
 #include "tests/unit/marketplace_env.h"
 
@@ -170,6 +171,21 @@ static void test_send_how(void **state)
 	cdx_marketplace_free(m);
 }
 
+/* A contract that is made goes to nobody; what no chain takes is not sent */
+static void test_deploy(void **state)
+{
+	static const uint8_t code[CDX_INIT_CODE_MAX + 1];
+
+	(void)state;
+	memset(&w, 0, sizeof(w));
+	assert_int_equal(cdx_deploy(NULL, code, 100, env_sent, &w), 0);
+	assert_true(w.sent.create);
+	assert_int_equal(w.sent.len, 100);
+	assert_int_equal(cdx_deploy(NULL, code, sizeof(code), env_sent, &w),
+			 -E2BIG);
+	assert_int_equal(w.n_sent, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -178,6 +194,7 @@ int main(void)
 		cmocka_unit_test(test_send_request),
 		cmocka_unit_test(test_send_proofs),
 		cmocka_unit_test(test_send_how),
+		cmocka_unit_test(test_deploy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
