@@ -55,7 +55,8 @@ struct cdx_rpc_reply {
  * 0; CDX_E_CHAIN the node answered with an error; CDX_E_FORMAT what it sent is
  * no JSON-RPC; -ETIMEDOUT, -ECONNREFUSED, ... of the last endpoint tried;
  * -EREMOTEIO an HTTP status that is an error; -EMSGSIZE the answer is too long
- * on all endpoints, or what was asked too much; -EXDEV all endpoints are of another chain. */
+ * on all endpoints, or what was asked too much; -EXDEV all endpoints are of
+ * another chain. */
 typedef void cdx_rpc_fn(void *arg, int err, const struct cdx_rpc_reply *reply);
 
 /* One request of a batch */
@@ -106,10 +107,9 @@ uint64_t cdx_rpc_chain_id(const struct cdx_rpc *rpc);
 
 /* How an endpoint does */
 struct cdx_rpc_endpoint {
-	const char
-		*url; /* scheme, host, port: the rest may be secret; borrowed */
-	bool used;    /* has answered, of the right chain */
-	bool well;    /* its last answer was good */
+	const char *url; /* scheme, host, port; the rest is secret; borrowed */
+	bool used;	 /* has answered, of the right chain */
+	bool well;	 /* its last answer was good */
 	uint64_t chain_id; /* that it said; 0 not asked yet */
 	uint64_t requests;
 	uint64_t failures;

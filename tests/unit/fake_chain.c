@@ -154,23 +154,6 @@ static json_t *block_by_number(const struct fake_node *node,
 	return block_json(node, number);
 }
 
-static json_t *block_by_hash(const struct fake_node *node, const json_t *params)
-{
-	struct cdx_b32 want;
-	struct cdx_b32 hash;
-	uint64_t number;
-
-	if (cdx_json_get_b32(json_array_get(params, 0), &want) != 0)
-		return NULL;
-	number = cdx_get_be64(want.b);
-	if (number > newest(node))
-		return NULL;
-	hash = hash_of(node, number);
-	if (memcmp(&hash, &want, sizeof(hash)) != 0)
-		return NULL;
-	return block_json(node, number);
-}
-
 static json_t *log_json(const struct fake_node *node, uint64_t number,
 			unsigned index, const struct cdx_addr *contract)
 {
@@ -263,10 +246,6 @@ json_t *fake_node_answer(void *arg, const char *method, const json_t *params,
 	fake_chain_lock(node->chain);
 	if (strcmp(method, "eth_getBlockByNumber") == 0) {
 		result = block_by_number(node, params);
-	} else if (strcmp(method, "eth_getBlockByHash") == 0) {
-		result = block_by_hash(node, params);
-	} else if (strcmp(method, "eth_blockNumber") == 0) {
-		result = cdx_json_u64(newest(node));
 	} else if (strcmp(method, "eth_getLogs") == 0) {
 		result = logs(node, params, out);
 	} else {

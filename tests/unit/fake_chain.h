@@ -4,10 +4,8 @@
 
 /*
  * A chain of blocks with logs, for rpc_kit: grows, forgets its last blocks for
- * others, and answers eth_getBlockByNumber, eth_getBlockByHash, eth_getLogs and
- * eth_blockNumber.  Several nodes may show the same chain, each with faults of
- * its own.  What changes it takes the lock of the kits' one mutex: see
- * fake_chain_lock.
+ * others, and answers eth_getBlockByNumber and eth_getLogs.  Several nodes may
+ * show the same chain, each with faults of its own.
  */
 
 #include <jansson.h>
