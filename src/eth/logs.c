@@ -254,7 +254,6 @@ static int begin(struct cdx_logs *l, const char *name)
 
 int cdx_logs_new(struct cdx_logs **out, struct cdx_loop *loop,
 		 struct cdx_rpc *rpc, struct cdx_head *head,
-		 const struct cdx_persist *persist,
 		 const struct cdx_logs_opts *opts, cdx_logs_fn *fn, void *arg)
 {
 	struct cdx_logs *l = calloc(1, sizeof(*l));
@@ -266,7 +265,7 @@ int cdx_logs_new(struct cdx_logs **out, struct cdx_loop *loop,
 	l->loop = loop;
 	l->rpc = rpc;
 	l->head = head;
-	l->persist = persist;
+	l->persist = opts->persist;
 	l->log = opts->log;
 	l->contract = opts->contract;
 	l->from = opts->from;

@@ -29,7 +29,8 @@
 struct cdx_logs;
 
 struct cdx_logs_opts {
-	const char *name; /* of the place in the persistent store; copied */
+	const struct cdx_persist *persist; /* where the place is kept */
+	const char *name;		   /* of the place there; copied */
 	struct cdx_addr contract;
 	uint64_t from;	/* first block, when there is no place yet */
 	unsigned depth; /* blocks behind the head to stay; 0: with it */
@@ -44,7 +45,6 @@ typedef int cdx_logs_fn(void *arg, const struct cdx_chain_log *log);
 /* Borrowed pointers are kept.  Returns new; begins at the next head. */
 CDX_MUST_CHECK int cdx_logs_new(struct cdx_logs **out, struct cdx_loop *loop,
 				struct cdx_rpc *rpc, struct cdx_head *head,
-				const struct cdx_persist *persist,
 				const struct cdx_logs_opts *opts,
 				cdx_logs_fn *fn, void *arg);
 /* Leaves the place as it is.  NULL is allowed. */

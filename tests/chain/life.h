@@ -291,15 +291,16 @@ static int on_log(void *arg, const struct cdx_chain_log *log)
 
 static void logs_begin(void *arg, struct cdx_await *a)
 {
-	const struct cdx_logs_opts opts = {.name = "life",
-					   .contract = w.contract,
-					   .from = w.contract_block,
-					   .log = &w.c.log};
+	const struct cdx_logs_opts opts = {
+		.persist = cdx_persist_memory(w.c.memory),
+		.name = "life",
+		.contract = w.contract,
+		.from = w.contract_block,
+		.log = &w.c.log};
 
 	(void)arg;
 	cdx_await_done(a, cdx_logs_new(&w.logs, w.c.loop, w.c.rpc, w.c.head,
-				       cdx_persist_memory(w.c.memory), &opts,
-				       on_log, NULL));
+				       &opts, on_log, NULL));
 }
 
 static void logs_end(void *arg, struct cdx_await *a)

@@ -130,14 +130,14 @@ static void begin(struct env *e, const struct cdx_logs_opts *base)
 {
 	struct cdx_logs_opts opts = *base;
 
+	opts.persist = cdx_persist_memory(e->c.memory);
 	opts.name = "market";
 	opts.contract = fake_chain_contract();
 	if (!e->c.head)
 		chain_env_head(&e->c, POLL_MS);
-	assert_int_equal(
-		cdx_logs_new(&e->logs, e->c.loop.loop, e->c.rpc, e->c.head,
-			     cdx_persist_memory(e->c.memory), &opts, on_log, e),
-		0);
+	assert_int_equal(cdx_logs_new(&e->logs, e->c.loop.loop, e->c.rpc,
+				      e->c.head, &opts, on_log, e),
+			 0);
 }
 
 static void end(struct env *e)
@@ -403,14 +403,15 @@ static void test_bad_place(void **state)
 {
 	struct env *e = *state;
 	const struct cdx_persist *p = cdx_persist_memory(e->c.memory);
-	const struct cdx_logs_opts opts = {.name = "market",
+	const struct cdx_logs_opts opts = {.persist = p,
+					   .name = "market",
 					   .contract = fake_chain_contract()};
 
 	chain_env_head(&e->c, POLL_MS);
 	assert_int_equal(
 		p->put(p->arg, "eth/logs/market", "\2x", 2, NULL, NULL), 0);
 	assert_int_equal(cdx_logs_new(&e->logs, e->c.loop.loop, e->c.rpc,
-				      e->c.head, p, &opts, on_log, e),
+				      e->c.head, &opts, on_log, e),
 			 CDX_E_CORRUPT);
 	assert_null(e->logs);
 }
