@@ -437,7 +437,7 @@ int cdx_groth16_prove(struct cdx_proof *out, const struct cdx_zkey *k,
 		.k = k,
 		.domain = (size_t)1 << k->log_domain,
 	};
-	struct cdx_proof proof;
+	struct cdx_proof proof = {0};
 	int rc;
 
 	if (wires != k->wires || !cdx_fr_equal(&w[0], &cdx_fr_one))
