@@ -179,7 +179,7 @@ static int make(struct deployment *d, struct cdx_addr *out, char *name,
 		const struct cdx_buf *code)
 {
 	char why[CDX_CHAIN_WHY_MAX] = "";
-	struct cdx_chain_sent sent;
+	struct cdx_chain_sent sent = {0};
 	char what[64];
 	int rc = cdx_buf_ok(code);
 
@@ -364,7 +364,7 @@ static int make_all(struct deployment *d)
 	char why[CDX_CHAIN_WHY_MAX] = "";
 	const struct cdx_conf_chain *cfg;
 	const struct cdx_conf *conf;
-	struct cdx_chain_head head;
+	struct cdx_chain_head head = {0};
 	struct cdx_addr from;
 	char text[CDX_ADDR_TEXT_MAX];
 	char question[160];

@@ -52,6 +52,16 @@ static struct waiter *take_first(struct cdx_list *list)
 	return w;
 }
 
+static void drop_all(struct cdx_list *list)
+{
+	struct waiter *w = take_first(list);
+
+	while (w != NULL) {
+		free(w);
+		w = take_first(list);
+	}
+}
+
 static void move_all(struct cdx_list *to, struct cdx_list *from, int err)
 {
 	struct waiter *w;
@@ -250,8 +260,6 @@ int cdx_chain_persist_new(struct cdx_chain_persist **out,
 
 void cdx_chain_persist_free(struct cdx_chain_persist *p)
 {
-	struct waiter *w;
-
 	if (p == NULL)
 		return;
 	pthread_mutex_lock(&p->mu);
@@ -261,10 +269,9 @@ void cdx_chain_persist_free(struct cdx_chain_persist *p)
 	pthread_join(p->thread, NULL);
 	cdx_loop_io_del(p->io);
 	cdx_closep(&p->event);
-	while ((w = take_first(&p->waiting)) != NULL ||
-	       (w = take_first(&p->flushing)) != NULL ||
-	       (w = take_first(&p->flushed)) != NULL)
-		free(w);
+	drop_all(&p->waiting);
+	drop_all(&p->flushing);
+	drop_all(&p->flushed);
 	pthread_cond_destroy(&p->cv);
 	pthread_mutex_destroy(&p->mu);
 	free(p);

@@ -137,6 +137,31 @@ is "$(tokens_of "$to")" 2500000000000000000 "tokens that were sent"
 chain send-token --yes --units raw "${a0[@]}" "$to" 7
 grep -q '^transaction  *0x' "$W/json" || fail "$(cat "$W/json")"
 is "$(tokens_of "$to")" 2500000000000000007 "units that were sent"
+# on a terminal it asks
+before=$(tokens_of "$to")
+ask() { # ANSWER
+	python3 - "$1" "$CODEXFS" chain send-token "${a0[@]}" "$to" 1 <<-'EOF'
+		import os, pty, sys
+		child, terminal = pty.fork()
+		if child == 0:
+		    os.execv(sys.argv[2], sys.argv[2:])
+		said = b""
+		while b"[y/N]" not in said:
+		    said += os.read(terminal, 1000)
+		os.write(terminal, sys.argv[1].encode() + b"\n")
+		try:
+		    while os.read(terminal, 1000):
+		        pass
+		except OSError:
+		    pass
+		sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+	EOF
+}
+ask n && fail "sends although the answer is no"
+ask '' && fail "sends although there is no answer"
+is "$(tokens_of "$to")" "$before" "tokens that were not sent"
+ask y || fail "does not send although the answer is yes"
+is "$(tokens_of "$to")" 3500000000000000007 "tokens after an answer"
 step "verbs without a store"
 
 # ---- what is wrong ----
@@ -181,6 +206,30 @@ refused "$W/no.key" config --check --config "$conf" --account "$W/no.key"
 wants 2 'unknown chain verb' "$CODEXFS" chain nonsense
 wants 2 'does not take --yes' "$CODEXFS" chain info --yes
 wants 2 'an address and an amount' "$CODEXFS" chain send-token "$to"
+# a keystore: the test vector of Web3's definition of them, with its password
+cat >"$W/keystore" <<'END'
+{"crypto": {"cipher": "aes-128-ctr",
+  "cipherparams": {"iv": "6087dab2f9fdbbfaddc31a909735c1e6"},
+  "ciphertext":
+   "5318b4d5bcd28de64ee5559e671353e16f075ecae9f99c7a79a38af5f869aa46",
+  "kdf": "pbkdf2", "kdfparams": {"c": 262144, "dklen": 32,
+   "prf": "hmac-sha256", "salt":
+   "ae3cd4e7013836a3df6bd7241b12db061dbe2c6785853cce422d148a624ce0bd"},
+  "mac": "517ead924a9d0dc3124507e3393d175ce3ff7c1e96529c6c555ce9e51205e9b2"},
+ "id": "3198bc9c-6672-5ab3-d995-4942343ae5b6", "version": 3}
+END
+echo testpassword >"$W/password"
+chain balance --json --config "$conf" --account "$W/keystore" \
+	--account-password-file "$W/password"
+is "$(member "$W/json" 'j["address"].lower()')" \
+	0x008aeeda4d805471df9b2a5b0f38a0c3bcba786b "address of a keystore"
+refused 'account-password-file' balance --config "$conf" --account \
+	"$W/keystore"
+echo wrong >"$W/password"
+refused "$W/keystore: " balance --config "$conf" --account "$W/keystore" \
+	--account-password-file "$W/password"
+refused 'cannot read the password' balance --config "$conf" --account \
+	"$W/keystore" --account-password-file "$W/none"
 chain config --check "${a0[@]}"
 grep -q "^$conf is right" "$W/json" || fail "$(cat "$W/json")"
 chain config --json "${a0[@]}" --tip 2
