@@ -98,13 +98,8 @@ struct cdx_send_rec *cdx_send_rec_new(struct cdx_sender *s)
 
 void cdx_send_rec_dispose(struct cdx_send_rec *rec)
 {
-	while (!cdx_list_empty(&rec->waiters)) {
-		struct cdx_send *w = cdx_list_entry(rec->waiters.next,
-						    struct cdx_send, link);
-
-		cdx_list_del(&w->link);
-		free(w);
-	}
+	cdx_list_foreach_safe(pos, tmp, &rec->waiters)
+		free(cdx_list_entry(pos, struct cdx_send, link));
 	cdx_send_end_free(rec->end);
 	cdx_buf_free(&rec->data);
 	free(rec);
@@ -189,8 +184,7 @@ int cdx_sender_new(struct cdx_sender **out, struct cdx_loop *loop,
 					s);
 	if (rc < 0) {
 		cdx_sender_free(s);
-		return rc == CDX_E_VERSION || rc == -ENOMEM ? rc
-							    : CDX_E_CORRUPT;
+		return rc;
 	}
 	cdx_sender_kick(s);
 	*out = s;
@@ -203,9 +197,9 @@ void cdx_sender_free(struct cdx_sender *s)
 		return;
 	if (s->gone)
 		*s->gone = true;
-	while (!cdx_list_empty(&s->recs))
-		cdx_send_rec_free(cdx_list_entry(s->recs.next,
-						 struct cdx_send_rec, link));
+	cdx_list_foreach_safe(pos, tmp, &s->recs)
+		cdx_send_rec_free(
+			cdx_list_entry(pos, struct cdx_send_rec, link));
 	cdx_rpc_cancel(s->out_call);
 	cdx_rpc_cancel(s->look_call);
 	cdx_loop_timer_del(s->turn);

@@ -98,7 +98,8 @@ typedef void cdx_send_fn(void *arg, int err, const struct cdx_sent *sent,
  * @account: copied; wiped by free
  *
  * Takes up what an earlier process left under way.
- * CDX_E_CORRUPT what was written down cannot be read; -ENOMEM.
+ * CDX_E_CORRUPT what was written down cannot be read, CDX_E_VERSION a newer
+ * codexfs wrote it; -ENOMEM; what the persistent store says.
  */
 CDX_MUST_CHECK int cdx_sender_new(struct cdx_sender **out,
 				  struct cdx_loop *loop, struct cdx_rpc *rpc,

@@ -67,8 +67,7 @@ static bool tell(struct cdx_send_rec *rec)
 		cdx_send_fn *fn = w->fn;
 		void *arg = w->arg;
 
-		cdx_list_del(&w->link);
-		free(w);
+		cdx_send_leave(w);
 		fn(arg, end->err, end->has_sent ? &end->sent : NULL,
 		   end->err ? &end->why : NULL);
 		if (gone)

@@ -28,7 +28,7 @@
 #define CDX_SEND_BATCH 60u
 #define CDX_SEND_ESTIMATES 16u
 /* Seconds that an end is kept that nobody takes */
-#define CDX_SEND_KEEP_S (30 * 86400)
+#define CDX_SEND_KEEP_S INT64_C(2592000) /* 30 days */
 
 /* What one gas is paid with */
 struct cdx_fees {
@@ -53,6 +53,20 @@ enum cdx_send_state {
 	CDX_SEND_ENDED, /* its end is known and was not told */
 };
 
+/* What a node's refusal of a transaction means */
+enum cdx_refusal {
+	CDX_REFUSED_NOT,	/* it did not */
+	CDX_REFUSED_KNOWN,	/* it has it already */
+	CDX_REFUSED_NONCE_LOW,	/* the nonce is used: by it, perhaps */
+	CDX_REFUSED_NONCE_HIGH, /* one before it is missing there */
+	CDX_REFUSED_OTHER,	/* has one of this nonce, at no lower price */
+	CDX_REFUSED_PRICE,	/* too cheap */
+	CDX_REFUSED_FUNDS,	/* the account cannot pay */
+	CDX_REFUSED_LATER,	/* cannot now */
+	CDX_REFUSED_GAS,	/* limit too low for any transaction of this */
+	CDX_REFUSED_BLOCK_GAS,	/* limit too high for any block */
+	CDX_REFUSED,		/* anything else */
+};
 /* How it ended; for the callers, and for the record */
 struct cdx_send_end {
 	int err;
@@ -102,18 +116,20 @@ struct cdx_send_rec {
 	bool end_stored;
 	bool unused;		   /* ended, and its nonce is free */
 	struct cdx_rpc_call *call; /* estimate, or why it reverted */
+	uint64_t estimate_ns;	   /* when it was asked for */
 	bool estimate_again;	   /* once all before it were sent */
-	bool alone;	    /* nothing before it was unsent, when estimated */
-	bool want_send;	    /* its newest durable version */
-	bool doubt;	    /* some version may have reached a node */
-	bool accepted;	    /* a node has the newest version */
-	bool low_price;	    /* a node refused the newest for its price */
-	uint64_t out_head;  /* head's number when it was last sent */
-	uint64_t signed_ns; /* when the newest version was made */
+	bool alone;	/* nothing before it was unsent, when estimated */
+	bool want_send; /* its newest durable version */
+	bool doubt;	/* some version may have reached a node */
+	bool accepted;	/* a node has the newest version */
+	enum cdx_refusal refused; /* why a node refused the newest */
+	uint64_t out_head;	  /* head's number when it was last sent */
+	uint64_t signed_ns;	  /* when the newest version was made */
 	uint64_t signed_head;
-	bool foreign;		/* its nonce seems to be used by others */
-	uint64_t foreign_since; /* head's number */
-	uint64_t block;		/* it is in, and the hash of it */
+	bool foreign;	       /* its nonce seems to be used by others */
+	uint64_t foreign_head; /* head's number since when */
+	uint64_t foreign_ns;
+	uint64_t block; /* it is in, and the hash of it */
 	struct cdx_b32 block_hash;
 	char trouble[CDX_REVERT_WORDS_MAX]; /* what is in its way */
 };
@@ -306,19 +322,6 @@ bool cdx_sender_is_out(const struct cdx_send_rec *rec);
 /* Sends what is durable and was not taken yet, in the order of nonces */
 void cdx_sender_flush(struct cdx_sender *s);
 
-/* What a node's refusal of a transaction means */
-enum cdx_refusal {
-	CDX_REFUSED_KNOWN,	/* it has it already */
-	CDX_REFUSED_NONCE_LOW,	/* the nonce is used: by it, perhaps */
-	CDX_REFUSED_NONCE_HIGH, /* one before it is missing there */
-	CDX_REFUSED_OTHER,	/* has one of this nonce, at no lower price */
-	CDX_REFUSED_PRICE,	/* too cheap */
-	CDX_REFUSED_FUNDS,	/* the account cannot pay */
-	CDX_REFUSED_LATER,	/* cannot now */
-	CDX_REFUSED_GAS,	/* limit too low for any transaction of this */
-	CDX_REFUSED_BLOCK_GAS,	/* limit too high for any block */
-	CDX_REFUSED,		/* anything else */
-};
 /* By the message alone: codes differ from node to node.  Pure. */
 enum cdx_refusal cdx_refusal_of(const char *message);
 /* In words for the user, with the node's own */
@@ -347,6 +350,9 @@ void cdx_send_rec_receipt(struct cdx_send_rec *rec, unsigned version,
 			  const json_t *receipt);
 
 /* ---- sender_stuck.c ---- */
+
+/* Nanoseconds after which one is stuck */
+uint64_t cdx_sender_patience(const struct cdx_sender *s);
 
 /* Ends or gives up those whose deadline passed */
 void cdx_sender_expire(struct cdx_sender *s);

@@ -93,6 +93,7 @@ void cdx_refusal_words(struct cdx_revert *out, enum cdx_refusal kind,
 		       const char *message)
 {
 	static const char *const words[] = {
+		[CDX_REFUSED_NOT] = "it took it",
 		[CDX_REFUSED_KNOWN] = "the node has this transaction already",
 		[CDX_REFUSED_NONCE_LOW] =
 			"another transaction of this account took its place",
@@ -128,7 +129,7 @@ static void taken(struct cdx_send_rec *rec, unsigned version)
 		return;
 	rec->want_send = false;
 	rec->accepted = true;
-	rec->low_price = false;
+	rec->refused = CDX_REFUSED_NOT;
 	rec->trouble[0] = 0;
 }
 
@@ -143,9 +144,9 @@ static void refuse(struct cdx_send_rec *rec, enum cdx_refusal kind,
 {
 	if (!fresh(rec))
 		return;
-	rec->unused = true;
 	cdx_send_rec_refuse(
 		rec, kind == CDX_REFUSED_FUNDS ? -ENOBUFS : CDX_E_CHAIN, why);
+	rec->unused = rec->state == CDX_SEND_ENDED;
 }
 
 /* What is not taken is sent again with the next head (sender_watch.c), or after
@@ -167,6 +168,8 @@ static void answered(struct cdx_send_rec *rec, unsigned version,
 	cdx_refusal_words(&why, kind, reply->message);
 	memcpy(rec->trouble, why.words, sizeof(rec->trouble));
 	rec->want_send = version + 1 < rec->n_durable;
+	if (!rec->want_send)
+		rec->refused = kind;
 	switch (kind) {
 	case CDX_REFUSED_NONCE_LOW:
 		rec->doubt = true;
@@ -176,8 +179,8 @@ static void answered(struct cdx_send_rec *rec, unsigned version,
 	case CDX_REFUSED_OTHER:
 		rec->doubt = true;
 		break;
+	case CDX_REFUSED_NOT:
 	case CDX_REFUSED_PRICE:
-		rec->low_price = version + 1 == rec->n_durable;
 		break;
 	case CDX_REFUSED_NONCE_HIGH:
 	case CDX_REFUSED_LATER:
@@ -292,7 +295,7 @@ void cdx_sender_flush(struct cdx_sender *s)
 	unsigned n;
 	unsigned i = 0;
 
-	if (s->out_call || cdx_clock_mono_ns() < s->out_ns)
+	if (s->chain_id == 0 || s->out_call || cdx_clock_mono_ns() < s->out_ns)
 		return;
 	n = choose(s);
 	while (i < n && bytes < BATCH_BYTES) {

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "eth/call.h"
 #include "eth/json.h"
@@ -233,6 +234,7 @@ static void begin(struct cdx_send_rec *rec)
 	};
 
 	rec->estimate_again = false;
+	rec->estimate_ns = cdx_clock_mono_ns();
 	rec->alone = all_before_sent(rec);
 	if (cdx_sender_batch(s, &rec->call, reqs, CDX_ARRAY_LEN(reqs),
 			     estimated, rec) == 0)

@@ -199,9 +199,12 @@ static int get_end(struct cdx_cursor *c, struct cdx_send_end *end)
 	if (c->fail || flags > END_SENT || end->err > 0 ||
 	    code > CDX_REVERT_UNKNOWN + 1)
 		return CDX_E_CORRUPT;
-	end->why.code = code <= CDX_REVERT_UNKNOWN
-				? (enum cdx_revert_code)code
-				: cdx_revert_code(end->why.name);
+	end->why.code = (enum cdx_revert_code)code;
+	if (code > CDX_REVERT_UNKNOWN)
+		end->why.code = cdx_revert_code(end->why.name);
+	/* an error that this version does not know by name any more */
+	if (code > CDX_REVERT_UNKNOWN && end->why.code == CDX_REVERT_NONE)
+		end->why.code = CDX_REVERT_UNKNOWN;
 	end->has_sent = flags & END_SENT;
 	if (!end->has_sent)
 		return 0;

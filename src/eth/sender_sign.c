@@ -10,6 +10,9 @@
 #include "base/clock.h"
 #include "base/err.h"
 
+/* How long one is waited for */
+#define ORDER_NS UINT64_C(2000000000)
+
 /* ---- nonces ---- */
 
 uint64_t cdx_sender_next_nonce(const struct cdx_sender *s)
@@ -162,7 +165,7 @@ void cdx_send_rec_written(struct cdx_send_rec *rec, int err)
 	if (err == 0) {
 		rec->n_durable = rec->n_versions;
 		rec->accepted = false;
-		rec->low_price = false;
+		rec->refused = CDX_REFUSED_NOT;
 		rec->want_send = true;
 		if (rec->n_versions > 1)
 			rec->sender->n_replaced++;
@@ -175,8 +178,8 @@ void cdx_send_rec_written(struct cdx_send_rec *rec, int err)
 		 cdx_strerror(err));
 	if (rec->n_versions > 0)
 		return;
-	rec->unused = true;
 	cdx_send_rec_fail(rec, err, rec->trouble);
+	rec->unused = rec->state == CDX_SEND_ENDED;
 }
 
 /* Prices that are too high now are waited for, without a nonce: nothing else is
@@ -210,6 +213,15 @@ static void number(struct cdx_send_rec *rec, const struct cdx_prices *now)
 	cdx_send_rec_sign(rec, rec->filler, &fees);
 }
 
+/* Nonces are given in the order in which transactions were wanted; those behind
+ * do not wait long for an estimate. */
+static bool is_soon(const struct cdx_send_rec *rec)
+{
+	return rec->state == CDX_SEND_NEW && !rec->estimate_again &&
+	       (!rec->call ||
+		cdx_clock_mono_ns() - rec->estimate_ns < ORDER_NS);
+}
+
 void cdx_sender_number(struct cdx_sender *s)
 {
 	struct cdx_prices now;
@@ -222,6 +234,8 @@ void cdx_sender_number(struct cdx_sender *s)
 		struct cdx_send_rec *rec =
 			cdx_list_entry(pos, struct cdx_send_rec, link);
 
+		if (is_soon(rec))
+			break;
 		if (rec->state == CDX_SEND_READY && !rec->filler)
 			number(rec, &now);
 	}

@@ -166,14 +166,13 @@ static int load(void *arg, const char *key, const void *val, size_t len)
 /* Ends that nobody took in so long a time, and those that nobody can ask for */
 static void drop_old(struct cdx_sender *s)
 {
-	int64_t now = cdx_clock_wall_s();
+	int64_t oldest = cdx_clock_wall_s() - CDX_SEND_KEEP_S;
 
 	cdx_list_foreach_safe(pos, tmp, &s->recs) {
 		struct cdx_send_rec *rec =
 			cdx_list_entry(pos, struct cdx_send_rec, link);
 
-		if (!rec->end ||
-		    (rec->tag[0] && rec->end->at >= now - CDX_SEND_KEEP_S))
+		if (!rec->end || (rec->tag[0] && rec->end->at >= oldest))
 			continue;
 		cdx_send_rec_del(rec);
 		cdx_send_rec_free(rec);

@@ -29,8 +29,8 @@ static void expire(struct cdx_send_rec *rec)
 			return;
 		/* nobody has seen it: the nonce is as good as new */
 		if (!rec->doubt && !cdx_sender_is_out(rec)) {
-			rec->unused = true;
 			cdx_send_rec_expired(rec);
+			rec->unused = rec->state == CDX_SEND_ENDED;
 			return;
 		}
 		rec->given_up = true;
@@ -71,6 +71,11 @@ static bool is_first(const struct cdx_send_rec *rec)
 	return true;
 }
 
+uint64_t cdx_sender_patience(const struct cdx_sender *s)
+{
+	return s->opts.fees.stuck_s * UINT64_C(1000000000);
+}
+
 static uint64_t later(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
@@ -84,9 +89,8 @@ static bool stuck(const struct cdx_send_rec *rec, const struct cdx_prices *now)
 	const struct cdx_sender *s = rec->sender;
 	uint64_t since = later(rec->signed_ns, s->progress_ns);
 	uint64_t head = later(rec->signed_head, s->progress_head);
-	uint64_t patience = s->opts.fees.stuck_s * UINT64_C(1000000000);
 
-	if (cdx_clock_mono_ns() - since < patience ||
+	if (cdx_clock_mono_ns() - since < cdx_sender_patience(s) ||
 	    s->height < head + STUCK_BLOCKS || rec->nonce < s->count)
 		return false;
 	return is_first(rec) ||
@@ -131,9 +135,10 @@ static bool wants_raise(const struct cdx_send_rec *rec,
 		return false;
 	if (rec->given_up && !rec->versions[rec->n_versions - 1].empty)
 		return true;
-	if (rec->low_price)
+	if (rec->refused == CDX_REFUSED_PRICE)
 		return rec->signed_head < rec->sender->height;
-	return stuck(rec, now);
+	/* who cannot pay this cannot pay more */
+	return rec->refused != CDX_REFUSED_FUNDS && stuck(rec, now);
 }
 
 void cdx_sender_raise(struct cdx_sender *s)
@@ -175,7 +180,6 @@ static bool find_gap(const struct cdx_sender *s, uint64_t *from, uint64_t *to)
 
 void cdx_sender_gaps(struct cdx_sender *s)
 {
-	uint64_t patience = s->opts.fees.stuck_s * UINT64_C(1000000000);
 	uint64_t now = cdx_clock_mono_ns();
 	uint64_t from;
 	uint64_t to;
@@ -189,7 +193,7 @@ void cdx_sender_gaps(struct cdx_sender *s)
 		s->gap_ns = now;
 		s->gap_head = s->height;
 	}
-	if (now - s->gap_ns < patience ||
+	if (now - s->gap_ns < cdx_sender_patience(s) ||
 	    s->height < s->gap_head + STUCK_BLOCKS)
 		return;
 	s->gap = false;

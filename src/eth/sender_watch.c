@@ -89,13 +89,14 @@ static void begin_anew(struct cdx_send_rec *rec)
 	rec->accepted = false;
 	rec->want_send = false;
 	rec->doubt = false;
-	rec->low_price = false;
+	rec->refused = CDX_REFUSED_NOT;
 	rec->state = CDX_SEND_NEW;
 }
 
 static void no_receipt(struct cdx_send_rec *rec, uint64_t count)
 {
 	struct cdx_sender *s = rec->sender;
+	uint64_t now = cdx_clock_mono_ns();
 	unsigned blocks = s->opts.confirmations > 2 ? s->opts.confirmations : 2;
 
 	if (count <= rec->nonce) {
@@ -104,11 +105,15 @@ static void no_receipt(struct cdx_send_rec *rec, uint64_t count)
 	}
 	if (!rec->foreign) {
 		rec->foreign = true;
-		rec->foreign_since = s->height;
+		rec->foreign_head = s->height;
+		rec->foreign_ns = now;
 		return;
 	}
-	/* a version that is being written down cannot be forgotten now */
-	if (s->height >= rec->foreign_since + blocks && !rec->putting)
+	/* Blocks alone may pass in a second, while the node behind a balancer
+	 * that answers for receipts lags behind the one that counts.  A version
+	 * that is being written down cannot be forgotten now. */
+	if (s->height >= rec->foreign_head + blocks &&
+	    now - rec->foreign_ns >= cdx_sender_patience(s) && !rec->putting)
 		begin_anew(rec);
 }
 
@@ -305,9 +310,20 @@ static void look_anew(struct cdx_sender *s)
 		s->want_look = true;
 }
 
+static bool any_live(const struct cdx_sender *s)
+{
+	cdx_list_foreach(pos, &s->recs)
+		if (cdx_send_rec_live(
+			    cdx_list_entry(pos, struct cdx_send_rec, link)))
+			return true;
+	return false;
+}
+
 void cdx_sender_look(struct cdx_sender *s)
 {
-	if (s->look_call || !cdx_head_latest(s->head))
+	/* nothing is asked for while nothing is under way */
+	if (s->chain_id == 0 || s->look_call || !cdx_head_latest(s->head) ||
+	    !any_live(s))
 		return;
 	if (cdx_clock_mono_ns() - s->looked_ns > LOOK_NS)
 		s->want_look = true;

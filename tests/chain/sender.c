@@ -340,6 +340,7 @@ static void test_deadline(void **state)
 	anvil_mine(&a, 1);
 	req.deadline = cdx_head_now(a.head) + 2;
 	send(&req, &late);
+	anvil_until_pooled(&a, 1);
 	send_text("next", NULL, &next);
 	anvil_until_pooled(&a, 2);
 	loop_kit_run_ms(&a.turns, 3500);

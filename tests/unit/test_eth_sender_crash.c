@@ -13,7 +13,9 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/err.h"
+#include "eth/sender_internal.h"
 #include "tests/unit/seed.h"
 #include "tests/unit/sender_kit.h"
 
@@ -310,6 +312,109 @@ static void test_odd_key(void **state)
 	assert_int_equal(start_alone(), CDX_E_CORRUPT);
 }
 
+/* Ends that nobody took are dropped after 30 days, at a start. */
+static void test_old_ends(void **state)
+{
+	struct cdx_sender s = {.next_id = 1};
+	struct cdx_send_rec *rec;
+	char hex[41];
+
+	(void)state;
+	cdx_list_init(&s.recs);
+	s.persist = &env.disk.calls;
+	cdx_hex(hex, env.account.addr.b, 20);
+	for (unsigned i = 0; i < 3; i++) {
+		char key[CDX_PERSIST_KEY_MAX];
+		struct cdx_buf b = {0};
+
+		rec = cdx_send_rec_new(&s);
+		assert_non_null(rec);
+		snprintf(rec->tag, sizeof(rec->tag), i == 2 ? "" : "t%u", i);
+		rec->end = calloc(1, sizeof(*rec->end));
+		assert_non_null(rec->end);
+		rec->end->err = -ETIME;
+		rec->end->at = cdx_clock_wall_s() - (i == 0 ? 31 : 29) * 86400;
+		snprintf(rec->end->why.words, sizeof(rec->end->why.words),
+			 "too late");
+		assert_int_equal(cdx_send_rec_encode(&b, rec), 0);
+		snprintf(key, sizeof(key), "eth/send/%s/%016x", hex, i);
+		disk_add(&env.disk, key, b.p, b.len);
+		cdx_buf_free(&b);
+		cdx_send_rec_free(rec);
+	}
+	env_start(&env);
+	env_run_ms(&env, 50);
+	assert_false(cdx_sender_has(env.sender, "t0"));
+	assert_true(cdx_sender_has(env.sender, "t1"));
+	assert_int_equal(disk_rows(&env.disk), 1);
+}
+
+static bool is_left(void *arg)
+{
+	(void)arg;
+	return !cdx_sender_has(env.sender, "t");
+}
+
+/* What is under way on one chain waits while another one is asked. */
+static void test_other_chain(void **state)
+{
+	struct told t;
+
+	(void)state;
+	env.disk.mute = true;
+	env_start(&env);
+	env_send(&env, "x", "t", &t);
+	env_until(&env, one_row, NULL);
+	env_kill(&env);
+	env.disk.mute = false;
+	rpc_kit_chain_id(env.kit, 5);
+	env_start(&env);
+	env_until(&env, is_left, NULL);
+	env_run_ms(&env, 100);
+	assert_int_equal(env.model.n_sends, 0);
+	assert_int_equal(disk_rows(&env.disk), 1);
+	rpc_kit_chain_id(env.kit, 31337);
+	restart();
+	ask("t", &t);
+	env_pooled(&env, 1);
+	settled(&t, "x");
+}
+
+static bool one_put(void *arg)
+{
+	(void)arg;
+	return env.disk.n_puts == 1;
+}
+
+/* A nonce whose record was never written, and one above it that was: the gap is
+ * filled after the restart. */
+static void test_gap(void **state)
+{
+	struct told t;
+
+	(void)state;
+	env_start(&env);
+	env.disk.fails = 1;
+	env.disk.fail_later = -EIO;
+	env.disk.delay_ms = 50;
+	rpc_kit_spoil(env.kit, RPC_KIT_DROP, "eth_sendRawTransaction",
+		      UINT32_MAX);
+	env_send(&env, "lost", NULL, &t);
+	env_until(&env, one_put, NULL);
+	env_send(&env, "kept", "t", &t);
+	env_until(&env, one_row, NULL);
+	env_kill(&env);
+	rpc_kit_spoil(env.kit, RPC_KIT_WELL, NULL, 0);
+	env_start(&env);
+	ask("t", &t);
+	env_mine_told(&env, &t);
+	assert_int_equal(t.err, 0);
+	assert_int_equal(t.sent.nonce, 1);
+	assert_int_equal(env_done(&env, "kept"), 1);
+	assert_int_equal(env_done(&env, "lost"), 0);
+	assert_int_equal(model_empties(&env.model), 1);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -324,6 +429,9 @@ int main(void)
 		T(test_random_kills),
 		T(test_damage),
 		T(test_odd_key),
+		T(test_old_ends),
+		T(test_other_chain),
+		T(test_gap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -172,23 +172,26 @@ static void test_refused(void **state)
 static void test_refused_before_others(void **state)
 {
 	struct told t[3];
+	unsigned refused = 0;
 
 	(void)state;
 	env_start(&env);
+	/* all are numbered before one is sent; which is the first is open */
+	env.disk.delay_ms = 100;
 	refuse("a goose has eaten it", 1, false);
-	env_send(&env, "refused", NULL, &t[0]);
-	env_send(&env, "b", NULL, &t[1]);
-	env_send(&env, "c", NULL, &t[2]);
-	env_told(&env, &t[0], 1);
-	assert_int_equal(t[0].err, CDX_E_CHAIN);
+	for (int i = 0; i < 3; i++)
+		env_send(&env, "abc", NULL, &t[i]);
 	env_pooled(&env, 3);
 	env_mine(&env);
-	env_told(&env, &t[1], 1);
-	env_told(&env, &t[2], 1);
-	assert_int_equal(t[1].err, 0);
-	assert_int_equal(t[2].err, 0);
+	for (int i = 0; i < 3; i++) {
+		env_told(&env, &t[i], 1);
+		assert_true(t[i].err == 0 || t[i].err == CDX_E_CHAIN);
+		refused += t[i].err != 0;
+	}
+	assert_int_equal(refused, 1);
+	assert_int_equal(env_done(&env, "abc"), 2);
 	assert_int_equal(model_empties(&env.model), 1);
-	env_run_ms(&env, 100);
+	env_run_ms(&env, 300);
 	assert_int_equal(disk_rows(&env.disk), 0);
 	assert_int_equal(stats_of().waiting + stats_of().unconfirmed, 0);
 	assert_int_equal(stats_of().expired, 0);
@@ -313,6 +316,7 @@ static void test_deadline(void **state)
 	env_mine(&env);
 	req.deadline = cdx_head_now(env.head) + 2;
 	env_send_req(&env, &req, &late);
+	env_pooled(&env, 1);
 	env_send(&env, "next", NULL, &next);
 	env_pooled(&env, 2);
 	/* nothing is mined until an empty one has taken its place */
@@ -434,6 +438,7 @@ static void test_foreign(void **state)
 	(void)state;
 	env_start(&env);
 	env_send(&env, "a", NULL, &a);
+	env_pooled(&env, 1);
 	env_send(&env, "b", NULL, &b);
 	env_pooled(&env, 2);
 	rpc_kit_lock(env.kit);
@@ -484,6 +489,7 @@ static void test_foreign_pooled(void **state)
 static void test_disk_fails(void **state)
 {
 	struct told t[3];
+	unsigned lost = 0;
 
 	(void)state;
 	env_start(&env);
@@ -495,20 +501,22 @@ static void test_disk_fails(void **state)
 	assert_non_null(strstr(t[0].why.words, "not be written down"));
 	env.disk.fail_at_once = 0;
 	env.disk.fail_later = -ENOSPC;
-	env.disk.delay_ms = 20;
+	env.disk.delay_ms = 100;
 	env.disk.fails = 1;
 	for (int i = 0; i < 3; i++)
-		env_send(&env, i ? "well" : "lost", NULL, &t[i]);
-	env_told(&env, &t[0], 1);
-	assert_int_equal(t[0].err, -ENOSPC);
+		env_send(&env, "three", NULL, &t[i]);
 	env_pooled(&env, 3);
-	env_mine_told(&env, &t[1]);
-	env_told(&env, &t[2], 1);
-	assert_int_equal(env_done(&env, "lost"), 0);
+	env_mine(&env);
+	for (int i = 0; i < 3; i++) {
+		env_told(&env, &t[i], 1);
+		assert_true(t[i].err == 0 || t[i].err == -ENOSPC);
+		lost += t[i].err != 0;
+	}
+	assert_int_equal(lost, 1);
 	assert_int_equal(env_done(&env, "x"), 0);
-	assert_int_equal(env_done(&env, "well"), 2);
+	assert_int_equal(env_done(&env, "three"), 2);
 	assert_int_equal(model_empties(&env.model), 1);
-	env_run_ms(&env, 100);
+	env_run_ms(&env, 300);
 	assert_int_equal(disk_rows(&env.disk), 0);
 }
 
