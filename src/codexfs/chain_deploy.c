@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/bytes.h"
 #include "base/err.h"
@@ -270,12 +271,30 @@ static int make_marketplace(struct deployment *d)
 
 /* ---- what came of it ---- */
 
-static void put(struct cdx_buf *b, const char *key, const char *value)
+static void put_bytes(struct cdx_buf *b, const char *key, const char *value,
+		      size_t len)
 {
 	cdx_buf_put(b, key, strlen(key));
 	cdx_buf_put(b, " = ", 3);
-	cdx_buf_put(b, value, strlen(value));
+	cdx_buf_put(b, value, len);
 	cdx_buf_u8(b, '\n');
+}
+
+static void put(struct cdx_buf *b, const char *key, const char *value)
+{
+	put_bytes(b, key, value, strlen(value));
+}
+
+/* A line for each endpoint: lines have a limit */
+static void put_urls(struct cdx_buf *b, const char *urls)
+{
+	size_t len;
+
+	do {
+		len = strcspn(urls, ",");
+		put_bytes(b, "rpc", urls, len);
+		urls += len;
+	} while (*urls++ == ',');
 }
 
 static void put_addr(struct cdx_buf *b, const char *key,
@@ -291,19 +310,20 @@ static void put_addr(struct cdx_buf *b, const char *key,
 static int write_conf(const struct deployment *d, const struct cdx_conf *conf)
 {
 	static const enum cdx_conf_key same[] = {
-		CDX_CONF_RPC,		CDX_CONF_ACCOUNT,
-		CDX_CONF_PASSWORD_FILE, CDX_CONF_CONFIRMATIONS,
-		CDX_CONF_POLL_MS,	CDX_CONF_MAX_FEE,
-		CDX_CONF_TIP,
+		CDX_CONF_ACCOUNT,	CDX_CONF_PASSWORD_FILE,
+		CDX_CONF_CONFIRMATIONS, CDX_CONF_POLL_MS,
+		CDX_CONF_MAX_FEE,	CDX_CONF_TIP,
 	};
 	static const char head[] = "# written by codexfs chain deploy\n"
 				   "[chain]\n";
 	struct cdx_buf b = {0};
 	struct cdx_conf_shown v;
 	char number[24];
+	mode_t mask;
 	int status;
 
 	cdx_buf_put(&b, head, sizeof(head) - 1);
+	put_urls(&b, conf->value[CDX_CONF_RPC].text);
 	for (size_t i = 0; i < CDX_ARRAY_LEN(same); i++) {
 		const char *text = conf->value[same[i]].text;
 
@@ -319,10 +339,13 @@ static int write_conf(const struct deployment *d, const struct cdx_conf *conf)
 	put_addr(&b, "token", &d->token);
 	put_addr(&b, "verifier", &d->verifier);
 	put(&b, "zkey-hash", d->market.zkey_hash);
+	/* an endpoint's URL may have a password in it */
+	mask = umask(077);
 	status = cdx_buf_ok(&b) < 0
 			 ? fail("write the configuration", -ENOMEM, "")
 			 : cli_file_write(d->a->output, b.p, b.len);
-	cdx_buf_free(&b);
+	umask(mask);
+	cdx_buf_wipe(&b);
 	return status;
 }
 
@@ -357,6 +380,24 @@ static void print(const struct deployment *d)
 	printf("%-18s%s ether\n", "cost", ether);
 }
 
+/* What a deployment that failed has paid for already */
+static void tell_made(const struct deployment *d)
+{
+	static const struct cdx_addr none;
+	char text[CDX_ADDR_TEXT_MAX];
+
+	if (!d->said.has_token && memcmp(&d->token, &none, sizeof(none)) != 0) {
+		cdx_addr_text(text, &d->token);
+		cli_error("the token was made; --token %s takes it", text);
+	}
+	if (!d->said.has_verifier &&
+	    memcmp(&d->verifier, &none, sizeof(none)) != 0) {
+		cdx_addr_text(text, &d->verifier);
+		cli_error("the verifier was made; --verifier %s takes it",
+			  text);
+	}
+}
+
 /* ---- all of it ---- */
 
 static int make_all(struct deployment *d)
@@ -389,6 +430,8 @@ static int make_all(struct deployment *d)
 		status = make_verifier(d);
 	if (status == 0)
 		status = make_marketplace(d);
+	if (status != 0)
+		tell_made(d);
 	if (status == 0 && d->a->output != NULL)
 		status = write_conf(d, conf);
 	if (status == 0)

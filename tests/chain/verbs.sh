@@ -292,6 +292,8 @@ artifacts=$CDX_SRCDIR/src/contracts/artifacts
 refused "$W/none" deploy --yes --development --zkey "$key" --contracts "$W/none"
 refused 'slash' deploy --yes --development --zkey "$key" --contracts \
 	"$artifacts" --token "$token" --slash 60
+grep -q -e 'the verifier was made; --verifier 0x' "$W/out" ||
+	fail "does not say what was made: $(cat "$W/out")"
 chain deploy --yes --json --development --verification-key "$W/vk.json" \
 	--zkey-hash "$sha" --contracts "$artifacts" --token "$token" \
 	--period 7 -o "$W/own.conf"
