@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "eth/market.h"
+#include "eth/revert.h"
 #include "tests/unit/seed.h"
 
 /* spec/marketplace.md 1.1, the checked vector */
@@ -112,5 +113,107 @@ static inline void mk_same_ask(const struct cdx_ask *a, const struct cdx_ask *b)
 	assert_true(a->duration == b->duration);
 	assert_true(a->max_slot_loss == b->max_slot_loss);
 }
+
+/* Faults of a request; @limit: of its duration */
+static inline void mk_bad_client(struct cdx_storage_request *r, uint64_t limit)
+{
+	(void)limit;
+	r->client.b[19] ^= 1;
+}
+
+static inline void mk_bad_expiry(struct cdx_storage_request *r, uint64_t limit)
+{
+	(void)limit;
+	r->expiry = r->ask.duration;
+}
+
+static inline void mk_no_slots(struct cdx_storage_request *r, uint64_t limit)
+{
+	(void)limit;
+	r->ask.slots = 0;
+}
+
+static inline void mk_much_loss(struct cdx_storage_request *r, uint64_t limit)
+{
+	(void)limit;
+	r->ask.max_slot_loss = UINT64_MAX;
+}
+
+static inline void mk_no_proofs(struct cdx_storage_request *r, uint64_t limit)
+{
+	(void)limit;
+	r->ask.proof_probability = cdx_u256_of(0);
+}
+
+static inline void mk_no_collateral(struct cdx_storage_request *r,
+				    uint64_t limit)
+{
+	(void)limit;
+	r->ask.collateral = cdx_u256_of(0);
+}
+
+static inline void mk_no_price(struct cdx_storage_request *r, uint64_t limit)
+{
+	(void)limit;
+	r->ask.price = cdx_u256_of(0);
+}
+
+static inline void mk_no_cid(struct cdx_storage_request *r, uint64_t limit)
+{
+	(void)limit;
+	r->cid_len = 0;
+}
+
+static inline void mk_long_duration(struct cdx_storage_request *r,
+				    uint64_t limit)
+{
+	r->ask.duration = limit + 1;
+}
+
+static inline void mk_no_size(struct cdx_storage_request *r, uint64_t limit)
+{
+	(void)limit;
+	r->ask.slot_size = 0;
+}
+
+static inline void mk_many_slots(struct cdx_storage_request *r, uint64_t limit)
+{
+	(void)limit;
+	r->ask.slots = 1u << 24;
+}
+
+static inline void mk_much_collateral(struct cdx_storage_request *r,
+				      uint64_t limit)
+{
+	(void)limit;
+	r->ask.collateral = cdx_u256_max;
+}
+
+static inline void mk_high_price(struct cdx_storage_request *r, uint64_t limit)
+{
+	(void)limit;
+	r->ask.price = cdx_u256_max;
+}
+
+/* Each refusal of requestStorage that one fault brings about, in the order of
+ * the contract's checks */
+static const struct {
+	void (*spoil)(struct cdx_storage_request *r, uint64_t limit);
+	enum cdx_revert_code code;
+} mk_refusals[] = {
+	{mk_bad_client, CDX_REVERT_INVALID_CLIENT_ADDRESS},
+	{mk_bad_expiry, CDX_REVERT_INVALID_EXPIRY},
+	{mk_no_slots, CDX_REVERT_INSUFFICIENT_SLOTS},
+	{mk_much_loss, CDX_REVERT_INVALID_MAX_SLOT_LOSS},
+	{mk_no_proofs, CDX_REVERT_INSUFFICIENT_PROOF_PROBABILITY},
+	{mk_no_collateral, CDX_REVERT_INSUFFICIENT_COLLATERAL},
+	{mk_no_price, CDX_REVERT_INSUFFICIENT_REWARD},
+	{mk_no_cid, CDX_REVERT_INVALID_CID},
+	{mk_long_duration, CDX_REVERT_DURATION_EXCEEDS_LIMIT},
+	{mk_no_size, CDX_REVERT_INSUFFICIENT_SLOT_SIZE},
+	{mk_many_slots, CDX_REVERT_TOO_MANY_SLOTS},
+	{mk_much_collateral, CDX_REVERT_COLLATERAL_TOO_HIGH},
+	{mk_high_price, CDX_REVERT_PRICE_TOO_HIGH},
+};
 
 #endif

@@ -142,117 +142,26 @@ static void test_amounts(void **state)
 
 /* ---- what the contract would refuse ---- */
 
-static void bad_client(struct cdx_storage_request *r)
-{
-	r->client.b[19] ^= 1;
-}
-
-static void bad_expiry(struct cdx_storage_request *r)
-{
-	r->expiry = r->ask.duration;
-}
-
-static void no_slots(struct cdx_storage_request *r)
-{
-	r->ask.slots = 0;
-}
-
-static void much_loss(struct cdx_storage_request *r)
-{
-	r->ask.max_slot_loss = UINT64_MAX;
-}
-
-static void no_proofs(struct cdx_storage_request *r)
-{
-	r->ask.proof_probability = cdx_u256_of(0);
-}
-
-static void no_collateral(struct cdx_storage_request *r)
-{
-	r->ask.collateral = cdx_u256_of(0);
-}
-
-static void no_price(struct cdx_storage_request *r)
-{
-	r->ask.price = cdx_u256_of(0);
-}
-
-static void no_cid(struct cdx_storage_request *r)
-{
-	r->cid_len = 0;
-}
-
-static void no_size(struct cdx_storage_request *r)
-{
-	r->ask.slot_size = 0;
-}
-
-static void many_slots(struct cdx_storage_request *r)
-{
-	r->ask.slots = 1u << 24;
-}
-
-static void much_collateral(struct cdx_storage_request *r)
-{
-	r->ask.collateral = cdx_u256_max;
-}
-
-static void high_price(struct cdx_storage_request *r)
-{
-	r->ask.price = cdx_u256_max;
-}
-
-/* In the contract's order; a limit below the duration stands between no_cid and
- * no_size */
-static const struct {
-	void (*spoil)(struct cdx_storage_request *r);
-	enum cdx_revert_code code;
-} refusals[] = {
-	{bad_client, CDX_REVERT_INVALID_CLIENT_ADDRESS},
-	{bad_expiry, CDX_REVERT_INVALID_EXPIRY},
-	{no_slots, CDX_REVERT_INSUFFICIENT_SLOTS},
-	{much_loss, CDX_REVERT_INVALID_MAX_SLOT_LOSS},
-	{no_proofs, CDX_REVERT_INSUFFICIENT_PROOF_PROBABILITY},
-	{no_collateral, CDX_REVERT_INSUFFICIENT_COLLATERAL},
-	{no_price, CDX_REVERT_INSUFFICIENT_REWARD},
-	{no_cid, CDX_REVERT_INVALID_CID},
-	{NULL, CDX_REVERT_DURATION_EXCEEDS_LIMIT},
-	{no_size, CDX_REVERT_INSUFFICIENT_SLOT_SIZE},
-	{many_slots, CDX_REVERT_TOO_MANY_SLOTS},
-	{much_collateral, CDX_REVERT_COLLATERAL_TOO_HIGH},
-	{high_price, CDX_REVERT_PRICE_TOO_HIGH},
-};
-
-static void spoil(struct cdx_storage_request *r, uint64_t *limit, size_t which)
-{
-	if (refusals[which].spoil)
-		refusals[which].spoil(r);
-	else
-		*limit = r->ask.duration - 1;
-}
-
 /* Of two faults the earlier one is told, whichever they are */
 static void test_check(void **state)
 {
+	const uint64_t limit = 36000;
 	const struct cdx_storage_request good = mk_vector();
 	struct cdx_storage_request r;
-	uint64_t limit;
-	size_t i;
 
 	(void)state;
-	assert_int_equal(cdx_storage_request_check(&good, &good.client, 36000),
+	assert_int_equal(cdx_storage_request_check(&good, &good.client, limit),
 			 0);
-	for (i = 0; i < CDX_ARRAY_LEN(refusals); i++) {
-		for (size_t j = i; j < CDX_ARRAY_LEN(refusals); j++) {
+	for (size_t i = 0; i < CDX_ARRAY_LEN(mk_refusals); i++) {
+		for (size_t j = i; j < CDX_ARRAY_LEN(mk_refusals); j++) {
 			r = good;
-			limit = 36000;
 			/* the earlier fault last: it may overwrite the later */
-			spoil(&r, &limit, j);
+			mk_refusals[j].spoil(&r, limit);
 			if (i != j)
-				spoil(&r, &limit, i);
+				mk_refusals[i].spoil(&r, limit);
 			assert_int_equal(cdx_storage_request_check(
 						 &r, &good.client, limit),
-					 refusals[i].code);
+					 mk_refusals[i].code);
 		}
 	}
 }
