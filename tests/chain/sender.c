@@ -412,13 +412,38 @@ static void test_revert_chain(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
-int main(void)
+/* On a chain without base fee (anvil --hardfork berlin) */
+static void test_legacy(void **state)
+{
+	json_t *tx;
+	json_t *hash;
+	struct told t;
+
+	(void)state;
+	anvil_mine(&a, 1);
+	assert_false(cdx_head_latest(a.head)->has_base_fee);
+	send_text("old", NULL, &t);
+	anvil_until_pooled(&a, 1);
+	mine_until_told(&t);
+	assert_int_equal(t.err, 0);
+	hash = cdx_json_b32(&t.sent.hash);
+	tx = anvil_ask(&a, "eth_getTransactionByHash", json_pack("[o]", hash));
+	assert_string_equal(json_string_value(json_object_get(tx, "type")),
+			    "0x0");
+	json_decref(tx);
+	nothing_left();
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_many),	      T(test_reverts), T(test_replaced),
 		T(test_insufficient), T(test_foreign), T(test_forgotten),
 		T(test_deadline),     T(test_reorg),   T(test_revert_chain),
 	};
+	const struct CMUnitTest legacy[] = {T(test_many), T(test_legacy)};
 
+	if (argc == 2 && strcmp(argv[1], "legacy") == 0)
+		return cmocka_run_group_tests(legacy, NULL, NULL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,9 @@ export TMPDIR=$W
 anvil_start --no-mining
 "$CDX_BUILDDIR/tests/chain/sender" || fail "the sender on anvil"
 anvil_stop
+anvil_start --no-mining --hardfork berlin
+"$CDX_BUILDDIR/tests/chain/sender" legacy || fail "a chain without base fee"
+anvil_stop
 anvil_start --block-time 1
 "$CDX_BUILDDIR/tests/chain/sender_kill" || fail "a sender that is killed"
 anvil_stop

@@ -329,7 +329,8 @@ static void test_old_ends(void **state)
 
 		rec = cdx_send_rec_new(&s);
 		assert_non_null(rec);
-		snprintf(rec->tag, sizeof(rec->tag), i == 2 ? "" : "t%u", i);
+		if (i < 2)
+			snprintf(rec->tag, sizeof(rec->tag), "t%u", i);
 		rec->end = calloc(1, sizeof(*rec->end));
 		assert_non_null(rec->end);
 		rec->end->err = -ETIME;
