@@ -325,8 +325,8 @@ static void config(const struct cdx_api *api, struct cdx_call *call)
 	json_t *list = json_array();
 	json_t *j = json_pack("{s:n, s:o}", "file", "values", list);
 	char why[CDX_CHAIN_WHY_MAX] = "";
-	const struct cdx_conf_chain *cfg;
-	const struct cdx_conf *conf;
+	const struct cdx_conf_chain *cfg = NULL;
+	const struct cdx_conf *conf = NULL;
 	struct cdx_addr addr;
 	uint64_t check = 0;
 	int rc = cdx_api_number(call, "check", 0, 1, &check);

@@ -104,7 +104,7 @@ static bool wait_a_little(struct send_wait *w)
 	struct timespec until;
 	bool done;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += LOOK_NS;
 	if (until.tv_nsec >= 1000000000L) {
 		until.tv_nsec -= 1000000000L;
@@ -152,10 +152,14 @@ static int send_and_wait(struct cdx_chain *c, struct cdx_chain_sent *out,
 	struct send_wait w = {.req = *req,
 			      .out = out,
 			      .why = why,
-			      .mu = PTHREAD_MUTEX_INITIALIZER,
-			      .cv = PTHREAD_COND_INITIALIZER};
+			      .mu = PTHREAD_MUTEX_INITIALIZER};
+	pthread_condattr_t attr;
 	int rc = cdx_chain_start(c, &w.parts, why);
 
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&w.cv, &attr);
+	pthread_condattr_destroy(&attr);
 	memset(out, 0, sizeof(*out));
 	if (rc == 0)
 		rc = cdx_chain_sender(c, CDX_CHAIN_CLIENT, &w.sender, why);
