@@ -90,6 +90,25 @@ struct market_row {
 };
 extern const struct market_row market_rows[MARKET_CALLS];
 
+/* What a function answered: the member that its row says */
+struct market_answer {
+	uint64_t u64; /* also the slot's index */
+	bool flag;
+	struct cdx_u256 u256;
+	struct cdx_addr addr;
+	struct cdx_b32 b32;
+	const struct cdx_b32 *ids;
+	size_t n_ids;
+	struct cdx_market_config config;
+	struct cdx_storage_request request;
+	char text[CDX_MARKET_TEXT_MAX];
+};
+
+/* Reads it out of what a node gave; ids point into that.  CDX_E_FORMAT. */
+CDX_MUST_CHECK int market_answer_read(struct market_answer *a,
+				      const struct market_row *row,
+				      const uint8_t *p, size_t len);
+
 /* Where the token is */
 enum token_state {
 	TOKEN_UNKNOWN,

@@ -37,97 +37,6 @@ struct view {
 };
 _Static_assert(offsetof(struct view, op) == 0, "market_op_free frees a view");
 
-/* What a function answered: the member that its row says */
-struct answer {
-	uint64_t u64; /* also the slot's index */
-	bool flag;
-	struct cdx_u256 u256;
-	struct cdx_addr addr;
-	struct cdx_b32 b32;
-	const struct cdx_b32 *ids;
-	size_t n_ids;
-	struct cdx_market_config config;
-	struct cdx_storage_request request;
-	char text[CDX_MARKET_TEXT_MAX];
-};
-
-/* ---- answers ---- */
-
-static void read_ids(struct answer *a, struct cdx_abi_in *r)
-{
-	struct cdx_abi_in ids = cdx_abi_get_array(r, 1, &a->n_ids);
-
-	/* an id is bytes alone: it may stand anywhere */
-	if (ids.fail)
-		r->fail = true;
-	else
-		a->ids = (const void *)(ids.p + ids.at);
-}
-
-/* A stranger's text, for a terminal */
-static void read_text(struct answer *a, struct cdx_abi_in *r)
-{
-	size_t len = 0;
-	const uint8_t *text = cdx_abi_get_bytes(r, &len);
-	size_t n = len < sizeof(a->text) ? len : sizeof(a->text) - 1;
-
-	if (!text)
-		return;
-	for (size_t i = 0; i < n; i++) {
-		bool plain = text[i] >= 0x20 && text[i] <= 0x7e;
-
-		a->text[i] = (char)(plain ? text[i] : '?');
-	}
-	a->text[n] = '\0';
-}
-
-static void read_u64(struct answer *a, const struct market_row *row,
-		     struct cdx_abi_in *r)
-{
-	a->u64 = cdx_abi_get_u64(r);
-	if (a->u64 > row->max)
-		r->fail = true;
-}
-
-static int read_answer(struct answer *a, const struct market_row *row,
-		       const uint8_t *p, size_t len)
-{
-	struct cdx_abi_in r = cdx_abi_in(p, len);
-
-	switch (row->result) {
-	case RESULT_NONE:
-		return 0;
-	case RESULT_U64:
-		read_u64(a, row, &r);
-		break;
-	case RESULT_BOOL:
-		a->flag = cdx_abi_get_bool(&r);
-		break;
-	case RESULT_U256:
-		a->u256 = cdx_abi_get_u256(&r);
-		break;
-	case RESULT_ADDR:
-		cdx_abi_get_addr(&r, a->addr.b);
-		break;
-	case RESULT_B32:
-		cdx_abi_get_b32(&r, a->b32.b);
-		break;
-	case RESULT_IDS:
-		read_ids(a, &r);
-		break;
-	case RESULT_TEXT:
-		read_text(a, &r);
-		break;
-	case RESULT_CONFIG:
-		return cdx_market_config_decode(&a->config, p, len);
-	case RESULT_REQUEST:
-		return cdx_storage_request_decode(&a->request, p, len);
-	case RESULT_ACTIVE_SLOT:
-		return cdx_active_slot_decode(&a->request, &a->u64, p, len);
-	}
-	return cdx_abi_ok(&r);
-}
-
 /* An address without code answers every call with nothing */
 static void say_malformed(struct cdx_revert *why, const struct view *v,
 			  size_t len)
@@ -159,7 +68,7 @@ static void tell_flag(const struct view *v, int err,
 	v->fn.flag(v->arg, no ? 0 : err, err == 0, why);
 }
 
-static void tell(const struct view *v, int err, const struct answer *a,
+static void tell(const struct view *v, int err, const struct market_answer *a,
 		 const struct cdx_revert *why)
 {
 	bool ok = err == 0;
@@ -202,7 +111,7 @@ static void tell(const struct view *v, int err, const struct answer *a,
 }
 
 /* The function may end the marketplace: the view is on no list by then */
-static void finish(struct view *v, int err, const struct answer *a,
+static void finish(struct view *v, int err, const struct market_answer *a,
 		   const struct cdx_revert *why)
 {
 	cdx_list_del(&v->op.link);
@@ -219,7 +128,7 @@ static void finish(struct view *v, int err, const struct answer *a,
 static int ask(struct view *v);
 
 /* The symbol is there: decimals next */
-static int ask_decimals(struct view *v, const struct answer *a)
+static int ask_decimals(struct view *v, const struct market_answer *a)
 {
 	int err;
 
@@ -234,12 +143,12 @@ static void on_answer(void *arg, int err, const uint8_t *data, size_t len,
 		      const struct cdx_revert *why)
 {
 	struct view *v = arg;
-	struct answer a = {.u64 = 0};
+	struct market_answer a = {.u64 = 0};
 	struct cdx_revert local;
 
 	v->op.rpc_call = NULL;
 	if (err == 0) {
-		err = read_answer(&a, v->op.row, data, len);
+		err = market_answer_read(&a, v->op.row, data, len);
 		if (err < 0)
 			say_malformed(&local, v, len);
 		why = err < 0 ? &local : NULL;

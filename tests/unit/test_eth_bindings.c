@@ -454,10 +454,11 @@ static void test_bad_artifacts(void **state)
 		       CDX_E_FORMAT, "no artifact");
 	check_artifact(dir, "{\"contractName\":\"X\",\"bytecode\":\"0x600\"}",
 		       CDX_E_FORMAT, "no artifact");
-	check_artifact(dir,
-		       "{\"contractName\":\"X\",\"bytecode\":\"0x73__$ab$__00\","
-		       "\"deployedBytecode\":\"0x00\"}",
-		       CDX_E_FORMAT, "linked");
+	check_artifact(
+		dir,
+		"{\"contractName\":\"X\",\"bytecode\":\"0x73__$ab$__00\","
+		"\"deployedBytecode\":\"0x00\"}",
+		CDX_E_FORMAT, "linked");
 	check_sized(dir, CDX_INIT_CODE_MAX, CDX_CODE_MAX, 0);
 	check_sized(dir, CDX_INIT_CODE_MAX + 1, CDX_CODE_MAX, -E2BIG);
 	check_sized(dir, CDX_INIT_CODE_MAX, CDX_CODE_MAX + 1, -E2BIG);
