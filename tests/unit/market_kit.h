@@ -43,7 +43,7 @@ static inline uint64_t mk_any_u64(struct seed *s)
 
 static inline struct cdx_u256 mk_any_u256(struct seed *s)
 {
-	struct cdx_u256 v;
+	struct cdx_u256 v = {{0}};
 
 	for (size_t i = 0; i < 4; i++)
 		v.v[i] = mk_any_u64(s);
