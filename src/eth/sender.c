@@ -105,12 +105,20 @@ void cdx_send_rec_dispose(struct cdx_send_rec *rec)
 	free(rec);
 }
 
-static void forget(struct cdx_asked *asked, unsigned n,
+static void forget(struct cdx_asked *asked, size_t n,
 		   const struct cdx_send_rec *rec)
 {
-	for (unsigned i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++)
 		if (asked[i].rec == rec)
 			asked[i].rec = NULL;
+}
+
+void cdx_send_rec_unask(struct cdx_send_rec *rec)
+{
+	struct cdx_sender *s = rec->sender;
+
+	forget(s->outs, CDX_ARRAY_LEN(s->outs), rec);
+	forget(s->looks, CDX_ARRAY_LEN(s->looks), rec);
 }
 
 void cdx_send_rec_free(struct cdx_send_rec *rec)
@@ -118,8 +126,7 @@ void cdx_send_rec_free(struct cdx_send_rec *rec)
 	struct cdx_sender *s = rec->sender;
 
 	s->persist->forget(s->persist->arg, rec);
-	forget(s->outs, s->n_outs, rec);
-	forget(s->looks, s->n_looks, rec);
+	cdx_send_rec_unask(rec);
 	if (rec->call && rec->state == CDX_SEND_NEW)
 		s->n_estimates--;
 	cdx_rpc_cancel(rec->call);

@@ -215,6 +215,8 @@ struct cdx_sender {
 void cdx_sender_kick(struct cdx_sender *s);
 /* A new record at the end of the list, or NULL */
 struct cdx_send_rec *cdx_send_rec_new(struct cdx_sender *s);
+/* What batches under way say of it is about what it was */
+void cdx_send_rec_unask(struct cdx_send_rec *rec);
 /* Unlinks and frees it; what is written down stays. */
 void cdx_send_rec_free(struct cdx_send_rec *rec);
 /* Frees the memory of one that is on no list, and that nothing refers to */

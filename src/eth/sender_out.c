@@ -216,7 +216,7 @@ static void sent(void *arg, int err, const struct cdx_rpc_reply *replies,
 	for (unsigned i = 0; i < n_outs; i++) {
 		struct cdx_send_rec *rec = s->outs[i].rec;
 
-		if (!rec || rec->state == CDX_SEND_ENDED)
+		if (!rec || rec->state != CDX_SEND_OUT)
 			continue;
 		/* an answer that was lost says nothing of the transaction */
 		if (err < 0)

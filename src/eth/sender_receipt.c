@@ -50,7 +50,7 @@ static int get_receipt(struct cdx_send_end *end, bool *success,
 	struct cdx_sent *sent = &end->sent;
 	const json_t *price = json_object_get(j, "effectiveGasPrice");
 	const json_t *contract = json_object_get(j, "contractAddress");
-	uint64_t status = 1;
+	uint64_t status = 0;
 
 	if (cdx_json_get_b32(json_object_get(j, "transactionHash"),
 			     &sent->hash) < 0 ||

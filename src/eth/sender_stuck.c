@@ -12,6 +12,8 @@
 
 /* Blocks that must have passed it by */
 #define STUCK_BLOCKS 2u
+/* Between two versions of one at least */
+#define PACE_NS UINT64_C(500000000)
 /* Empty ones that are begun at a time for a gap */
 #define GAP_MAX 64u
 
@@ -48,6 +50,9 @@ void cdx_sender_expire(struct cdx_sender *s)
 {
 	int64_t now = cdx_head_now(s->head);
 
+	/* until there is a head it is our own time, not the chain's */
+	if (!cdx_head_latest(s->head))
+		return;
 	cdx_list_foreach(pos, &s->recs) {
 		struct cdx_send_rec *rec =
 			cdx_list_entry(pos, struct cdx_send_rec, link);
@@ -133,8 +138,9 @@ static bool wants_raise(const struct cdx_send_rec *rec,
 	if (rec->state != CDX_SEND_OUT || rec->putting || rec->n_durable == 0 ||
 	    rec->n_versions == CDX_SEND_VERSIONS_MAX)
 		return false;
+	/* soon, but not in every turn when it cannot be written down */
 	if (rec->given_up && !rec->versions[rec->n_versions - 1].empty)
-		return true;
+		return cdx_clock_mono_ns() - rec->signed_ns >= PACE_NS;
 	if (rec->refused == CDX_REFUSED_PRICE)
 		return rec->signed_head < rec->sender->height;
 	/* who cannot pay this cannot pay more */

@@ -83,6 +83,7 @@ static void begin_anew(struct cdx_send_rec *rec)
 		cdx_send_rec_expired(rec);
 		return;
 	}
+	cdx_send_rec_unask(rec);
 	rec->has_nonce = false;
 	rec->n_versions = 0;
 	rec->n_durable = 0;

@@ -381,6 +381,25 @@ static void test_other_chain(void **state)
 	settled(&t, "x");
 }
 
+/* Deadlines are the chain's time, which is not known before there is a head:
+ * the model's is years behind ours. */
+static void test_deadline_kept(void **state)
+{
+	struct cdx_send_req req = {.data = "x", .len = 1, .tag = "t"};
+	struct told t;
+
+	(void)state;
+	env_start(&env);
+	env_mine(&env);
+	req.deadline = cdx_head_now(env.head) + 1000;
+	env_send_req(&env, &req, &t);
+	env_pooled(&env, 1);
+	restart();
+	ask("t", &t);
+	env_run_ms(&env, 1200);
+	settled(&t, "x");
+}
+
 static bool one_put(void *arg)
 {
 	(void)arg;
@@ -433,6 +452,7 @@ int main(void)
 		T(test_old_ends),
 		T(test_other_chain),
 		T(test_gap),
+		T(test_deadline_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
