@@ -46,6 +46,8 @@ static json_t *b32_json(const struct cdx_b32 *v)
 static void reply(struct cdx_call *call, json_t *j, int rc, const char *why)
 {
 	if (rc < 0) {
+		if (why[0] == '\0')
+			why = cdx_strerror(rc);
 		(void)json_object_set_new(j, "error", json_string(why));
 		(void)json_object_set_new(j, "code", json_integer(rc));
 	}

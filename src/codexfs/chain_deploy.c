@@ -416,6 +416,12 @@ static int make_all(struct deployment *d)
 		rc = cdx_chain_head(d->chain, &head, why);
 	if (rc == 0)
 		rc = cdx_chain_addr(d->chain, CDX_CHAIN_CLIENT, &from, why);
+	if (rc == 0 && d->said.has_token)
+		rc = cdx_chain_check_code(d->chain, &d->said.token, "token",
+					  why);
+	if (rc == 0 && d->said.has_verifier)
+		rc = cdx_chain_check_code(d->chain, &d->said.verifier,
+					  "verifier", why);
 	if (rc < 0)
 		return fail("deploy", rc, why);
 	d->chain_id = head.chain_id;

@@ -237,10 +237,8 @@ static int failed(int rc, const char *what, char why[CDX_CHAIN_WHY_MAX])
 	return rc;
 }
 
-/* A contract's absence looks like an empty answer to most questions, so it is
- * asked for by itself. */
-static int check_code(struct cdx_chain *c, const struct cdx_addr *addr,
-		      const char *name, char why[CDX_CHAIN_WHY_MAX])
+int cdx_chain_check_code(struct cdx_chain *c, const struct cdx_addr *addr,
+			 const char *name, char why[CDX_CHAIN_WHY_MAX])
 {
 	char text[CDX_ADDR_TEXT_MAX];
 	struct code code = {.there = false};
@@ -278,7 +276,7 @@ int cdx_chain_market(struct cdx_chain *c, struct cdx_chain_market *out,
 	}
 	memset(out, 0, sizeof(*out));
 	out->contract = cfg->marketplace;
-	rc = check_code(c, &cfg->marketplace, "marketplace", why);
+	rc = cdx_chain_check_code(c, &cfg->marketplace, "marketplace", why);
 	if (rc < 0)
 		return rc;
 	rc = cdx_await(q.parts->loop, ask_config, &q);
@@ -291,7 +289,7 @@ int cdx_chain_market(struct cdx_chain *c, struct cdx_chain_market *out,
 	if (rc < 0)
 		return failed(rc, "the marketplace does not tell its token",
 			      why);
-	rc = check_code(c, &out->token, "token", why);
+	rc = cdx_chain_check_code(c, &out->token, "token", why);
 	if (rc == 0)
 		rc = cdx_await(q.parts->loop, ask_token_info, &q);
 	if (rc < 0)

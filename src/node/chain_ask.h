@@ -31,6 +31,14 @@ cdx_chain_endpoints(struct cdx_chain *c,
 		    void (*each)(void *arg, const struct cdx_rpc_endpoint *e),
 		    void *arg, char why[CDX_CHAIN_WHY_MAX]);
 
+/* A contract's absence looks like an empty answer to most questions, so it is
+ * asked for by itself.  @name: what it is said to be.  CDX_E_CHAIN there is
+ * none. */
+CDX_MUST_CHECK int cdx_chain_check_code(struct cdx_chain *c,
+					const struct cdx_addr *addr,
+					const char *name,
+					char why[CDX_CHAIN_WHY_MAX]);
+
 /* What a marketplace says of itself; none of it ever changes */
 struct cdx_chain_market {
 	struct cdx_addr contract;

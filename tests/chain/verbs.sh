@@ -285,10 +285,13 @@ step "a store, kills"
 # ---- deploy ----
 
 refused 'development key' deploy --yes --zkey "$key"
+refused 'no proving key for 5 samples' deploy --yes --development
 refused 'zkey-hash' deploy --yes --development --verification-key "$W/vk.json"
 refused 'not that of' deploy --yes --development --zkey "$key" --zkey-hash \
 	"$(printf '%064d' 0)"
 artifacts=$CDX_SRCDIR/src/contracts/artifacts
+refused 'said to be the verifier' deploy --yes --verifier "$to" --zkey-hash \
+	"$sha"
 refused "$W/none" deploy --yes --development --zkey "$key" --contracts "$W/none"
 refused 'slash' deploy --yes --development --zkey "$key" --contracts \
 	"$artifacts" --token "$token" --slash 60
@@ -382,6 +385,16 @@ if [ -c /dev/fuse ] && [ "$(id -u)" -eq 0 ] &&
 	sed -i 's/^confirmations = .*/confirmations = 1/' "$S/codexfs.conf"
 	chain send-token --yes --json "$other" 1
 	is "$(member "$W/json" 'j["joined"]')" true "a transfer of a mount"
+	# a store that cannot remember does not send; and a configuration whose
+	# name is relative is found after the mount has left the folder
+	cp "$S/codexfs.conf" "$W/relative.conf"
+	rm "$S/codexfs.conf"
+	(cd "$W" && CODEXFS_CONFIG=relative.conf \
+		"$CODEXFS" mount -o ro "$S" "$M") || fail "mount -o ro"
+	export CODEXFS_STORE=$M
+	refused 'Read-only' send-token --yes "$other" 1
+	"$CODEXFS" umount "$M" || fail "umount"
+	mv "$W/relative.conf" "$S/codexfs.conf"
 	# neither a chain that is down nor a bad configuration is in the way
 	sed -i "s|^rpc = .*|rpc = http://127.0.0.1:$dead|" "$S/codexfs.conf"
 	"$CODEXFS" mount "$S" "$M" || fail "mount without a chain"
