@@ -3,7 +3,6 @@
 # The sender of an account on an anvil: what tests/chain/sender.c says; then
 # CDX_COUNT times kill -9 of a process with a hundred transactions.
 . "$(dirname "$0")/lib.sh"
-need python3
 
 for program in sender sender_kill; do
 	[ -x "$CDX_BUILDDIR/tests/chain/$program" ] ||

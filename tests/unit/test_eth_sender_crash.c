@@ -213,6 +213,27 @@ static void test_replaced(void **state)
 #define TAGS 40
 #define KILLS 25
 
+/* Blocks come; pools forget, answers are lost, prices jump, until it is to end
+ */
+static void mischief(struct seed *seed, bool on)
+{
+	size_t what = seed_below(seed, on ? 40 : 4);
+
+	if (what == 5)
+		rpc_kit_spoil(env.kit, RPC_KIT_DROP, "eth_sendRawTransaction",
+			      1);
+	rpc_kit_lock(env.kit);
+	if (what == 4)
+		model_forget(&env.model);
+	if (what == 6 || !on)
+		env.model.base_fee = cdx_u256_of(MODEL_GWEI);
+	if (what == 7)
+		env.model.base_fee = cdx_u256_of(20 * MODEL_GWEI);
+	if (what < 4 || what > 30)
+		model_mine(&env.model, (unsigned)seed_below(seed, 8));
+	rpc_kit_unlock(env.kit);
+}
+
 /* Killed at any moment, with a disk that is late; callers remember what they
  * were told, as they would in their own transaction, and ask for the rest. */
 static void test_random_kills(void **state)
@@ -240,10 +261,7 @@ static void test_random_kills(void **state)
 		turns = (unsigned)seed_below(&seed, turns) + 1;
 		for (unsigned k = 0; k < turns; k++) {
 			env_run_ms(&env, 8);
-			rpc_kit_lock(env.kit);
-			if (seed_below(&seed, 4) == 0)
-				model_mine(&env.model, 1 + k % 7);
-			rpc_kit_unlock(env.kit);
+			mischief(&seed, round < KILLS);
 		}
 		for (int i = 0; i < TAGS; i++) {
 			if (t[i].times == 0)
