@@ -155,8 +155,8 @@ contract FuzzTest is Kit {
 		);
 	}
 
-	/// floor(n x (256 - downtime) / 256) of any n that has 248 bits.
-	function testAnyProbability(uint248 n, uint8 downtime) public {
+	/// floor(n x (256 - downtime) / 256) of any n that has 240 bits.
+	function testAnyProbability(uint240 n, uint8 downtime) public {
 		MarketplaceConfig memory c = config();
 		Request memory r = request();
 
@@ -347,7 +347,8 @@ contract FuzzTest is Kit {
 		bytes32 slot;
 		uint256 n;
 
-		r.ask.duration = 5000;
+		// 255 slashes take two periods each
+		r.expiry = 6000;
 		id = submit(r);
 		slot = fill(id, 0, host(0));
 		do {

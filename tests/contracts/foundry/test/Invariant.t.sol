@@ -57,7 +57,7 @@ abstract contract Invariant is Kit {
 		s[0].selectors[7] = World.pass.selector;
 		s[0].selectors[8] = World.jump.selector;
 		s[0].selectors[9] = World.tryToSteal.selector;
-		s[0].selectors[10] = World.block_.selector;
+		s[0].selectors[10] = World.squat.selector;
 		s[0].selectors[11] = World.slash.selector;
 		s[0].selectors[12] = bytes4(keccak256("fillAll(uint256)"));
 	}

@@ -245,12 +245,6 @@ abstract contract Kit is IErrors, IOwnErrors, IEvents {
 		}
 	}
 
-	/// The request of above, submitted and filled in the same second.
-	function started() internal returns (bytes32 id) {
-		id = submit(request());
-		fillAll(id);
-	}
-
 	function free(bytes32 slot, address who) internal {
 		vm.prank(who);
 		market.freeSlot(slot);

@@ -176,13 +176,18 @@ contract SubmittersTest is Kit {
 
 	/// Who is nobody consents to nothing, wherever in the batch.
 	function testSlotsWithoutHost() public {
-		// the last, the middle one, the first
+		bytes4 why = Marketplace_ProofNotSubmittedByHost.selector;
+
+		// the last, the middle one, the first, none but the first
 		for (uint256 n = 0; n < 3; ++n) {
 			free(slots[2 - n], host(2 - n));
 			nextPeriod();
-			refuses(
-				Marketplace_ProofNotSubmittedByHost.selector
-			);
+			refuses(why);
+		}
+		for (uint256 n = 0; n < 2; ++n) {
+			slots.pop();
+			proofs.pop();
+			refuses(why);
 		}
 	}
 

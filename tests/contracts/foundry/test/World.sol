@@ -27,6 +27,8 @@ contract World is Kit {
 	mapping(bytes32 => uint256) private paidIn;
 	mapping(bytes32 => uint256) private burned;
 	mapping(bytes32 => bool) private withdrawn;
+	/// All slots were filled at once.
+	mapping(bytes32 => bool) private started;
 
 	constructor(MarketplaceConfig memory itsConfig) {
 		c = itsConfig;
@@ -151,7 +153,7 @@ contract World is Kit {
 	}
 
 	/// Somebody reserves a slot, and that is all.
-	function block_(uint256 seed) external {
+	function squat(uint256 seed) external {
 		if (ids.length == 0) return;
 		(bytes32 id, uint64 i) = pick(seed);
 
@@ -202,6 +204,19 @@ contract World is Kit {
 		seat.misses = 0;
 		seat.proven = period() + 1;
 		seat.repair = false;
+		if (vacant(id) == 0) started[id] = true;
+		isState(
+			id,
+			started[id]
+				? RequestState.Started
+				: RequestState.New
+		);
+	}
+
+	function vacant(bytes32 id) private view returns (uint256 n) {
+		for (uint64 i = 0; i < seats[id].length; ++i) {
+			if (seats[id][i].host == address(0)) ++n;
+		}
 	}
 
 	/// All slots of a request that nobody hosts, so that requests start.
@@ -277,8 +292,27 @@ contract World is Kit {
 			same(reward, 0, "reward of a slot given up");
 			same(returned, 0, "collateral of a slot given up");
 		}
+		// never twice
+		failure(
+			seat.host,
+			abi.encodeWithSignature("freeSlot(bytes32)", slot)
+		);
 		seat.host = address(0);
 		seat.repair = true;
+		if (state == SlotState.Filled) lost(id);
+	}
+
+	/// A slot was lost: a request fails when that are too many, but not
+	/// before all were filled once.
+	function lost(bytes32 id) private view {
+		RequestState wanted = RequestState.New;
+
+		if (started[id]) {
+			wanted = vacant(id) > requests[id].ask.maxSlotLoss
+				? RequestState.Failed
+				: RequestState.Started;
+		}
+		isState(id, wanted);
 	}
 
 	/// What a host has left of its collateral.
@@ -324,6 +358,7 @@ contract World is Kit {
 			same(market.getHost(slot), address(0), "host");
 			seat.host = address(0);
 			seat.repair = true;
+			lost(id);
 		}
 	}
 
