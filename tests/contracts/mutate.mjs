@@ -38,6 +38,8 @@ const VERIFIER = {
 };
 // What forge may take for one mutant; an endless loop ends by its gas
 const TIMEOUT = 120000;
+// Calls of a fuzz test: what is wrong in a line is wrong for most numbers
+const FUZZ_RUNS = "16";
 
 function readSources() {
 	const harness = MARKETPLACE.source;
@@ -103,7 +105,11 @@ function runTests(code, name, { variable, tests }) {
 			["test", "--fail-fast", ...tests],
 			{
 				cwd: project,
-				env: { ...process.env, [variable]: file },
+				env: {
+					...process.env,
+					FOUNDRY_FUZZ_RUNS: FUZZ_RUNS,
+					[variable]: file,
+				},
 				timeout: TIMEOUT,
 				stdio: ["ignore", "pipe", "pipe"],
 				maxBuffer: 1 << 28,
