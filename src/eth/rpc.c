@@ -39,6 +39,7 @@ struct cdx_rpc_call {
 	struct cdx_rpc_asked asked;
 	uint64_t deadline_ns;
 	unsigned attempts;
+	bool lost;	/* an endpoint may have had it, and we have no answer */
 	unsigned tried; /* endpoints, in this round; a bit each */
 	/* of the last failure */
 	int err;
@@ -109,6 +110,7 @@ static void tell_failure(struct cdx_rpc_call *c, int err)
 	struct cdx_rpc_reply r = {
 		.message = c->message,
 		.code = c->code,
+		.again = c->lost,
 		.endpoint = c->at->shown,
 		.why = why,
 	};
@@ -189,8 +191,10 @@ static void tell_answers(struct cdx_rpc_call *c,
 	struct cdx_rpc_reply *r = answers->replies;
 	int err = 0;
 
-	for (size_t i = 0; i < answers->n; i++)
+	for (size_t i = 0; i < answers->n; i++) {
 		r[i].endpoint = c->at->shown;
+		r[i].again = c->lost;
+	}
 	if (!c->batch_fn && !r->result) {
 		err = CDX_E_CHAIN;
 		refusal_words(words, r);
@@ -211,6 +215,13 @@ complaint_of(const struct cdx_rpc_answers *answers)
 			return r;
 	}
 	return NULL;
+}
+
+/* Whether a request that ended so may have reached the endpoint all the same */
+static bool may_have_reached(int err)
+{
+	return err != -ECONNREFUSED && err != -EHOSTUNREACH &&
+	       err != -ENETUNREACH && err != CDX_E_CHAIN;
 }
 
 static void on_answer(void *arg, int err, const struct cdx_http_res *res,
@@ -245,6 +256,7 @@ static void on_answer(void *arg, int err, const struct cdx_http_res *res,
 		tell_failure(c, err);
 	} else {
 		note_failure(c, err, why, complaint);
+		c->lost = c->lost || may_have_reached(err);
 		if (err != -ENOMEM)
 			cdx_rpc_node_failed(c->at, why);
 		err = retry(c);

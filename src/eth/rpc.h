@@ -47,6 +47,9 @@ struct cdx_rpc_reply {
 	const uint8_t *data; /* bytes that a contract reverted with */
 	size_t data_len;
 	bool has_data;
+	/* it was sent before, and that answer was lost: what it asks for may
+	 * have been done then */
+	bool again;
 	const char *endpoint; /* that answered: scheme, host and port */
 	const char *why;      /* what went wrong, in words; "" on success */
 };

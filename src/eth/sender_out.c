@@ -165,6 +165,8 @@ static void answered(struct cdx_send_rec *rec, unsigned version,
 	}
 	cdx_log(s->opts.log, DEBUG, "sender", "nonce %" PRIu64 ": %s",
 		rec->nonce, reply->message);
+	/* an endpoint before this one may have taken it */
+	rec->doubt = rec->doubt || reply->again;
 	cdx_refusal_words(&why, kind, reply->message);
 	memcpy(rec->trouble, why.words, sizeof(rec->trouble));
 	rec->want_send = version + 1 < rec->n_durable;

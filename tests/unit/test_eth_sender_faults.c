@@ -81,9 +81,30 @@ static void test_lost_answers(void **state)
 	env_start(&env);
 	rpc_kit_spoil(env.kit, RPC_KIT_DROP, "eth_sendRawTransaction", 2);
 	env_send(&env, "lost", "lost", &t);
-	env_pooled(&env, 1);
+	/* asked again after a pause of the rpc's */
+	while (env.model.n_sends < 3)
+		env_run_ms(&env, 50);
 	all_is_well(&t, "lost");
+}
+
+/* Taken, but the answer cannot be read; asked again, the node refuses it for
+ * good.  It may be in a pool, so its nonce is not given to another. */
+static void test_lost_then_refused(void **state)
+{
+	struct told t;
+
+	(void)state;
+	env_start(&env);
+	env.model.refuse = "insufficient funds for gas * price + value";
+	env.model.refuse_takes = true;
+	env.model.refuse_n = 2;
+	rpc_kit_spoil(env.kit, RPC_KIT_GARBAGE, "eth_sendRawTransaction", 1);
+	env_send(&env, "lost", NULL, &t);
+	env_pooled(&env, 1);
+	env_run_ms(&env, 600);
 	assert_true(env.model.n_sends > 1);
+	assert_int_equal(t.times, 0);
+	all_is_well(&t, "lost");
 }
 
 static void test_lost_receipts(void **state)
@@ -542,23 +563,15 @@ static void test_disk_late(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_lost_answers),
-		T(test_lost_receipts),
-		T(test_known),
-		T(test_refused),
-		T(test_refused_before_others),
-		T(test_poor),
-		T(test_underpriced),
-		T(test_stuck),
-		T(test_stake),
-		T(test_deadline),
-		T(test_forgotten),
-		T(test_reorg),
-		T(test_deep_reorg),
-		T(test_foreign),
-		T(test_foreign_pooled),
-		T(test_disk_fails),
-		T(test_disk_late),
+		T(test_lost_answers),  T(test_lost_then_refused),
+		T(test_lost_receipts), T(test_known),
+		T(test_refused),       T(test_refused_before_others),
+		T(test_poor),	       T(test_underpriced),
+		T(test_stuck),	       T(test_stake),
+		T(test_deadline),      T(test_forgotten),
+		T(test_reorg),	       T(test_deep_reorg),
+		T(test_foreign),       T(test_foreign_pooled),
+		T(test_disk_fails),    T(test_disk_late),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
