@@ -421,6 +421,12 @@ refused "${url#http://}" info --config "$conf"
 # a number that another process has now is not ours to end
 echo "$$ 1 $url" >"$D/anvil.pid"
 wants 0 'no chain runs in' "$devnet" stop "$D"
+# nor does a start that fails leave anything
+printf '#!/bin/sh\necho $$ >"%s"\nexec "%s" "$@"\n' "$W/pid" "$anvil" >"$W/anvil"
+chmod +x "$W/anvil"
+wants 1 'were not deployed' "$devnet" start --anvil "$W/anvil" --key "$key" \
+	--contracts "$W/none" "$D"
+! kill -0 "$(cat "$W/pid")" 2>/dev/null || fail "a failed start leaves anvil"
 # a signal ends all of it
 "$devnet" start --foreground --anvil "$anvil" --key "$key" --accounts 1 "$D" \
 	>"$W/out" 2>&1 &
