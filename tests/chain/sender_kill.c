@@ -22,7 +22,8 @@
  * the chain once, and nonces have no gap.
  *
  *   sender_kill                the test
- *   sender_kill FOLDER TOTAL   the process that is killed
+ *   sender_kill FOLDER TOTAL [stay]   the process that is killed; without
+ *                                     "stay" it ends when all is done
  */
 
 /* Wanted at a time, and for each kill */
@@ -115,7 +116,7 @@ static void read_told(struct child *c, const char *path)
 	assert_true(c->fd >= 0);
 }
 
-static int child(const char *dir, unsigned total)
+static int child(const char *dir, unsigned total, bool stay)
 {
 	struct child c = {.total = total};
 	char path[264];
@@ -126,7 +127,8 @@ static int child(const char *dir, unsigned total)
 	read_told(&c, path);
 	anvil_begin(&c.a, dir, &key);
 	anvil_sender(&c.a);
-	while (!all_told(&c))
+	/* however quick it is, it is killed, not found dead */
+	while (!all_told(&c) || stay)
 		loop_kit_run_ms(&c.a.turns, 5);
 	loop_kit_run_ms(&c.a.turns, 50);
 	anvil_end(&c.a);
@@ -137,7 +139,7 @@ static int child(const char *dir, unsigned total)
 
 /* ---- the test ---- */
 
-static pid_t start(const char *self, const char *dir, unsigned total)
+static pid_t start(const char *self, const char *dir, unsigned total, bool stay)
 {
 	char text[16];
 	pid_t pid;
@@ -145,7 +147,8 @@ static pid_t start(const char *self, const char *dir, unsigned total)
 	snprintf(text, sizeof(text), "%u", total);
 	pid = fork();
 	if (pid == 0) {
-		execl(self, self, dir, text, (char *)NULL);
+		execl(self, self, dir, text, stay ? "stay" : NULL,
+		      (char *)NULL);
 		_exit(127);
 	}
 	assert_true(pid > 0);
@@ -220,14 +223,15 @@ static void run(const char *self)
 	anvil_do(&a, "anvil_setBalance",
 		 json_pack("[os]", anvil_addr(&a), "0x3635c9adc5dea00000"));
 	for (unsigned i = 0; i < kills; i++) {
-		pid_t pid = start(self, dir, total);
+		pid_t pid =
+			start(self, dir, WINDOW + (i + 1) * EACH_KILL, true);
 
 		sleep_ms(20 + (unsigned)seed_below(&seed, 900));
 		kill(pid, SIGKILL);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_true(WIFSIGNALED(status));
 	}
-	assert_true(waitpid(start(self, dir, total), &status, 0) > 0);
+	assert_true(waitpid(start(self, dir, total, false), &status, 0) > 0);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	check_chain(&a, total);
 	printf("%u kills\n", kills);
@@ -248,7 +252,8 @@ int main(int argc, char **argv)
 
 	key_init();
 	self_path = argv[0];
-	if (argc == 3)
-		return child(argv[1], (unsigned)strtoul(argv[2], NULL, 10));
+	if (argc >= 3)
+		return child(argv[1], (unsigned)strtoul(argv[2], NULL, 10),
+			     argc > 3);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
