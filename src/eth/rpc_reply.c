@@ -108,11 +108,12 @@ static int load(json_t **out, const char *p, size_t len,
 }
 
 /* Nodes wrap what a contract reverted with in different ways: "data":"0x",
- * {"data":"0x"}, {"data":{"data":"0x"}}, or an object by the transaction's hash
- * whose member "return" it is. */
+ * {"data":"0x"}, {"data":{"data":"0x"}}, {"result":"0x"} among other members, or
+ * an object by the transaction's hash whose member "return" it is. */
 static json_t *find_data(json_t *v)
 {
-	static const char *const names[] = {"data", "return", "output"};
+	static const char *const names[] = {"data", "return", "output",
+					    "result"};
 
 	for (int depth = 0; depth < DATA_DEPTH && json_is_object(v); depth++) {
 		json_t *inner = NULL;

@@ -122,6 +122,8 @@ static void test_refusals(void **state)
 		{"x", "{\"0xabcd\":{\"error\":\"revert\",\"return\":\"0x03\"}}",
 		 "x", "03"},
 		{"x", "\"Reverted 0x04\"", "x", "04"},
+		{"x", "{\"hash\":null,\"result\":\"0x05\",\"reason\":null}",
+		 "x", "05"},
 		{"x", "\"not hex\"", "x", NULL},
 		{"x", "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":\"0x05\"}}}}}", "x",
 		 NULL},
