@@ -51,19 +51,8 @@ static void on_sent(void *arg, int err, const struct cdx_sent *sent,
 
 #define M op->c->market
 #define FROM env.sender[in->from]
-#define CALL(name, call)                               \
-	void do_##name(void *arg, struct cdx_await *a) \
-	{                                              \
-		struct chain_op *op = arg;             \
-		const struct args *in = op->in;        \
-		int rc;                                \
-                                                       \
-		(void)in;                              \
-		op->await = a;                         \
-		rc = (call);                           \
-		if (rc < 0)                            \
-			cdx_await_done(a, rc);         \
-	}
+#define CALL(name, call) \
+	void do_##name(void *arg, struct cdx_await *a) CHAIN_BEGIN(call)
 /* Views of an id */
 #define OF_ID(name, type) \
 	CALL(name, cdx_market_##name(M, &in->id, chain_##type, op))

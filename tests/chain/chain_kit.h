@@ -87,6 +87,21 @@ static inline int chain_do(struct chain *c, struct chain_op *op,
 	return cdx_await(c->loop, fn, op);
 }
 
+/* The body of a function for chain_do: begins a call of the client's, which may
+ * name op, and in, the caller's struct args */
+#define CHAIN_BEGIN(call)                       \
+	{                                       \
+		struct chain_op *op = arg;      \
+		const struct args *in = op->in; \
+		int rc;                         \
+                                                \
+		(void)in;                       \
+		op->await = a;                  \
+		rc = (call);                    \
+		if (rc < 0)                     \
+			cdx_await_done(a, rc);  \
+	}
+
 /* ---- functions for the client's calls ---- */
 
 static inline void chain_sent(void *arg, int err, const struct cdx_sent *sent,

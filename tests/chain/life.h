@@ -86,19 +86,8 @@ struct args {
 	size_t n_proofs;
 };
 
-#define START(name, call)                                \
-	static void name(void *arg, struct cdx_await *a) \
-	{                                                \
-		struct chain_op *op = arg;               \
-		const struct args *in = op->in;          \
-		int rc;                                  \
-                                                         \
-		(void)in;                                \
-		op->await = a;                           \
-		rc = (call);                             \
-		if (rc < 0)                              \
-			cdx_await_done(a, rc);           \
-	}
+#define START(name, call) \
+	static void name(void *arg, struct cdx_await *a) CHAIN_BEGIN(call)
 
 #define M w.c.market
 #define FROM w.sender[in->from]
