@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 #
 # Installs what the tests need on Debian 12 or later, then runs make check and
-# make check-long (up to 50 minutes on 2 cores; --quick leaves the latter out).
+# make check-long (up to an hour on 2 cores; --quick leaves the latter out).
 set -euo pipefail
 
 long=yes
