@@ -339,7 +339,7 @@ int cli_fail(const char *what, int rc, const json_t *answer)
 
 	if (why == NULL)
 		why = cdx_strerror(rc);
-	if (rc == -ECONNREFUSED || (rc == -ENOENT && answer == NULL))
+	if (answer == NULL && (rc == -ECONNREFUSED || rc == -ENOENT))
 		cli_error("cannot %s: the process that has the store does not "
 			  "answer on its control socket; is it still starting, "
 			  "or ending?",
