@@ -17,12 +17,6 @@ struct call {
 	void *arg;
 };
 
-/* A question for a balance */
-struct balance {
-	cdx_balance_fn *fn;
-	void *arg;
-};
-
 /* Nodes say 3 for a revert (geth, anvil, besu), or -32000 or -32015 and
  * "revert" in the message (others, older ones); data alone is taken as one too:
  * nothing else comes with it. */
@@ -98,37 +92,6 @@ static void call_done(void *arg, int err, const struct cdx_rpc_reply *reply)
 	cdx_buf_free(&data);
 }
 
-/* A request whose function's @mem, @size bytes, lives as long as it */
-static int begin(struct cdx_rpc *rpc, struct cdx_rpc_call **out,
-		 const char *method, json_t *params, cdx_rpc_fn *fn,
-		 const void *mem, size_t size)
-{
-	struct cdx_rpc_call *call;
-	void *copy = malloc(size);
-	int rc;
-
-	if (!copy || !params) {
-		free(copy);
-		json_decref(params);
-		return -ENOMEM;
-	}
-	memcpy(copy, mem, size);
-	rc = cdx_rpc_call(rpc, &call, method, params, fn, copy);
-	if (rc < 0) {
-		free(copy);
-		return rc;
-	}
-	rc = cdx_rpc_call_own(call, copy);
-	if (rc < 0) {
-		cdx_rpc_cancel(call);
-		free(copy);
-		return rc;
-	}
-	if (out)
-		*out = call;
-	return 0;
-}
-
 /* A member of an object; the value is taken, NULL is -ENOMEM */
 static int add(json_t *object, const char *name, json_t *value)
 {
@@ -150,39 +113,33 @@ json_t *cdx_call_object(const struct cdx_addr *from, const struct cdx_addr *to,
 	return NULL;
 }
 
+/* The function and its argument belong to the request, and go with it. */
 int cdx_eth_call(struct cdx_rpc *rpc, struct cdx_rpc_call **out,
 		 const struct cdx_call_req *req, cdx_eth_call_fn *fn, void *arg)
 {
-	struct call c = {.fn = fn, .arg = arg};
 	json_t *tx =
 		cdx_call_object(req->from, &req->to, req->data, req->len, NULL);
 	json_t *params =
 		tx ? json_pack("[os]", tx, cdx_json_at(req->at)) : NULL;
+	struct call *c = malloc(sizeof(*c));
+	struct cdx_rpc_call *call;
+	int rc;
 
-	return begin(rpc, out, "eth_call", params, call_done, &c, sizeof(c));
-}
-
-static void balance_done(void *arg, int err, const struct cdx_rpc_reply *reply)
-{
-	const struct balance *b = arg;
-	struct cdx_revert why = {0};
-	struct cdx_u256 wei;
-
-	if (err == 0)
-		err = cdx_json_get_u256(reply->result, &wei);
-	if (err)
-		cdx_revert_of_reply(&why, err, reply);
-	b->fn(b->arg, err, err ? NULL : &wei, why.words);
-}
-
-int cdx_eth_balance(struct cdx_rpc *rpc, const struct cdx_addr *addr,
-		    cdx_balance_fn *fn, void *arg)
-{
-	struct balance b = {.fn = fn, .arg = arg};
-	json_t *who = cdx_json_addr(addr);
-	json_t *params =
-		who ? json_pack("[os]", who, cdx_json_at(CDX_AT_LATEST)) : NULL;
-
-	return begin(rpc, NULL, "eth_getBalance", params, balance_done, &b,
-		     sizeof(b));
+	if (!c || !params) {
+		free(c);
+		json_decref(params);
+		return -ENOMEM;
+	}
+	*c = (struct call){.fn = fn, .arg = arg};
+	rc = cdx_rpc_call(rpc, &call, "eth_call", params, call_done, c);
+	if (rc == 0) {
+		rc = cdx_rpc_call_own(call, c);
+		if (rc < 0)
+			cdx_rpc_cancel(call);
+	}
+	if (rc < 0)
+		free(c);
+	else if (out)
+		*out = call;
+	return rc;
 }

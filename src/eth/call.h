@@ -40,11 +40,4 @@ json_t *cdx_call_object(const struct cdx_addr *from, const struct cdx_addr *to,
 void cdx_revert_of_reply(struct cdx_revert *out, int err,
 			 const struct cdx_rpc_reply *reply);
 
-/* Wei of an account */
-typedef void cdx_balance_fn(void *arg, int err, const struct cdx_u256 *wei,
-			    const char *why);
-CDX_MUST_CHECK int cdx_eth_balance(struct cdx_rpc *rpc,
-				   const struct cdx_addr *addr,
-				   cdx_balance_fn *fn, void *arg);
-
 #endif

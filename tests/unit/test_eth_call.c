@@ -43,9 +43,7 @@ struct got {
 	int err;
 	uint8_t data[64];
 	size_t len;
-	struct cdx_u256 wei;
 	struct cdx_revert why;
-	char text[CDX_RPC_WHY_MAX];
 };
 
 static json_t *answer(void *arg, const char *method, const json_t *params,
@@ -108,18 +106,6 @@ static void got_data(void *arg, int err, const uint8_t *data, size_t len,
 	assert_true(len <= sizeof(g->data));
 	if (len)
 		memcpy(g->data, data, len);
-}
-
-static void got_wei(void *arg, int err, const struct cdx_u256 *wei,
-		    const char *why)
-{
-	struct got *g = arg;
-
-	g->done = true;
-	g->err = err;
-	if (wei)
-		g->wei = *wei;
-	snprintf(g->text, sizeof(g->text), "%s", why);
 }
 
 static bool is_done(void *arg)
@@ -198,26 +184,6 @@ static void test_reverts(void **state)
 	assert_non_null(strstr(g.why.words, "no such method"));
 }
 
-static void test_balance(void **state)
-{
-	struct cdx_addr addr = {{7}};
-	struct got g = {.done = false};
-
-	(void)state;
-	node.result = "0xde0b6b3a7640000";
-	assert_int_equal(cdx_eth_balance(env.rpc, &addr, got_wei, &g), 0);
-	loop_kit_until(&env.turns, is_done, &g);
-	assert_int_equal(g.err, 0);
-	assert_int_equal(g.wei.v[0], UINT64_C(1000000000000000000));
-	assert_string_equal(g.text, "");
-	node.result = "-1";
-	g.done = false;
-	assert_int_equal(cdx_eth_balance(env.rpc, &addr, got_wei, &g), 0);
-	loop_kit_until(&env.turns, is_done, &g);
-	assert_int_equal(g.err, CDX_E_FORMAT);
-	assert_true(g.text[0] != 0);
-}
-
 /* Cancelled or left in flight: nothing is called, nothing leaks (ASan). */
 static void test_cancel(void **state)
 {
@@ -243,7 +209,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_result),
 		T(test_reverts),
-		T(test_balance),
 		T(test_cancel),
 	};
 
