@@ -48,7 +48,8 @@ die() { printf 'setup.sh: %s\n' "$*" >&2; exit 1; }
 packages=(build-essential autoconf automake libtool pkg-config fuse3
 	libfuse3-dev liblmdb-dev libsodium-dev libssl-dev nettle-dev
 	libsecp256k1-dev libjansson-dev libinih-dev libmicrohttpd-dev
-	libcurl4-openssl-dev libsystemd-dev
+	libcurl4-openssl-dev libopendht-c-dev libopendht-dev libminiupnpc-dev
+	libsystemd-dev
 	liberasurecode-dev libisal2)
 
 install_packages() {

@@ -17,9 +17,10 @@ esac
 sudo=()
 [ "$(id -u)" -eq 0 ] || sudo=(sudo)
 
-packages=(libcmocka-dev clang shellcheck acl attr borgbackup curl e2fsprogs
-	fio git gocryptfs libgmp-dev lmdb-utils mount openssl procps psmisc
-	python3 restic rsync sqlite3 strace tar util-linux xxd xz-utils)
+packages=(libcmocka-dev clang shellcheck acl attr borgbackup curl dhtnode
+	e2fsprogs fio git gocryptfs iproute2 iptables libgmp-dev lmdb-utils
+	miniupnpd-iptables mount nginx-light openssl procps psmisc python3 restic
+	rsync sqlite3 strace tar util-linux wget xxd xz-utils)
 # other builds of node bring an npm, beside which Debian's cannot be installed
 command -v npm >/dev/null || packages+=(nodejs npm)
 # where they can be had: peers of the benchmarks

@@ -7,6 +7,7 @@
 
 #include "base/attr.h"
 #include "base/log.h"
+#include "exchange/exchange.h"
 #include "store/store.h"
 #include "volume/volume.h"
 
@@ -18,12 +19,13 @@ struct cdx_fs;
 typedef char *cdx_fs_status_fn(void *arg);
 
 struct cdx_fs_opts {
-	struct cdx_volume *volume;  /* kept */
-	struct cdx_store *store;    /* kept */
-	const struct cdx_log *log;  /* kept */
-	const char *source;	    /* shown by df and mount: the store */
-	const char *mountpoint;	    /* absolute */
-	const char *kernel_options; /* dev,suid,...; NULL or a comma list */
+	struct cdx_volume *volume;     /* kept */
+	struct cdx_store *store;       /* kept */
+	struct cdx_exchange *exchange; /* kept; NULL: what is here alone */
+	const struct cdx_log *log;     /* kept */
+	const char *source;	       /* shown by df and mount: the store */
+	const char *mountpoint;	       /* absolute */
+	const char *kernel_options;    /* dev,suid,...; NULL or a comma list */
 	bool readonly;
 	bool allow_other;
 	bool auto_unmount; /* fusermount3 unmounts when we are killed */

@@ -3,6 +3,7 @@
 #define CDX_NET_CALL_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/attr.h"
@@ -14,10 +15,19 @@
  * thread that answers it, which may block.
  */
 struct cdx_call {
-	const char *method; /* "GET", "POST", "DELETE" */
-	const char *path;   /* decoded, begins with '/' */
+	const char *
+		method; /* "GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS" */
+	const char *path; /* decoded, begins with '/' */
 	/* Value of a query parameter, or NULL; borrowed. */
 	const char *(*param)(struct cdx_call *call, const char *name);
+	/* Value of a header of the request, or NULL; borrowed.  A call that came over
+	 * no network has none. */
+	const char *(*header)(struct cdx_call *call, const char *name);
+	/* A header of the answer, before begin; copied.  -ENOMEM; -EINVAL a line
+	 * break in it. */
+	int (*set)(struct cdx_call *call, const char *name, const char *value);
+	/* The length of the answer's body, before begin, where it is known */
+	void (*length)(struct cdx_call *call, uint64_t len);
 	/* Next bytes of the body: count, 0 at the end, -errno */
 	ssize_t (*read)(struct cdx_call *call, void *out, size_t cap);
 	/* Status and content type; once, before the first write */

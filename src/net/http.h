@@ -7,10 +7,11 @@
 
 #include "base/attr.h"
 #include "base/loop.h"
+#include "crypto/hash.h"
 
 /*
  * HTTP requests on the loop (libcurl's multi interface): many in flight, kept
- * connections, the whole answer at the end.  loop-confined.
+ * connections, the whole answer at the end or as it comes.  loop-confined.
  */
 struct cdx_http;
 struct cdx_http_transfer;
@@ -22,8 +23,17 @@ struct cdx_http_req {
 	const void *body;	    /* copied */
 	size_t body_len;
 	unsigned connect_ms; /* until connected */
-	unsigned total_ms;   /* until all is there */
+	unsigned total_ms;   /* until all is there; 0: no limit but idle_ms */
 	size_t max_body;     /* a longer answer is -EMSGSIZE */
+	unsigned idle_ms; /* without a byte for so long: -ETIMEDOUT; 0: no limit */
+	/* Bytes of an answer of status 200 to 299 as they come, on the loop; what
+	 * it was given is then not in the answer's body.  0 goes on; 1 stops
+	 * reading after these until cdx_http_resume (the socket fills up);
+	 * negative ends the request with that error.  NULL: all at the end. */
+	int (*data)(void *arg, const uint8_t *p, size_t len);
+	/* SHA-256 of the server's SubjectPublicKeyInfo: that key and no other,
+	 * whoever signed its certificate.  NULL: the system's authorities. */
+	const struct cdx_digest *tls_key;
 };
 
 /* An answer; borrowed for the call */
@@ -61,6 +71,9 @@ CDX_MUST_CHECK int cdx_http_start(struct cdx_http *h,
 				  struct cdx_http_transfer **out,
 				  const struct cdx_http_req *req,
 				  cdx_http_fn *fn, void *arg);
+/* Goes on reading after the data function said 1.  Never calls back before it
+ * returns. */
+void cdx_http_resume(struct cdx_http_transfer *t);
 /* Ends a request; its function is not called any more.  NULL is allowed. */
 void cdx_http_cancel(struct cdx_http_transfer *t);
 

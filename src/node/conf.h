@@ -10,6 +10,7 @@
 #include "codec/u256.h"
 #include "crypto/hash.h"
 #include "crypto/secp.h"
+#include "discovery/discovery.h"
 #include "eth/rpc.h"
 
 /*
@@ -53,6 +54,43 @@ struct cdx_conf_chain {
 	struct cdx_u256 tip;	 /* wei a gas */
 	struct cdx_digest zkey_hash;
 	bool has_zkey_hash;
+};
+
+enum cdx_conf_nat {
+	CDX_NAT_NONE,
+	CDX_NAT_UPNP,
+};
+/* Section [node], read: its place among others */
+struct cdx_conf_node {
+	char *listen; /* owned, ADDR:PORT; NULL: nobody is served */
+	uint32_t n_announce;
+	struct cdx_maddr announce[CDX_PEER_ADDRS_MAX]; /* where others reach us;
+							* none: found out */
+	enum cdx_conf_nat nat;
+	char *network;	      /* owned, a name */
+	char *bootstrap_text; /* owned; bootstrap points into it */
+	const char *bootstrap[CDX_BOOTSTRAP_MAX]; /* HOST:PORT */
+	uint32_t n_bootstrap;
+	bool dht; /* run a DHT node */
+	uint16_t dht_port;
+	uint32_t n_peers;
+	struct cdx_maddr peer[CDX_STATIC_PEERS_MAX];
+	bool has_cache;
+	uint64_t cache;	 /* bytes of the cache's share */
+	uint64_t upload; /* bytes a second in all; 0: no limit */
+	uint64_t upload_a_peer;
+	char *tls_cert; /* owned, files */
+	char *tls_key;
+	unsigned read_timeout_s;
+};
+/* Section [api], read */
+#define CDX_CONF_ORIGINS_MAX 16u
+struct cdx_conf_api {
+	char *listen;	   /* owned, ADDR:PORT; NULL: none */
+	char *token_file;  /* owned; NULL: STORE/api-token */
+	char *origin_text; /* owned; origin points into it */
+	const char *origin[CDX_CONF_ORIGINS_MAX];
+	uint32_t n_origins;
 };
 
 /* All values as text, and where they are from */
@@ -115,6 +153,17 @@ struct cdx_conf_shown {
 CDX_MUST_CHECK int cdx_conf_show(const struct cdx_conf *c,
 				 enum cdx_conf_key key,
 				 struct cdx_conf_shown *out);
+
+/* What sections [node] and [api] mean; -EINVAL values that contradict each other
+ * (@why), -ENOMEM.  Freed with the functions below. */
+CDX_MUST_CHECK int cdx_conf_node(const struct cdx_conf *c,
+				 struct cdx_conf_node *out,
+				 char why[CDX_CONF_WHY_MAX]);
+void cdx_conf_node_free(struct cdx_conf_node *n);
+CDX_MUST_CHECK int cdx_conf_api(const struct cdx_conf *c,
+				struct cdx_conf_api *out,
+				char why[CDX_CONF_WHY_MAX]);
+void cdx_conf_api_free(struct cdx_conf_api *a);
 
 /* What section [chain] means; -ENOMEM.  Freed with cdx_conf_chain_free. */
 CDX_MUST_CHECK int cdx_conf_chain(const struct cdx_conf *c,

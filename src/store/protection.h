@@ -175,6 +175,15 @@ CDX_MUST_CHECK int cdx_slot_evict(struct cdx_store *s,
 				  const struct cdx_protection *p,
 				  uint32_t slot);
 /**
+ * cdx_protection_evict - gives the blocks of all slots back
+ *
+ * For a dataset that is safe elsewhere: nothing is asked of what is left here.
+ * Marks all slots absent first, then as cdx_slot_evict; each slot can be restored.
+ * -EBUSY not finished, or the base has another protection.
+ */
+CDX_MUST_CHECK int cdx_protection_evict(struct cdx_store *s,
+					const struct cdx_protection *p);
+/**
  * cdx_slot_restore_begin - room for a slot that is to come back
  *
  * Charges its bytes again, when it is marked absent, and waits until nothing

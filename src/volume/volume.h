@@ -197,6 +197,30 @@ CDX_MUST_CHECK int cdx_vol_removexattr(struct cdx_volume *v, uint64_t ino,
 				       const char *name,
 				       const struct cdx_cred *cred);
 
+/* ---- what is elsewhere ---- */
+
+/* @block: CDX_BLOCK_SIZE verified bytes as stored, borrowed for the call; NULL
+ * with an error */
+typedef void cdx_vol_block_fn(void *arg, int rc, const uint8_t *block);
+/* Blocks of segments that are not here any more, and which segments may go */
+struct cdx_vol_net {
+	/* Begins to have block @index of the dataset with this manifest; @fn is
+	 * called once, on any thread, with no lock held, never before this
+	 * returns.  @op: returns what ends it.  Negative: @fn is not called. */
+	int (*fetch)(void *arg, void **op, const struct cdx_cid *manifest,
+		     uint32_t index, cdx_vol_block_fn *fn, void *fn_arg);
+	/* Gives @op back; @fn is called with -ECANCELED soon if it was not yet. */
+	void (*end)(void *arg, void *op, bool cancel);
+	/* Is this segment safe elsewhere, so that its bytes here may go?  Asked on
+	 * a background thread.  NULL: none is. */
+	bool (*safe)(void *arg, const struct cdx_cid *verifiable);
+	void *arg;
+	unsigned timeout_ms; /* a read that waits longer is -EIO */
+};
+/* Once, before the first read; @net is copied.  Reset with NULL after the last
+ * request, before what it leads to goes away: reads that wait end first. */
+void cdx_vol_set_net(struct cdx_volume *v, const struct cdx_vol_net *net);
+
 /* ---- contents ---- */
 
 /* @result: bytes read (0 at the end) or negative; @buf is borrowed for the
