@@ -1,57 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "config.h"
 
-#include "net/http.h"
-
-#include <curl/curl.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
-#include "base/bytes.h"
-#include "base/list.h"
+#include "base/io.h"
+#include "net/http_internal.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 /* libcurl keeps every header; nobody who answers us needs so many */
 #define HEADERS_MAX (64u << 10)
-
-/* loop-confined */
-struct cdx_http {
-	struct cdx_loop *loop;
-	CURLM *multi;
-	struct cdx_loop_timer *timer; /* when libcurl wants to be called */
-	struct cdx_list transfers;    /* in flight */
-	struct cdx_list failing;      /* to be ended for want of memory */
-	struct cdx_list watches;
-	/* libcurl asked for a timer or a watch and there was no memory: nothing
-	 * would wake its transfers any more */
-	bool starved;
-	/* freed from within a callback: what is left is done after it */
-	bool calling;
-	bool dead;
-};
+/* how often it is looked whether anything moved in a request's idle_ms */
+#define IDLE_LOOKS 4
 
 /* A socket that libcurl waits for.  loop-confined */
 struct watch {
 	struct cdx_list node; /* in http->watches */
 	struct cdx_loop_io *io;
-};
-
-/* loop-confined */
-struct cdx_http_transfer {
-	struct cdx_list node; /* in http->transfers or failing */
-	struct cdx_http *http;
-	CURL *easy;
-	struct curl_slist *headers;
-	struct cdx_buf body;
-	size_t max_body;
-	size_t header_bytes;
-	bool too_long;
-	char why[CURL_ERROR_SIZE];
-	cdx_http_fn *fn;
-	void *arg;
 };
 
 static void unwatch(struct watch *w)
@@ -65,11 +34,15 @@ static void unwatch(struct watch *w)
 static void detach(struct cdx_http_transfer *t)
 {
 	cdx_list_del(&t->node);
+	cdx_list_del(&t->resume);
+	cdx_loop_timer_del(t->idle);
+	t->idle = NULL;
 	curl_multi_remove_handle(t->http->multi, t->easy);
 }
 
 static void transfer_free(struct cdx_http_transfer *t)
 {
+	cdx_loop_timer_del(t->idle);
 	curl_easy_cleanup(t->easy);
 	curl_slist_free_all(t->headers);
 	cdx_buf_free(&t->body);
@@ -105,6 +78,8 @@ static int result_of(const struct cdx_http_transfer *t, CURLcode code)
 	};
 
 	/* our own callbacks stopped it */
+	if (code == CURLE_WRITE_ERROR && t->data_err != 0)
+		return t->data_err;
 	if (code == CURLE_WRITE_ERROR)
 		return t->too_long ? -EMSGSIZE : -ENOMEM;
 	for (size_t i = 0; i < CDX_ARRAY_LEN(results); i++) {
@@ -129,6 +104,10 @@ static void finish(struct cdx_http_transfer *t, CURLcode code)
 	detach(t);
 	if (t->too_long)
 		why = "the answer is too long";
+	else if (t->data_err != 0)
+		why = "ended by who reads it";
+	else if (t->quiet >= IDLE_LOOKS)
+		why = "nothing came for too long: timed out";
 	t->fn(t->arg, err, err ? NULL : &res, err ? why : "");
 	transfer_free(t);
 }
@@ -148,16 +127,64 @@ static void end_done(struct cdx_http *h)
 	}
 }
 
-static void end_all(struct cdx_http *h)
+static void move_all(struct cdx_list *to, struct cdx_list *from)
 {
-	cdx_list_foreach_safe(pos, tmp, &h->transfers) {
+	cdx_list_foreach_safe(pos, tmp, from) {
 		cdx_list_del(pos);
-		cdx_list_add_tail(&h->failing, pos);
+		cdx_list_add_tail(to, pos);
 	}
+}
+
+static void end_failing(struct cdx_http *h)
+{
 	while (!cdx_list_empty(&h->failing))
 		finish(cdx_list_entry(h->failing.next, struct cdx_http_transfer,
 				      node),
 		       CURLE_OUT_OF_MEMORY);
+}
+
+static void drop_cancelled(struct cdx_http *h)
+{
+	while (!cdx_list_empty(&h->cancelled)) {
+		struct cdx_http_transfer *t = cdx_list_entry(
+			h->cancelled.next, struct cdx_http_transfer, node);
+
+		detach(t);
+		transfer_free(t);
+	}
+}
+
+/* Gives libcurl what was begun while it was at work. */
+static void add_starting(struct cdx_http *h)
+{
+	struct cdx_list *from = &h->starting;
+
+	while (!cdx_list_empty(from)) {
+		struct cdx_http_transfer *t = cdx_list_entry(
+			from->next, struct cdx_http_transfer, node);
+		bool ok = curl_multi_add_handle(h->multi, t->easy) == CURLM_OK;
+
+		cdx_list_del(&t->node);
+		cdx_list_add_tail(ok ? &h->transfers : &h->failing, &t->node);
+	}
+}
+
+/* After libcurl was at work: what was asked for meanwhile, and what has ended.
+ * Then nothing of the client may be touched. */
+static void settle(struct cdx_http *h)
+{
+	drop_cancelled(h);
+	if (!h->dead)
+		add_starting(h);
+	h->calling = true;
+	if (h->starved)
+		move_all(&h->failing, &h->transfers);
+	end_failing(h);
+	if (!h->dead)
+		end_done(h);
+	h->calling = false;
+	if (h->dead)
+		cdx_http_free(h);
 }
 
 /* Lets libcurl work; then nothing of the client may be touched. */
@@ -166,15 +193,43 @@ static void drive(struct cdx_http *h, curl_socket_t fd, int what)
 	int running;
 
 	h->starved = false;
+	h->inside = true;
 	curl_multi_socket_action(h->multi, fd, what, &running);
+	h->inside = false;
+	settle(h);
+}
+
+/* One that may go on: libcurl hands over what it holds, which may end it. */
+static void go_on(struct cdx_http_transfer *t)
+{
+	struct cdx_http *h = t->http;
+	CURLcode code;
+
+	t->stopped = false;
+	h->inside = true;
+	code = curl_easy_pause(t->easy, CURLPAUSE_CONT);
+	h->inside = false;
+	if (code == CURLE_OK || t->cancelled)
+		return;
 	h->calling = true;
-	if (h->starved)
-		end_all(h);
-	else
-		end_done(h);
+	finish(t, code);
 	h->calling = false;
-	if (h->dead)
-		cdx_http_free(h);
+}
+
+static void on_wake(void *arg, int fd, uint32_t events CDX_UNUSED)
+{
+	struct cdx_http *h = arg;
+	uint64_t n;
+
+	(void)!read(fd, &n, sizeof(n));
+	while (!h->dead && !cdx_list_empty(&h->resuming)) {
+		struct cdx_http_transfer *t = cdx_list_entry(
+			h->resuming.next, struct cdx_http_transfer, resume);
+
+		cdx_list_del(&t->resume);
+		go_on(t);
+	}
+	drive(h, CURL_SOCKET_TIMEOUT, 0);
 }
 
 static void on_timer(void *arg)
@@ -263,6 +318,37 @@ static int set_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
 	return 0;
 }
 
+static uint64_t bytes_moved(const struct cdx_http_transfer *t)
+{
+	curl_off_t up = 0;
+
+	curl_easy_getinfo(t->easy, CURLINFO_SIZE_UPLOAD_T, &up);
+	return t->header_bytes + t->received + (uint64_t)up;
+}
+
+/* The peer is not to blame while we read nothing, or are not connected yet. */
+static void on_idle(void *arg)
+{
+	struct cdx_http_transfer *t = arg;
+	struct cdx_http *h = t->http;
+	uint64_t moved = bytes_moved(t);
+	curl_off_t connected = 0;
+
+	curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
+	if (moved != t->moved || t->paused || connected == 0)
+		t->quiet = 0;
+	else
+		t->quiet++;
+	t->moved = moved;
+	if (t->quiet < IDLE_LOOKS)
+		return;
+	h->calling = true;
+	finish(t, CURLE_OPERATION_TIMEDOUT);
+	h->calling = false;
+	if (h->dead)
+		cdx_http_free(h);
+}
+
 static int multi_options(struct cdx_http *h)
 {
 	CURLMcode bad = CURLM_OK;
@@ -277,6 +363,7 @@ static int multi_options(struct cdx_http *h)
 int cdx_http_new(struct cdx_http **out, struct cdx_loop *loop)
 {
 	struct cdx_http *h;
+	int rc;
 
 	*out = NULL;
 	/* Never undone: other threads use libcurl without asking for it. */
@@ -287,12 +374,20 @@ int cdx_http_new(struct cdx_http **out, struct cdx_loop *loop)
 		return -ENOMEM;
 	h->loop = loop;
 	cdx_list_init(&h->transfers);
+	cdx_list_init(&h->starting);
 	cdx_list_init(&h->failing);
+	cdx_list_init(&h->cancelled);
+	cdx_list_init(&h->resuming);
 	cdx_list_init(&h->watches);
 	h->multi = curl_multi_init();
-	if (h->multi == NULL || multi_options(h) != 0) {
+	h->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	rc = h->wake_fd < 0 ? -errno : -ENOMEM;
+	if (h->multi != NULL && multi_options(h) == 0 && h->wake_fd >= 0)
+		rc = cdx_loop_io_add(loop, &h->wake, h->wake_fd, EPOLLIN,
+				     on_wake, h);
+	if (rc < 0) {
 		cdx_http_free(h);
-		return -ENOMEM;
+		return rc;
 	}
 	*out = h;
 	return 0;
@@ -310,127 +405,76 @@ void cdx_http_free(struct cdx_http *h)
 	if (h == NULL)
 		return;
 	cancel_all(&h->transfers);
+	cancel_all(&h->starting);
 	cancel_all(&h->failing);
-	h->dead = h->calling;
+	h->dead = h->calling || h->inside;
 	if (h->dead)
 		return;
 	curl_multi_cleanup(h->multi);
+	cdx_loop_io_del(h->wake);
+	cdx_close(&h->wake_fd);
 	cdx_list_foreach_safe(pos, tmp, &h->watches)
 		unwatch(cdx_list_entry(pos, struct watch, node));
 	cdx_loop_timer_del(h->timer);
 	free(h);
 }
 
-static size_t on_header(char *p, size_t size, size_t n, void *arg)
+size_t cdx_http_on_header(char *p CDX_UNUSED, size_t size, size_t n, void *arg)
 {
 	struct cdx_http_transfer *t = arg;
 
-	(void)p;
 	t->header_bytes += size * n;
 	t->too_long = t->header_bytes > HEADERS_MAX;
-	return t->too_long ? 0 : size * n;
+	return t->too_long || t->cancelled ? 0 : size * n;
 }
 
-static size_t on_body(char *p, size_t size, size_t n, void *arg)
+/* Hands bytes to the data function; what cdx_http_on_body is to return */
+static size_t give_data(struct cdx_http_transfer *t, const char *p, size_t len)
+{
+	int rc = t->data(t->arg, (const uint8_t *)p, len);
+
+	if (t->cancelled)
+		return 0;
+	if (rc < 0) {
+		t->data_err = rc;
+		return 0;
+	}
+	/* these were taken: libcurl learns of it with the next ones */
+	t->paused = rc > 0;
+	return len;
+}
+
+size_t cdx_http_on_body(char *p, size_t size, size_t n, void *arg)
 {
 	struct cdx_http_transfer *t = arg;
+	size_t len = size * n;
+	long status = 0;
 
-	if (size * n > t->max_body - t->body.len) {
+	if (t->cancelled)
+		return 0;
+	if (t->paused) {
+		t->stopped = true;
+		return CURL_WRITEFUNC_PAUSE;
+	}
+	if (len > t->max_body - t->received) {
 		t->too_long = true;
 		return 0;
 	}
-	cdx_buf_put(&t->body, p, size * n);
-	return cdx_buf_ok(&t->body) == 0 ? size * n : 0;
+	t->received += len;
+	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (t->data != NULL && status >= 200 && status <= 299)
+		return give_data(t, p, len);
+	cdx_buf_put(&t->body, p, len);
+	return cdx_buf_ok(&t->body) == 0 ? len : 0;
 }
 
-int cdx_http_url_check(const char *text)
+static int add_idle(struct cdx_http_transfer *t, unsigned ms)
 {
-	CURLU *url = curl_url();
-	char *scheme = NULL;
-	int rc = -EINVAL;
+	uint64_t every = (uint64_t)ms * NS_PER_MS / IDLE_LOOKS;
 
-	if (url == NULL)
-		return -ENOMEM;
-	if (curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK &&
-	    curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-	    (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0))
-		rc = 0;
-	curl_free(scheme);
-	curl_url_cleanup(url);
-	return rc;
-}
-
-/* "Expect:" keeps libcurl from waiting for the leave to send a long body. */
-static int set_headers(struct cdx_http_transfer *t, const char *const *headers)
-{
-	static const char *const own[] = {"Expect:", NULL};
-	const char *const *lists[] = {own, headers};
-
-	for (size_t i = 0; i < CDX_ARRAY_LEN(lists); i++) {
-		for (const char *const *p = lists[i]; p != NULL && *p; p++) {
-			struct curl_slist *longer =
-				curl_slist_append(t->headers, *p);
-
-			if (longer == NULL)
-				return -ENOMEM;
-			t->headers = longer;
-		}
-	}
-	if (curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers) !=
-	    CURLE_OK)
-		return -ENOMEM;
-	return 0;
-}
-
-/* What holds for every request: no signals, proxies, redirects or other
- * protocols, and HTTP/1.1, of which kept connections need nothing more.  A
- * resolver that hangs is left behind, not waited for (QUICK_EXIT). */
-static CURLcode set_manners(struct cdx_http_transfer *t)
-{
-	CURL *c = t->easy;
-	CURLcode bad = CURLE_OK;
-
-	bad |= curl_easy_setopt(c, CURLOPT_PRIVATE, t);
-	bad |= curl_easy_setopt(c, CURLOPT_ERRORBUFFER, t->why);
-	bad |= curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	bad |= curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L);
-	bad |= curl_easy_setopt(c, CURLOPT_PROXY, "");
-	bad |= curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
-	bad |= curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-	bad |= curl_easy_setopt(c, CURLOPT_HTTP_VERSION,
-				(long)CURL_HTTP_VERSION_1_1);
-	bad |= curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
-	bad |= curl_easy_setopt(c, CURLOPT_USERAGENT, "codexfs");
-	bad |= curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
-	bad |= curl_easy_setopt(c, CURLOPT_HEADERDATA, t);
-	bad |= curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
-	bad |= curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
-	return bad;
-}
-
-static int set_request(struct cdx_http_transfer *t,
-		       const struct cdx_http_req *req)
-{
-	CURL *c = t->easy;
-	CURLcode bad = set_manners(t);
-
-	t->max_body = req->max_body;
-	bad |= curl_easy_setopt(c, CURLOPT_URL, req->url);
-	bad |= curl_easy_setopt(c, CURLOPT_MAXFILESIZE_LARGE,
-				(curl_off_t)req->max_body);
-	bad |= curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
-				(long)req->connect_ms);
-	bad |= curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)req->total_ms);
-	if (strcmp(req->method, "GET") != 0) {
-		bad |= curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE,
-					(curl_off_t)req->body_len);
-		bad |= curl_easy_setopt(c, CURLOPT_COPYPOSTFIELDS,
-					req->body_len ? req->body : "");
-		bad |= curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, req->method);
-	}
-	if (bad != CURLE_OK)
-		return -ENOMEM;
-	return set_headers(t, req->headers);
+	return ms == 0 ? 0
+		       : cdx_loop_timer_add(t->http->loop, &t->idle, every,
+					    every, on_idle, t);
 }
 
 static int begin(struct cdx_http_transfer *t, const struct cdx_http_req *req)
@@ -441,14 +485,22 @@ static int begin(struct cdx_http_transfer *t, const struct cdx_http_req *req)
 	t->easy = curl_easy_init();
 	if (t->easy == NULL)
 		return -ENOMEM;
-	rc = set_request(t, req);
+	rc = cdx_http_setup(t, req);
+	if (rc == 0)
+		rc = add_idle(t, req->idle_ms);
 	if (rc != 0)
 		return rc;
+	if (h->inside) {
+		cdx_list_add_tail(&h->starting, &t->node);
+		return 0;
+	}
 	h->starved = false;
 	if (curl_multi_add_handle(h->multi, t->easy) != CURLM_OK)
 		return -ENOMEM;
-	if (!h->starved)
+	if (!h->starved) {
+		cdx_list_add_tail(&h->transfers, &t->node);
 		return 0;
+	}
 	curl_multi_remove_handle(h->multi, t->easy);
 	return -ENOMEM;
 }
@@ -467,21 +519,41 @@ int cdx_http_start(struct cdx_http *h, struct cdx_http_transfer **out,
 	t->http = h;
 	t->fn = fn;
 	t->arg = arg;
+	cdx_list_init(&t->node);
+	cdx_list_init(&t->resume);
 	rc = begin(t, req);
 	if (rc != 0) {
 		transfer_free(t);
 		return rc;
 	}
-	cdx_list_add_tail(&h->transfers, &t->node);
 	if (out != NULL)
 		*out = t;
 	return 0;
+}
+
+void cdx_http_resume(struct cdx_http_transfer *t)
+{
+	const uint64_t one = 1;
+
+	t->paused = false;
+	if (!t->stopped || !cdx_list_empty(&t->resume))
+		return;
+	cdx_list_add_tail(&t->http->resuming, &t->resume);
+	/* fails only when it is up already */
+	(void)!write(t->http->wake_fd, &one, sizeof(one));
 }
 
 void cdx_http_cancel(struct cdx_http_transfer *t)
 {
 	if (t == NULL)
 		return;
-	detach(t);
-	transfer_free(t);
+	if (!t->http->inside) {
+		detach(t);
+		transfer_free(t);
+		return;
+	}
+	t->cancelled = true;
+	cdx_list_del(&t->resume);
+	cdx_list_del(&t->node);
+	cdx_list_add_tail(&t->http->cancelled, &t->node);
 }

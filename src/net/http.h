@@ -17,7 +17,7 @@ struct cdx_http;
 struct cdx_http_transfer;
 
 struct cdx_http_req {
-	const char *method; /* "GET", "POST" */
+	const char *method; /* "GET", "HEAD", "POST", ... */
 	const char *url;    /* http or https; nothing else is followed */
 	const char *const *headers; /* "Name: value", NULL at the end, or NULL */
 	const void *body;	    /* copied */
@@ -28,8 +28,10 @@ struct cdx_http_req {
 	unsigned idle_ms; /* without a byte for so long: -ETIMEDOUT; 0: no limit */
 	/* Bytes of an answer of status 200 to 299 as they come, on the loop; what
 	 * it was given is then not in the answer's body.  0 goes on; 1 stops
-	 * reading after these until cdx_http_resume (the socket fills up);
-	 * negative ends the request with that error.  NULL: all at the end. */
+	 * reading after these until cdx_http_resume (the socket fills up; an end
+	 * that is known already may be told meanwhile); negative ends the request
+	 * with that error.  It may start, cancel and resume any request.  NULL:
+	 * all at the end. */
 	int (*data)(void *arg, const uint8_t *p, size_t len);
 	/* SHA-256 of the server's SubjectPublicKeyInfo: that key and no other,
 	 * whoever signed its certificate.  NULL: the system's authorities. */
@@ -46,7 +48,8 @@ struct cdx_http_res {
 /* Called once, on the loop, never from within cdx_http_start.  @err: 0 with an
  * answer of whatever status; -ETIMEDOUT; -ECONNREFUSED and other -errno of the
  * connection; -EHOSTUNREACH no such host; -EPROTO not HTTP, or a bad
- * certificate; -EPIPE cut short; -EMSGSIZE; -ENOMEM.  @res is NULL then.
+ * certificate; -EPIPE cut short; -EMSGSIZE; -ENOMEM; what
+ * the data function said.  @res is NULL then.
  * @why: libcurl's words for it, "" on success. */
 typedef void cdx_http_fn(void *arg, int err, const struct cdx_http_res *res,
 			 const char *why);
@@ -71,8 +74,8 @@ CDX_MUST_CHECK int cdx_http_start(struct cdx_http *h,
 				  struct cdx_http_transfer **out,
 				  const struct cdx_http_req *req,
 				  cdx_http_fn *fn, void *arg);
-/* Goes on reading after the data function said 1.  Never calls back before it
- * returns. */
+/* Goes on reading after the data function said 1 (nothing happens when it did
+ * not).  Never calls back before it returns. */
 void cdx_http_resume(struct cdx_http_transfer *t);
 /* Ends a request; its function is not called any more.  NULL is allowed. */
 void cdx_http_cancel(struct cdx_http_transfer *t);
