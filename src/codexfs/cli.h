@@ -106,8 +106,6 @@ CDX_MUST_CHECK int cli_client(struct cdx_client *out, struct cli_common *c,
 /* Closes; a failed last commit makes @status a failure. */
 int cli_client_close(struct cdx_client *c, int status);
 
-/* "1.5G", "512M", "4096": bytes, binary units.  -EINVAL, -ERANGE. */
-CDX_MUST_CHECK int cli_size(uint64_t *out, const char *text);
 /* A whole number within bounds.  -EINVAL, -ERANGE. */
 CDX_MUST_CHECK int cli_number(uint64_t *out, const char *text, uint64_t min,
 			      uint64_t max);

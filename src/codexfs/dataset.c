@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/size.h"
 #include "dataset/manifest.h"
 #include "erasure/codec.h"
 #include "slots/sampler.h"
@@ -101,7 +102,7 @@ static int size_option(uint64_t *out, const char *name)
 {
 	uint64_t v;
 
-	if (cli_size(&v, optarg) < 0 || v == 0 || v > CDX_BLOCK_SIZE_MAX) {
+	if (cdx_size_parse(&v, optarg) < 0 || v == 0 || v > CDX_BLOCK_SIZE_MAX) {
 		cli_error("%s takes a size from 1 byte to 4M, not %s", name,
 			  optarg);
 		return -EINVAL;

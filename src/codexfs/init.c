@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/io.h"
+#include "base/size.h"
 #include "codexfs/cli.h"
 #include "codexfs/keyfile.h"
 #include "crypto/block.h"
@@ -95,7 +96,7 @@ static int option(struct init_args *a, int opt)
 		a->keys.volume = (uint32_t)v;
 		return 0;
 	case OPT_QUOTA:
-		if (cli_size(&a->quota, optarg) < 0 || a->quota < QUOTA_MIN) {
+		if (cdx_size_parse(&a->quota, optarg) < 0 || a->quota < QUOTA_MIN) {
 			cli_error("--quota takes a size of at least 128M, not "
 				  "%s",
 				  optarg);

@@ -10,6 +10,7 @@
 #include "base/pool.h"
 #include "crypto/keys.h"
 #include "node/chain.h"
+#include "node/peers.h"
 #include "node/proof_keys.h"
 #include "store/store.h"
 #include "volume/volume.h"
@@ -23,6 +24,7 @@ struct cdx_node {
 	struct cdx_pool *pool;
 	struct cdx_proof_keys *proof_keys;
 	struct cdx_chain *chain;
+	struct cdx_peers *peers; /* node/peers.h; NULL: alone */
 	const struct cdx_log *log;
 };
 
