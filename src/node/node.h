@@ -10,10 +10,11 @@
 #include "base/pool.h"
 #include "crypto/keys.h"
 #include "node/chain.h"
-#include "node/peers.h"
 #include "node/proof_keys.h"
 #include "store/store.h"
 #include "volume/volume.h"
+
+struct cdx_peers;
 
 /* One process's services, put together: pool, store, volume, proving keys, the
  * chain.  Without a store (cdx_node_open_chain) there is the chain alone. */
