@@ -30,7 +30,10 @@ void cdx_wire_ranges_text(char *out, const struct cdx_range *r, size_t n);
 /* ---- writing; appended to @out ---- */
 
 void cdx_wire_put_head(struct cdx_buf *out);
+/* @p: its numbers agree, as cdx_tree_page_verify wants them */
 void cdx_wire_put_page(struct cdx_buf *out, const struct cdx_tree_page *p);
+/* Bytes of the longest page; what one of these is */
+#define CDX_WIRE_PAGE_MAX (12u + (CDX_TREE_PAGE + CDX_TREE_PAGE_PATH_MAX) * 32u)
 /* What goes before a block's bytes */
 #define CDX_WIRE_BLOCK_HEAD 9u
 void cdx_wire_block_head(uint8_t out[CDX_WIRE_BLOCK_HEAD], uint32_t index,
@@ -41,26 +44,35 @@ void cdx_wire_put_end(struct cdx_buf *out, uint32_t frames);
 
 /* ---- reading: bytes as they come ---- */
 
+/*
+ * At most CDX_WIRE_BLOCKS_MAX frames of blocks (here, absent or sent) and as many
+ * pages are read; more are CDX_E_FORMAT.  Indices and the number of leaves are
+ * what the peer says: they are compared with the request and the manifest by who
+ * has those.  Memory: one page.  One thread at a time.
+ */
 struct cdx_wire_reader;
+/* Negative results end the reading with them. */
 struct cdx_wire_events {
-	/* A page; not verified against anything */
+	/* A page whose numbers agree; not verified against anything */
 	int (*page)(void *arg, const struct cdx_tree_page *p);
 	/* A block begins: where its @len bytes are to go, or NULL: passed over.
 	 * Not called for an empty one. */
 	uint8_t *(*block_begin)(void *arg, uint32_t index, uint32_t len);
-	/* All its bytes are there (none for an empty one); not verified */
+	/* All its bytes are there (none for an empty one); not verified.  Not
+	 * called for one that was passed over. */
 	int (*block)(void *arg, uint32_t index, uint32_t len);
 	int (*absent)(void *arg, uint32_t index);
 	int (*have)(void *arg, uint32_t index);
-	/* negative results end the reading with them */
 };
 /* @block_max: a longer block is CDX_E_FORMAT.  @events, @arg are kept.  -ENOMEM. */
 CDX_MUST_CHECK int cdx_wire_reader_new(struct cdx_wire_reader **out,
 				       uint32_t block_max,
 				       const struct cdx_wire_events *events,
 				       void *arg);
+/* NULL is allowed. */
 void cdx_wire_reader_free(struct cdx_wire_reader *r);
-/* 0; CDX_E_FORMAT what comes is no such stream, or goes on after its end */
+/* 0; CDX_E_FORMAT what comes is no such stream, or goes on after its end.  An
+ * error stays: every later call returns it. */
 CDX_MUST_CHECK int cdx_wire_read(struct cdx_wire_reader *r, const uint8_t *p,
 				 size_t len);
 /* Was the end there?  Else the stream was cut. */

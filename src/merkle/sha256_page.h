@@ -33,23 +33,31 @@ uint32_t cdx_tree_page_leaves(uint64_t leaves, uint32_t page);
 uint32_t cdx_tree_page_depth(uint64_t leaves);
 
 /* The node that a page's leaves have in the tree: layer 8, or the root when it
- * is the whole tree.  @leaf: cdx_tree_page_leaves of them. */
+ * is the whole tree.  @leaf: cdx_tree_page_leaves of them, at least one. */
 void cdx_tree_page_root(struct cdx_digest *out, const struct cdx_digest *leaf,
 			uint64_t leaves, uint32_t page);
+
+/* Nodes of the pages' roots and of all layers above them; the last is the root
+ * of the tree.  Pure. */
+uint64_t cdx_tree_page_nodes(uint64_t leaves);
+/* The layers above the pages.  @nodes: cdx_tree_page_nodes of them, of which the
+ * first ones are cdx_tree_page_root of every page, in order; fills the others. */
+void cdx_tree_page_climb(struct cdx_digest *nodes, uint64_t leaves);
 /**
  * cdx_tree_page_path - the path of a page
  *
  * @path:  returns cdx_tree_page_depth nodes, bottom to top
- * @roots: cdx_tree_page_root of every page, in order
+ * @nodes: as cdx_tree_page_climb left them
  *
- * -ENOMEM; -EINVAL no such page.
+ * -EINVAL: no such page.  Copies only.
  */
 CDX_MUST_CHECK int
 cdx_tree_page_path(struct cdx_digest path[CDX_TREE_PAGE_PATH_MAX],
-		   const struct cdx_digest *roots, uint64_t leaves,
+		   const struct cdx_digest *nodes, uint64_t leaves,
 		   uint32_t page);
 /* Does it belong to the tree with this root?  0; CDX_E_FORMAT its numbers
- * contradict; CDX_E_PROOF it does not. */
+ * contradict each other; CDX_E_PROOF it does not.  A root does not tell how many
+ * leaves it has: @p->leaves must have been compared with the manifest's. */
 CDX_MUST_CHECK int cdx_tree_page_verify(const struct cdx_tree_page *p,
 					const struct cdx_digest *root);
 

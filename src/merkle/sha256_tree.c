@@ -15,21 +15,17 @@
 #include "codec/cid.h"
 #include "codec/multicodec.h"
 #include "codec/pb.h"
+#include "merkle/sha256_node.h"
 
-/* Bits of the key: which kind of step a compression is */
-#define KEY_BOTTOM 1u
-#define KEY_ODD 2u
-
-static const struct cdx_digest zero;
+const struct cdx_digest cdx_tree_zero;
 
 static uint8_t bottom_key(unsigned layer)
 {
-	return layer == 0 ? KEY_BOTTOM : 0;
+	return layer == 0 ? CDX_KEY_BOTTOM : 0;
 }
 
-/* spec/datasets.md 3: the key is the last byte.  @out may be @x or @y. */
-static void compress(struct cdx_digest *out, const struct cdx_digest *x,
-		     const struct cdx_digest *y, uint8_t key)
+void cdx_tree_compress(struct cdx_digest *out, const struct cdx_digest *x,
+		       const struct cdx_digest *y, uint8_t key)
 {
 	uint8_t in[sizeof(x->b) + sizeof(y->b) + 1];
 
@@ -39,8 +35,7 @@ static void compress(struct cdx_digest *out, const struct cdx_digest *x,
 	cdx_sha256(out, in, sizeof(in));
 }
 
-/* Layers above the leaves; a single leaf has one too. */
-static unsigned tree_depth(uint64_t leaves)
+unsigned cdx_tree_depth(uint64_t leaves)
 {
 	if (leaves <= 2)
 		return 1;
@@ -55,7 +50,7 @@ void cdx_tree_stream_add(struct cdx_tree_stream *t,
 	unsigned d = 0;
 
 	while (t->pending >> d & 1) {
-		compress(&node, &t->layer[d], &node, bottom_key(d));
+		cdx_tree_compress(&node, &t->layer[d], &node, bottom_key(d));
 		t->pending &= ~(UINT64_C(1) << d);
 		d++;
 	}
@@ -72,20 +67,22 @@ int cdx_tree_stream_root(struct cdx_digest *out,
 			 const struct cdx_tree_stream *t)
 {
 	unsigned depth;
-	struct cdx_digest tail = zero;
+	struct cdx_digest tail = cdx_tree_zero;
 	bool has_tail = false;
 
 	if (t->leaves == 0)
 		return -EINVAL;
-	depth = tree_depth(t->leaves);
+	depth = cdx_tree_depth(t->leaves);
 	for (unsigned d = 0; d < depth; d++) {
 		bool waits = t->pending >> d & 1;
 		const struct cdx_digest *odd = has_tail ? &tail : &t->layer[d];
 
 		if (waits && has_tail) {
-			compress(&tail, &t->layer[d], &tail, bottom_key(d));
+			cdx_tree_compress(&tail, &t->layer[d], &tail,
+					  bottom_key(d));
 		} else if (waits || has_tail) {
-			compress(&tail, odd, &zero, bottom_key(d) | KEY_ODD);
+			cdx_tree_compress(&tail, odd, &cdx_tree_zero,
+					  bottom_key(d) | CDX_KEY_ODD);
 			has_tail = true;
 		}
 	}
@@ -93,16 +90,16 @@ int cdx_tree_stream_root(struct cdx_digest *out,
 	return 0;
 }
 
-/* One layer up.  @out may be @in; returns the new length. */
-static uint64_t layer_step(struct cdx_digest *out, const struct cdx_digest *in,
+uint64_t cdx_tree_layer_up(struct cdx_digest *out, const struct cdx_digest *in,
 			   uint64_t n, uint8_t key)
 {
 	uint64_t pairs = n / 2;
 
 	for (uint64_t i = 0; i < pairs; i++)
-		compress(&out[i], &in[2 * i], &in[2 * i + 1], key);
+		cdx_tree_compress(&out[i], &in[2 * i], &in[2 * i + 1], key);
 	if (n & 1)
-		compress(&out[pairs], &in[n - 1], &zero, key | KEY_ODD);
+		cdx_tree_compress(&out[pairs], &in[n - 1], &cdx_tree_zero,
+				  key | CDX_KEY_ODD);
 	return pairs + (n & 1);
 }
 
@@ -121,7 +118,7 @@ int cdx_tree_prove(struct cdx_tree_proof *out, const struct cdx_digest *leaves,
 
 	if (n == 0 || index >= n)
 		return -EINVAL;
-	p.depth = tree_depth(n);
+	p.depth = cdx_tree_depth(n);
 	if (p.depth > 1) {
 		uint64_t half = n / 2 + (n & 1);
 
@@ -134,10 +131,11 @@ int cdx_tree_prove(struct cdx_tree_proof *out, const struct cdx_digest *leaves,
 	for (unsigned d = 0; d < p.depth; d++) {
 		uint64_t sibling = i ^ 1;
 
-		p.path[d] = sibling < len ? layer[sibling] : zero;
+		p.path[d] = sibling < len ? layer[sibling] : cdx_tree_zero;
 		/* the root itself is not part of the path */
 		if (d + 1 < p.depth)
-			len = layer_step(scratch, layer, len, bottom_key(d));
+			len = cdx_tree_layer_up(scratch, layer, len,
+						bottom_key(d));
 		layer = scratch;
 		i >>= 1;
 	}
@@ -154,18 +152,18 @@ int cdx_tree_verify(const struct cdx_tree_proof *proof,
 	uint64_t n = proof->leaves;
 
 	if (proof->mcodec != CDX_MHASH_SHA256 || i >= n ||
-	    proof->depth != tree_depth(n))
+	    proof->depth != cdx_tree_depth(n))
 		return CDX_E_PROOF;
 	for (unsigned d = 0; d < proof->depth; d++) {
 		const struct cdx_digest *q = &proof->path[d];
 		uint8_t key = bottom_key(d);
 
 		if (i & 1)
-			compress(&h, q, &h, key);
+			cdx_tree_compress(&h, q, &h, key);
 		else if (i == n - 1)
-			compress(&h, &h, q, key | KEY_ODD);
+			cdx_tree_compress(&h, &h, q, key | CDX_KEY_ODD);
 		else
-			compress(&h, &h, q, key);
+			cdx_tree_compress(&h, &h, q, key);
 		i >>= 1;
 		n = n / 2 + (n & 1);
 	}
