@@ -53,8 +53,11 @@ int cdx_wire_ranges(struct cdx_range out[CDX_WIRE_RANGES_MAX], const char *text)
 
 void cdx_wire_ranges_text(char *out, const struct cdx_range *r, size_t n)
 {
+	/* two numbers of ten digits and two signs each */
+	const size_t most = 24;
+
 	*out = '\0';
 	for (size_t i = 0; i < n; i++)
-		out += sprintf(out, "%s%u-%u", i > 0 ? "," : "", r[i].first,
-			       r[i].last);
+		out += snprintf(out, most, "%s%u-%u", i > 0 ? "," : "",
+				r[i].first, r[i].last);
 }

@@ -29,6 +29,7 @@ void cdx_wire_ranges_text(char *out, const struct cdx_range *r, size_t n);
 
 /* ---- writing; appended to @out ---- */
 
+/* The first bytes of a stream */
 void cdx_wire_put_head(struct cdx_buf *out);
 /* @p: its numbers agree, as cdx_tree_page_verify wants them */
 void cdx_wire_put_page(struct cdx_buf *out, const struct cdx_tree_page *p);

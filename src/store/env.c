@@ -28,7 +28,7 @@ static const char *const names[CDX_DBS] = {
 	[CDX_DB_FREE] = "free",	      [CDX_DB_LEAF] = "leaf",
 	[CDX_DB_BLOCK] = "block",     [CDX_DB_DATASET] = "dataset",
 	[CDX_DB_TREE] = "tree",	      [CDX_DB_PROTECTION] = "protection",
-	[CDX_DB_SLOT_NODE] = "slot",
+	[CDX_DB_SLOT_NODE] = "slot",  [CDX_DB_PUBLIC] = "public",
 };
 
 /* The first of those that came later */

@@ -34,6 +34,7 @@ enum cdx_db {
 	CDX_DB_TREE,	/* tree digest, dataset id -> manifest digest */
 	CDX_DB_PROTECTION, /* base id, id -> protection record */
 	CDX_DB_SLOT_NODE,  /* id, slot, layer, chunk -> nodes of slot trees */
+	CDX_DB_PUBLIC,	   /* digest, dataset id: may be served (public.h) */
 	CDX_DBS,
 };
 
