@@ -256,6 +256,24 @@ static const char *local_param(struct cdx_call *call, const char *name)
 	return NULL;
 }
 
+/* Nobody's page makes calls here. */
+static const char *local_header(struct cdx_call *call CDX_UNUSED,
+				const char *name CDX_UNUSED)
+{
+	return NULL;
+}
+
+static int local_set(struct cdx_call *call CDX_UNUSED,
+		     const char *name CDX_UNUSED, const char *value)
+{
+	return strpbrk(value, "\r\n") == NULL ? 0 : -EINVAL;
+}
+
+static void local_length(struct cdx_call *call CDX_UNUSED,
+			 uint64_t len CDX_UNUSED)
+{
+}
+
 static ssize_t local_read(struct cdx_call *call, void *out, size_t cap)
 {
 	struct local_call *l = local_of(call);
@@ -299,6 +317,9 @@ static int request_here(struct cdx_client *c, const struct cdx_request *req)
 	l.call.method = req->method;
 	l.call.path = path;
 	l.call.param = local_param;
+	l.call.header = local_header;
+	l.call.set = local_set;
+	l.call.length = local_length;
 	l.call.read = local_read;
 	l.call.begin = local_begin;
 	l.call.write = local_write;

@@ -15,20 +15,22 @@
  * thread that answers it, which may block.
  */
 struct cdx_call {
-	const char *
-		method; /* "GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS" */
-	const char *path; /* decoded, begins with '/' */
+	const char *method; /* "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE",
+		   * "OPTIONS", or whatever else */
+	const char *path;   /* decoded, begins with '/' */
 	/* Value of a query parameter, or NULL; borrowed. */
 	const char *(*param)(struct cdx_call *call, const char *name);
 	/* Value of a header of the request, or NULL; borrowed.  A call that came over
 	 * no network has none. */
 	const char *(*header)(struct cdx_call *call, const char *name);
 	/* A header of the answer, before begin; copied.  -ENOMEM; -EINVAL a line
-	 * break in it. */
+	 * break in it; CDX_E_SEQUENCE after begin. */
 	int (*set)(struct cdx_call *call, const char *name, const char *value);
 	/* The length of the answer's body, before begin, where it is known */
 	void (*length)(struct cdx_call *call, uint64_t len);
-	/* Next bytes of the body: count, 0 at the end, -errno */
+	/* Next bytes of the body: count, 0 at the end, -errno (-EPIPE: whoever
+	 * asked went in the middle of it).  Nothing any more after begin: what was
+	 * not read by then is dropped. */
 	ssize_t (*read)(struct cdx_call *call, void *out, size_t cap);
 	/* Status and content type; once, before the first write */
 	int (*begin)(struct cdx_call *call, int status, const char *type);

@@ -17,10 +17,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
+#include "base/err.h"
 #include "base/io.h"
+#include "net/listen.h"
 
 #define MAX_CONNECTIONS 32
-#define IDLE_TIMEOUT_S 3600
+#define IDLE_UNIX_S 3600
+#define IDLE_TCP_S 60
 /* what is read of an answer at a time: a pipe's capacity */
 #define ANSWER_BYTES 65536
 /* how long an ending server waits for answers to be taken */
@@ -31,8 +35,11 @@ struct cdx_server {
 	cdx_call_fn *fn;
 	void *arg;
 	const struct cdx_log *log;
-	int dirfd;
+	unsigned connections;
+	unsigned idle_s;
+	int dirfd; /* of the socket's name; -1: on TCP */
 	char name[64];
+	struct sockaddr_storage addr; /* on TCP */
 	pthread_mutex_t mu;
 	pthread_cond_t cv;
 	int calls; /* guarded by mu: not answered to the end yet */
@@ -53,9 +60,12 @@ struct http_call {
 	int reply_w; /* the handler's */
 	pthread_mutex_t mu;
 	pthread_cond_t cv;
-	bool begun; /* guarded by mu: status is known */
+	bool cut;   /* guarded by mu: the client went within its body */
+	bool begun; /* guarded by mu: what follows is known */
 	int status;
-	char type[64];
+	char type[256];
+	uint64_t length;     /* of the answer; MHD_SIZE_UNKNOWN */
+	struct cdx_buf head; /* further headers: name, NUL, value, NUL */
 };
 
 static struct http_call *http_of(struct cdx_call *call)
@@ -69,20 +79,59 @@ static const char *call_param(struct cdx_call *call, const char *name)
 					   MHD_GET_ARGUMENT_KIND, name);
 }
 
+static const char *call_header(struct cdx_call *call, const char *name)
+{
+	return MHD_lookup_connection_value(http_of(call)->conn, MHD_HEADER_KIND,
+					   name);
+}
+
+static int call_set(struct cdx_call *call, const char *name, const char *value)
+{
+	struct http_call *h = http_of(call);
+
+	if (strpbrk(name, "\r\n") != NULL || strpbrk(value, "\r\n") != NULL)
+		return -EINVAL;
+	if (h->begun)
+		return CDX_E_SEQUENCE;
+	cdx_buf_put(&h->head, name, strlen(name) + 1);
+	cdx_buf_put(&h->head, value, strlen(value) + 1);
+	return cdx_buf_ok(&h->head);
+}
+
+static void call_length(struct cdx_call *call, uint64_t len)
+{
+	struct http_call *h = http_of(call);
+
+	if (!h->begun)
+		h->length = len;
+}
+
 static ssize_t call_read(struct cdx_call *call, void *out, size_t cap)
 {
+	struct http_call *h = http_of(call);
+	bool cut;
 	ssize_t n;
 
+	if (h->body_r < 0)
+		return 0;
 	do {
-		n = read(http_of(call)->body_r, out, cap);
+		n = read(h->body_r, out, cap);
 	} while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : n;
+	if (n != 0)
+		return n < 0 ? -errno : n;
+	pthread_mutex_lock(&h->mu);
+	cut = h->cut;
+	pthread_mutex_unlock(&h->mu);
+	return cut ? -EPIPE : 0;
 }
 
 static int call_begin(struct cdx_call *call, int status, const char *type)
 {
 	struct http_call *h = http_of(call);
 
+	/* nobody takes the answer before all of the body has come: what is left
+	 * of it must not wait for the handler */
+	cdx_close(&h->body_r);
 	pthread_mutex_lock(&h->mu);
 	if (!h->begun) {
 		h->status = status;
@@ -117,6 +166,7 @@ static void call_free(struct http_call *h)
 	cdx_close(&h->body_r);
 	cdx_close(&h->reply_r);
 	cdx_close(&h->reply_w);
+	cdx_buf_free(&h->head);
 	pthread_mutex_destroy(&h->mu);
 	pthread_cond_destroy(&h->cv);
 	free(h);
@@ -144,7 +194,11 @@ static struct http_call *call_new(struct cdx_server *s,
 	h->conn = conn;
 	h->call.method = method;
 	h->call.path = url;
+	h->length = MHD_SIZE_UNKNOWN;
 	h->call.param = call_param;
+	h->call.header = call_header;
+	h->call.set = call_set;
+	h->call.length = call_length;
 	h->call.read = call_read;
 	h->call.begin = call_begin;
 	h->call.write = call_write;
@@ -171,6 +225,14 @@ static struct http_call *call_new(struct cdx_server *s,
 	return NULL;
 }
 
+/* While the handler is waited for, the client is not idle.  Setting the time-out
+ * from 0 on is what makes libmicrohttpd count from now. */
+static void patient(struct http_call *h, bool on)
+{
+	MHD_set_connection_option(h->conn, MHD_CONNECTION_OPTION_TIMEOUT,
+				  on ? 0u : h->server->idle_s);
+}
+
 /* Next bytes of the answer.  The pipe stays ours: libmicrohttpd lets go of its
  * own only after on_completed, which waits for who writes into it. */
 static ssize_t next_bytes(void *arg, uint64_t at CDX_UNUSED, char *out,
@@ -179,12 +241,30 @@ static ssize_t next_bytes(void *arg, uint64_t at CDX_UNUSED, char *out,
 	struct http_call *h = arg;
 	ssize_t n;
 
+	patient(h, true);
 	do {
 		n = read(h->reply_r, out, cap);
 	} while (n < 0 && errno == EINTR);
+	patient(h, false);
 	if (n < 0)
 		return MHD_CONTENT_READER_END_WITH_ERROR;
 	return n == 0 ? MHD_CONTENT_READER_END_OF_STREAM : n;
+}
+
+static void add_headers(struct MHD_Response *r, const struct http_call *h)
+{
+	const char *p = (const char *)h->head.p;
+	const char *end = p + h->head.len;
+
+	if (h->type[0] != '\0')
+		MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE,
+					h->type);
+	while (p < end) {
+		const char *value = p + strlen(p) + 1;
+
+		MHD_add_response_header(r, p, value);
+		p = value + strlen(value) + 1;
+	}
 }
 
 static enum MHD_Result send_answer(struct http_call *h)
@@ -192,17 +272,19 @@ static enum MHD_Result send_answer(struct http_call *h)
 	struct MHD_Response *r;
 	enum MHD_Result ok;
 
+	patient(h, true);
 	pthread_mutex_lock(&h->mu);
 	while (!h->begun)
 		pthread_cond_wait(&h->cv, &h->mu);
 	pthread_mutex_unlock(&h->mu);
-	r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, ANSWER_BYTES,
+	patient(h, false);
+	if (h->status == MHD_HTTP_NO_CONTENT)
+		h->length = 0;
+	r = MHD_create_response_from_callback(h->length, ANSWER_BYTES,
 					      next_bytes, h, NULL);
 	if (r == NULL)
 		return MHD_NO;
-	if (h->type[0] != '\0')
-		MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE,
-					h->type);
+	add_headers(r, h);
 	ok = MHD_queue_response(h->conn, (unsigned)h->status, r);
 	MHD_destroy_response(r);
 	return ok;
@@ -223,9 +305,11 @@ static enum MHD_Result on_access(void *arg, struct MHD_Connection *conn,
 	if (*upload_len > 0) {
 		/* a handler that does not want the body has closed its end:
 		 * the rest is read and dropped */
+		patient(h, true);
 		if (h->body_w >= 0 &&
 		    cdx_write_full(h->body_w, upload, *upload_len) < 0)
 			cdx_close(&h->body_w);
+		patient(h, false);
 		*upload_len = 0;
 		return MHD_YES;
 	}
@@ -241,8 +325,11 @@ static void on_completed(void *arg CDX_UNUSED,
 
 	if (h == NULL)
 		return;
-	/* the client may have gone in the middle: the handler sees the end of
-	 * the body and EPIPE, and ends */
+	/* the client may have gone in the middle: the handler sees EPIPE at both
+	 * ends, and ends */
+	pthread_mutex_lock(&h->mu);
+	h->cut = h->body_w >= 0;
+	pthread_mutex_unlock(&h->mu);
 	cdx_close(&h->body_w);
 	cdx_close(&h->reply_r);
 	pthread_join(h->thread, NULL);
@@ -312,48 +399,102 @@ static void drain(struct cdx_server *s)
 	pthread_mutex_unlock(&s->mu);
 }
 
-int cdx_server_unix(struct cdx_server **out, int dirfd, const char *name,
-		    cdx_call_fn *fn, void *arg, const struct cdx_log *log)
+static struct cdx_server *server_new(cdx_call_fn *fn, void *arg,
+				     const struct cdx_log *log)
 {
-	struct cdx_server *s;
-	int fd;
+	struct cdx_server *s = calloc(1, sizeof(*s));
 
-	*out = NULL;
-	s = calloc(1, sizeof(*s));
 	if (s == NULL)
-		return -ENOMEM;
+		return NULL;
 	s->fn = fn;
 	s->arg = arg;
 	s->log = log;
-	s->dirfd = dirfd;
+	s->dirfd = -1;
+	s->connections = MAX_CONNECTIONS;
 	init_wait(s);
+	return s;
+}
+
+/* poll(2), since a process may have more descriptors than select(2) takes */
+static int start(struct cdx_server *s, int fd)
+{
+	s->daemon = MHD_start_daemon(
+		MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL_INTERNAL_THREAD, 0,
+		NULL, NULL, on_access, s, MHD_OPTION_LISTEN_SOCKET, fd,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+		MHD_OPTION_CONNECTION_LIMIT, s->connections,
+		MHD_OPTION_CONNECTION_TIMEOUT, s->idle_s, MHD_OPTION_END);
+	return s->daemon == NULL ? -EIO : 0;
+}
+
+int cdx_server_unix(struct cdx_server **out, int dirfd, const char *name,
+		    cdx_call_fn *fn, void *arg, const struct cdx_log *log)
+{
+	struct cdx_server *s = server_new(fn, arg, log);
+	int rc;
+	int fd;
+
+	*out = NULL;
+	if (s == NULL)
+		return -ENOMEM;
+	s->dirfd = dirfd;
+	s->idle_s = IDLE_UNIX_S;
 	snprintf(s->name, sizeof(s->name), "%s", name);
 	fd = listen_unix(dirfd, name);
-	if (fd < 0) {
-		server_free(s);
-		return fd;
-	}
-	s->daemon = MHD_start_daemon(
-		MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD,
-		0, NULL, NULL, on_access, s, MHD_OPTION_LISTEN_SOCKET, fd,
-		MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-		MHD_OPTION_CONNECTION_LIMIT, MAX_CONNECTIONS,
-		MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S, MHD_OPTION_END);
-	if (s->daemon == NULL) {
+	rc = fd < 0 ? fd : start(s, fd);
+	if (rc < 0 && fd >= 0) {
 		close(fd);
 		unlinkat(dirfd, name, 0);
+	}
+	if (rc < 0) {
 		server_free(s);
-		return -EIO;
+		return rc;
 	}
 	*out = s;
 	return 0;
+}
+
+int cdx_server_tcp(struct cdx_server **out, const struct cdx_server_tcp *o,
+		   char why[256])
+{
+	struct cdx_server *s = server_new(o->fn, o->arg, o->log);
+	int rc;
+	int fd;
+
+	*out = NULL;
+	snprintf(why, 256, "%s", "out of memory");
+	if (s == NULL)
+		return -ENOMEM;
+	s->idle_s = o->idle_s ? o->idle_s : IDLE_TCP_S;
+	if (o->connections > 0)
+		s->connections = o->connections;
+	fd = cdx_listen_tcp(&s->addr, o->listen, why);
+	rc = fd < 0 ? fd : start(s, fd);
+	if (rc < 0 && fd >= 0) {
+		close(fd);
+		snprintf(why, 256, "%s: libmicrohttpd refuses to start",
+			 o->listen);
+	}
+	if (rc < 0) {
+		server_free(s);
+		return rc;
+	}
+	why[0] = '\0';
+	*out = s;
+	return 0;
+}
+
+uint16_t cdx_server_port(const struct cdx_server *s)
+{
+	return (uint16_t)cdx_listen_port((const struct sockaddr *)&s->addr);
 }
 
 void cdx_server_free(struct cdx_server *s)
 {
 	if (s == NULL)
 		return;
-	unlinkat(s->dirfd, s->name, 0);
+	if (s->dirfd >= 0)
+		unlinkat(s->dirfd, s->name, 0);
 	drain(s);
 	MHD_stop_daemon(s->daemon);
 	server_free(s);
