@@ -16,6 +16,8 @@
 #define HEADERS_MAX (64u << 10)
 /* how often it is looked whether anything moved in a request's idle_ms */
 #define IDLE_LOOKS 4
+/* that are kept open: some for each of the peers that a node talks with */
+#define CONNECTIONS_KEPT 256l
 
 /* A socket that libcurl waits for.  loop-confined */
 struct watch {
@@ -97,10 +99,14 @@ static void finish(struct cdx_http_transfer *t, CURLcode code)
 	struct cdx_http_res res = {.body = t->body.p, .len = t->body.len};
 	const char *why = t->why[0] ? t->why : curl_easy_strerror(code);
 	int err = result_of(t, code);
+	curl_off_t retry = 0;
 	long status = 0;
 
 	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 	res.status = (int)status;
+	curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &retry);
+	res.retry_after_s =
+		retry > 0 && retry <= UINT32_MAX ? (unsigned)retry : 0;
 	detach(t);
 	if (t->too_long)
 		why = "the answer is too long";
@@ -357,6 +363,8 @@ static int multi_options(struct cdx_http *h)
 	bad |= curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
 	bad |= curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, set_timer);
 	bad |= curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
+	bad |= curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS,
+				 CONNECTIONS_KEPT);
 	return bad == CURLM_OK ? 0 : -ENOMEM;
 }
 

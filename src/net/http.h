@@ -43,6 +43,7 @@ struct cdx_http_res {
 	int status;
 	const uint8_t *body;
 	size_t len;
+	unsigned retry_after_s; /* what the header of this name asks for, or 0 */
 };
 
 /* Called once, on the loop, never from within cdx_http_start.  @err: 0 with an

@@ -10,7 +10,7 @@
 
 /* What is read at a time for a data function; libcurl has a buffer of it for
  * each transfer. */
-#define STREAM_BUFFER (256l << 10)
+#define STREAM_BUFFER (512l << 10)
 
 int cdx_http_url_check(const char *text)
 {

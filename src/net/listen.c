@@ -144,6 +144,7 @@ static int parse(struct sockaddr_storage *out, bool *any, const char *text)
 {
 	struct sockaddr_in *in4 = (struct sockaddr_in *)out;
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;
+	const char *name;
 	char host[64];
 	size_t len;
 	int port = parse_port(text, &len);
@@ -154,9 +155,8 @@ static int parse(struct sockaddr_storage *out, bool *any, const char *text)
 		return -EINVAL;
 	memcpy(host, text, len);
 	host[len] = '\0';
-	if (strcmp(host, "localhost") == 0)
-		strcpy(host, "127.0.0.1");
-	if (inet_pton(AF_INET, host, &in4->sin_addr) == 1) {
+	name = strcmp(host, "localhost") == 0 ? "127.0.0.1" : host;
+	if (inet_pton(AF_INET, name, &in4->sin_addr) == 1) {
 		in4->sin_family = AF_INET;
 		in4->sin_port = htons((uint16_t)port);
 		return 0;

@@ -76,6 +76,7 @@ static void answer(struct raw *r, int *fd, const char *path)
 
 	if (strcmp(path, "/none") == 0) {
 		dprintf(*fd, "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n"
+			     "Retry-After: 17\r\n"
 			     "Connection: close\r\n\r\nnope");
 		return;
 	}
@@ -146,6 +147,7 @@ struct got {
 	unsigned ends;
 	int err;
 	int status;
+	unsigned retry;
 	char why[128];
 	char body[16];
 };
@@ -227,6 +229,7 @@ static void on_end(void *arg, int err, const struct cdx_http_res *res,
 	snprintf(g->why, sizeof(g->why), "%s", why);
 	if (res != NULL) {
 		g->status = res->status;
+		g->retry = res->retry_after_s;
 		snprintf(g->body, sizeof(g->body), "%.*s", (int)res->len,
 			 (const char *)res->body);
 	}
@@ -262,6 +265,7 @@ static void test_as_it_comes(void **state)
 	loop_kit_run(&e->loop);
 	assert_int_equal(e->got.err, 0);
 	assert_int_equal(e->got.status, 200);
+	assert_int_equal(e->got.retry, 0);
 	assert_int_equal(e->got.len, 3000000);
 	assert_false(e->got.wrong);
 	assert_true(e->got.calls > 1);
@@ -275,6 +279,7 @@ static void test_as_it_comes(void **state)
 	assert_int_equal(e->got.status, 404);
 	assert_int_equal(e->got.len, 0);
 	assert_string_equal(e->got.body, "nope");
+	assert_int_equal(e->got.retry, 17);
 }
 
 static void test_head(void **state)

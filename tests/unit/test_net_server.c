@@ -107,6 +107,8 @@ static void on_call(void *arg CDX_UNUSED, struct cdx_call *c)
 		slow(c);
 	else if (strcmp(c->path, "/nothing") == 0)
 		(void)!c->begin(c, 204, "");
+	else if (strcmp(c->path, "/same") == 0)
+		(void)!c->begin(c, 304, "");
 	else if (strcmp(c->path, "/mute") != 0)
 		say(c, 404, "no such path");
 }
@@ -235,7 +237,21 @@ static void test_cut(void **state)
 static void test_no_body(void **state)
 {
 	struct env *e = *state;
+	char out[512];
 
+	ask(e, out, sizeof(out),
+	    "GET /same HTTP/1.1\r\nHost: a\r\n"
+	    "Connection: close\r\n\r\n");
+	assert_non_null(strstr(out, " 304 "));
+	assert_null(strstr(out, "Content-"));
+	assert_string_equal(strstr(out, "\r\n\r\n"), "\r\n\r\n");
+	ask(e, out, sizeof(out),
+	    "GET /nothing HTTP/1.1\r\nHost: a\r\n"
+	    "Connection: close\r\n\r\n");
+	assert_non_null(strstr(out, " 204 "));
+	assert_null(strstr(out, "Content-"));
+	assert_null(strstr(out, "Transfer-"));
+	assert_string_equal(strstr(out, "\r\n\r\n"), "\r\n\r\n");
 	assert_int_equal(web_kit_get(&e->kit, "/nothing"), 204);
 	assert_int_equal(e->kit.len, 0);
 	assert_int_equal(web_kit_get(&e->kit, "/mute"), 500);
