@@ -11,7 +11,9 @@
 /*
  * The multiaddresses that we write and follow:
  * /ip4|ip6|dns|dns4|dns6/HOST/tcp/PORT[/tls]/http.  Codes: ip4 4, tcp 6, ip6
- * 41, dns 53, dns4 54, dns6 55, tls 448, http 480.
+ * 41, dns 53, dns4 54, dns6 55, tls 448, http 480.  A name is in lower case and
+ * does not end in a number, which resolvers take for an address.  All of it is
+ * pure.
  */
 enum cdx_maddr_kind {
 	CDX_MADDR_IP4,
@@ -32,7 +34,7 @@ struct cdx_maddr {
 	bool http; /* false: another's address, bare tcp; not for us to follow */
 };
 
-/* Bytes; returns the length */
+/* Bytes; returns the length, 0 for a host that is none of its kind */
 size_t cdx_maddr_encode(uint8_t out[CDX_MADDR_BIN_MAX],
 			const struct cdx_maddr *a);
 /* CDX_E_FORMAT: malformed, bytes left over, or a kind we do not know (quic, p2p

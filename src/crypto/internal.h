@@ -107,12 +107,6 @@ CDX_MUST_CHECK int cdx_keyfile_seal(struct cdx_buf *out,
 
 /* ---- secp256k1 and derivation of keys; what is secret is wiped by its owner */
 
-/* A public key of secp256k1: 02 or 03, x */
-#define CDX_PUBLIC_LEN 33u
-
-/* The public key of a secret one.  CDX_E_FORMAT for a key that is none. */
-CDX_MUST_CHECK int cdx_seckey_public(uint8_t out[CDX_PUBLIC_LEN],
-				     const struct cdx_seckey *k);
 /* key + term mod n.  CDX_E_FORMAT, @io clobbered, when @term is not below n or
  * the sum is 0. */
 CDX_MUST_CHECK int cdx_seckey_add(struct cdx_seckey *io,

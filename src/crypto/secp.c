@@ -150,6 +150,48 @@ int cdx_secp_recover(struct cdx_addr *out, const struct cdx_secp_sig *sig,
 	return 0;
 }
 
+int cdx_public_check(const uint8_t key[CDX_PUBLIC_LEN])
+{
+	secp256k1_pubkey public;
+
+	return secp256k1_ec_pubkey_parse(ctx(), &public, key, CDX_PUBLIC_LEN)
+		       ? 0
+		       : CDX_E_FORMAT;
+}
+
+int cdx_der_sign(uint8_t out[CDX_DER_SIG_MAX], const struct cdx_seckey *k,
+		 const uint8_t hash[32])
+{
+	secp256k1_ecdsa_signature sig;
+	size_t len = CDX_DER_SIG_MAX;
+
+	if (!secp256k1_ecdsa_sign(ctx(), &sig, hash, k->b, NULL, NULL) ||
+	    !secp256k1_ecdsa_signature_serialize_der(ctx(), out, &len, &sig))
+		return CDX_E_FORMAT;
+	return (int)len;
+}
+
+int cdx_der_verify(const uint8_t *sig, size_t len,
+		   const uint8_t key[CDX_PUBLIC_LEN], const uint8_t hash[32])
+{
+	secp256k1_pubkey public;
+	secp256k1_ecdsa_signature s;
+	uint8_t again[CDX_DER_SIG_MAX];
+	size_t again_len = sizeof(again);
+
+	if (!secp256k1_ec_pubkey_parse(ctx(), &public, key, CDX_PUBLIC_LEN))
+		return CDX_E_FORMAT;
+	/* the parser takes numbers out of range, and sets them to 0 */
+	if (!secp256k1_ecdsa_signature_parse_der(ctx(), &s, sig, len) ||
+	    !secp256k1_ecdsa_signature_serialize_der(ctx(), again, &again_len,
+						     &s) ||
+	    again_len != len || memcmp(again, sig, len) != 0)
+		return CDX_E_AUTH;
+	/* which refuses a high s */
+	return secp256k1_ecdsa_verify(ctx(), &s, hash, &public) ? 0
+								: CDX_E_AUTH;
+}
+
 /* ---- text */
 
 void cdx_addr_text(char out[CDX_ADDR_TEXT_MAX], const struct cdx_addr *a)

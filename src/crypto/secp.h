@@ -8,7 +8,7 @@
 #include "base/attr.h"
 #include "crypto/keys.h"
 
-/* secp256k1 as Ethereum uses it, over libsecp256k1.  Thread: safe. */
+/* secp256k1 as Ethereum and libp2p use it, over libsecp256k1.  Thread: safe. */
 
 /* A secret key: a number in [1, n), big endian.  Wipe it. */
 struct cdx_seckey {
@@ -42,6 +42,27 @@ CDX_MUST_CHECK int cdx_secp_sign(struct cdx_secp_sig *out,
 CDX_MUST_CHECK int cdx_secp_recover(struct cdx_addr *out,
 				    const struct cdx_secp_sig *sig,
 				    const uint8_t hash[32]);
+
+/* A public key: 02 or 03, x */
+#define CDX_PUBLIC_LEN 33u
+/* The public key of a secret one.  CDX_E_FORMAT for a key that is none. */
+CDX_MUST_CHECK int cdx_seckey_public(uint8_t out[CDX_PUBLIC_LEN],
+				     const struct cdx_seckey *k);
+/* 0, or CDX_E_FORMAT when it is no point of the curve */
+CDX_MUST_CHECK int cdx_public_check(const uint8_t key[CDX_PUBLIC_LEN]);
+
+/* A signature without a way back to its signer, DER, as libp2p has it: one
+ * encoding, low s */
+#define CDX_DER_SIG_MAX 72u
+/* Deterministic.  Returns the length, or CDX_E_FORMAT for a key that is none. */
+CDX_MUST_CHECK int cdx_der_sign(uint8_t out[CDX_DER_SIG_MAX],
+				const struct cdx_seckey *k,
+				const uint8_t hash[32]);
+/* CDX_E_AUTH when that key did not sign, for a high s, and for bytes that
+ * cdx_der_sign would not have written; CDX_E_FORMAT for a key that is none. */
+CDX_MUST_CHECK int cdx_der_verify(const uint8_t *sig, size_t len,
+				  const uint8_t key[CDX_PUBLIC_LEN],
+				  const uint8_t hash[32]);
 
 /* Room for "0x", 40 digits, NUL */
 #define CDX_ADDR_TEXT_MAX 43u

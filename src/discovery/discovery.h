@@ -86,8 +86,8 @@ CDX_MUST_CHECK int cdx_discovery_find(struct cdx_discovery *d,
 void cdx_find_cancel(struct cdx_find *f);
 
 struct cdx_discovery_stats {
-	uint32_t announced;  /* datasets */
-	uint32_t keys;	     /* twice that */
+	uint32_t announced;  /* manifests */
+	uint32_t keys;	     /* and trees */
 	uint64_t puts;	     /* since start: put again */
 	uint64_t put_errors; /* not taken by any node */
 	uint64_t finds;
@@ -101,6 +101,7 @@ struct cdx_discovery_stats {
 	uint32_t inflight_finds;
 	uint32_t inflight_puts;
 };
+/* Counters since the start, and what is in flight now */
 void cdx_discovery_stats(const struct cdx_discovery *d,
 			 struct cdx_discovery_stats *out);
 

@@ -469,6 +469,68 @@ static void accounts(void **state)
 	}
 }
 
+/* Signatures as libp2p has them; the numbers were computed by a Python script
+ * with nothing but hashlib and whole numbers. */
+static void der_signatures(void **state)
+{
+	/* of SHA-256("abc") with KEY_155, and with n - s instead of s */
+	static const char low[] =
+		"3045022100eb09d509499990eca5f2dda1d3b3b01b05eb4efbe2fe366cf8a4"
+		"c4c0d2b8c96a0220565a1eef5192f92b470f2e02d763530d238e9db7b0c560"
+		"b8a9ef35dcaa39f803";
+	static const char high[] =
+		"3046022100eb09d509499990eca5f2dda1d3b3b01b05eb4efbe2fe366cf8a4"
+		"c4c0d2b8c96a022100a9a5e110ae6d06d4b8f0d1fd289cacf197203f2efe83"
+		"3f8315e328b025fc493e";
+	uint8_t key[CDX_PUBLIC_LEN];
+	uint8_t sig[CDX_DER_SIG_MAX];
+	uint8_t got[CDX_DER_SIG_MAX];
+	struct cdx_digest hash;
+	struct cdx_seckey k;
+	int len;
+
+	(void)state;
+	cdx_sha256(&hash, "abc", 3);
+	unhex(k.b, sizeof(k.b), KEY_155);
+	assert_int_equal(cdx_seckey_public(key, &k), 0);
+	assert_int_equal(cdx_public_check(key), 0);
+	unhex(sig, 71, low);
+	len = cdx_der_sign(got, &k, hash.b);
+	assert_int_equal(len, 71);
+	assert_memory_equal(got, sig, 71);
+	assert_int_equal(cdx_der_verify(got, 71, key, hash.b), 0);
+	/* another hash, another key, a high s, every bit and every length */
+	hash.b[0] ^= 1;
+	assert_int_equal(cdx_der_verify(sig, 71, key, hash.b), CDX_E_AUTH);
+	hash.b[0] ^= 1;
+	key[0] ^= 1;
+	assert_int_equal(cdx_der_verify(sig, 71, key, hash.b), CDX_E_AUTH);
+	key[0] ^= 1;
+	unhex(got, 72, high);
+	assert_int_equal(cdx_der_verify(got, 72, key, hash.b), CDX_E_AUTH);
+	for (size_t bit = 0; bit < 8 * 71u; bit++) {
+		sig[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		assert_int_equal(cdx_der_verify(sig, 71, key, hash.b),
+				 CDX_E_AUTH);
+		sig[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	for (size_t cut = 0; cut < 71; cut++)
+		assert_int_equal(cdx_der_verify(sig, cut, key, hash.b),
+				 CDX_E_AUTH);
+	sig[71] = 0;
+	assert_int_equal(cdx_der_verify(sig, 72, key, hash.b), CDX_E_AUTH);
+	/* keys that are none */
+	key[0] = 4;
+	assert_int_equal(cdx_public_check(key), CDX_E_FORMAT);
+	assert_int_equal(cdx_der_verify(sig, 71, key, hash.b), CDX_E_FORMAT);
+	memset(key + 1, 0xff, sizeof(key) - 1);
+	key[0] = 2;
+	assert_int_equal(cdx_public_check(key), CDX_E_FORMAT);
+	memset(k.b, 0, sizeof(k.b));
+	assert_int_equal(cdx_der_sign(got, &k, hash.b), CDX_E_FORMAT);
+	assert_int_equal(cdx_seckey_public(key, &k), CDX_E_FORMAT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -476,6 +538,7 @@ int main(void)
 		cmocka_unit_test(keys),
 		cmocka_unit_test(signatures),
 		cmocka_unit_test(nobodys_signatures),
+		cmocka_unit_test(der_signatures),
 		cmocka_unit_test(addresses),
 		cmocka_unit_test(derivation),
 		cmocka_unit_test(seeds),
