@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "store/area_internal.h"
 #include "store/batch.h"
+#include "store/cache_internal.h"
 #include "store/records.h"
 
 #define AREAS_DIR "areas"
@@ -48,6 +49,11 @@ int cdx_areas_open(struct cdx_areas **out, struct cdx_store *s)
 		free(a);
 		return -errno;
 	}
+	if (cdx_cache_new(&a->cache) < 0) {
+		(void)close(a->dirfd);
+		free(a);
+		return -ENOMEM;
+	}
 	a->s = s;
 	a->loose_max = CDX_LOOSE_BYTES;
 	(void)pthread_mutex_init(&a->mu, NULL);
@@ -66,6 +72,7 @@ void cdx_areas_close(struct cdx_areas *a)
 	if (a == NULL)
 		return;
 	cdx_area_files_close(a);
+	cdx_cache_free(a->cache);
 	cdx_bad_free(a);
 	cdx_reclaim_fini(&a->reclaim);
 	cdx_quota_fini(&a->quota);
@@ -110,6 +117,8 @@ static int named_areas(struct cdx_areas *a, struct cdx_map *named)
 			a->loose_id = id;
 			a->loose_off = info.size;
 		}
+		if (rc == 0 && info.kind == CDX_AREA_CACHE && !info.closed)
+			cdx_cache_append_to(a->cache, id, info.size);
 	}
 	return rc;
 }

@@ -16,13 +16,14 @@ enum cdx_area_kind {
 	CDX_AREA_RECORDS = 2, /* sealed records of a volume, appended */
 	CDX_AREA_LOOSE = 3,   /* loose blocks at multiples of 4 KiB, appended */
 	CDX_AREA_PARITY = 4,  /* parity of a protection, preallocated */
+	CDX_AREA_CACHE = 5,   /* blocks of the cache, as loose ones */
 };
 
 /* Record in CDX_DB_AREA */
 struct cdx_area_info {
 	enum cdx_area_kind kind;
 	uint64_t size; /* bytes that may be in use; grows only */
-	uint64_t live; /* bytes referenced; loose and records files only */
+	uint64_t live; /* bytes referenced; loose, cache and records files */
 	bool closed;   /* no more appends */
 };
 

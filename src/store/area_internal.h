@@ -16,6 +16,8 @@
 
 /* Inside the data-file side of the store only. */
 
+struct cdx_cache;
+
 #define CDX_AREA_NAME_LEN 17 /* 16 hex digits, NUL */
 #define CDX_AREA_OPEN_MAX 256u
 /* start write-back of one file after so many bytes */
@@ -104,6 +106,8 @@ struct cdx_areas {
 	uint64_t loose_id;  /* guarded by block_mu; 0 none */
 	uint64_t loose_off; /* guarded by block_mu; next append */
 	uint64_t loose_max; /* bytes of a loose file; tests make it small */
+
+	struct cdx_cache *cache; /* cache_internal.h; immutable after open */
 };
 
 /* ---- files (area_file.c) ---- */

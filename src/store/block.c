@@ -14,6 +14,7 @@
 #include "crypto/block.h"
 #include "store/area_internal.h"
 #include "store/block_set.h"
+#include "store/cache.h"
 #include "store/records.h"
 
 void cdx_block_lock(struct cdx_store *s)
@@ -88,7 +89,7 @@ static int read_loc(struct cdx_store *s, uint8_t *out, uint32_t size,
 	return memcmp(&got, digest, sizeof(got)) == 0 ? 0 : CDX_E_HASH;
 }
 
-static int read_any(struct cdx_store *s, uint8_t *out, uint32_t size,
+static int read_own(struct cdx_store *s, uint8_t *out, uint32_t size,
 		    const struct cdx_digest *digest, bool quiet)
 {
 	struct cdx_block_info info;
@@ -109,6 +110,17 @@ static int read_any(struct cdx_store *s, uint8_t *out, uint32_t size,
 			report_bad(s, digest, &info.loc[i], rc);
 	}
 	return CDX_E_HASH;
+}
+
+/* What is not here, or bad, may have been fetched before. */
+static int read_any(struct cdx_store *s, uint8_t *out, uint32_t size,
+		    const struct cdx_digest *digest, bool quiet)
+{
+	int rc = read_own(s, out, size, digest, quiet);
+
+	if (rc != -ENOENT && rc != -ENODATA && rc != CDX_E_HASH)
+		return rc;
+	return cdx_cache_get_block(s, out, size, digest) == 0 ? 0 : rc;
 }
 
 int cdx_block_read(struct cdx_store *s, uint8_t *out, uint32_t size,

@@ -60,14 +60,16 @@ CDX_MUST_CHECK int cdx_block_add(struct cdx_store *s, struct cdx_batch *b,
 CDX_MUST_CHECK int cdx_block_del(struct cdx_store *s, struct cdx_batch *b,
 				 const struct cdx_digest *digest,
 				 const struct cdx_block_loc *loc);
-/* Reads a block from any location whose bytes still hash to @digest.
+/* Reads a block from any location whose bytes still hash to @digest, or from
+ * the cache (cache.h) when it is unknown, not here or bad.
  * Errors: -ENOENT unknown; -ENODATA known, but not here; CDX_E_HASH every copy
  * is bad (logged and counted); CDX_E_CORRUPT its size is not @size.
  * @out: @size bytes. */
 CDX_MUST_CHECK int cdx_block_read(struct cdx_store *s, uint8_t *out,
 				  uint32_t size,
 				  const struct cdx_digest *digest);
-/* The same for one that may well be gone: nothing is logged or counted. */
+/* The same for one that may well be gone: nothing is logged or counted (but for
+ * a damaged entry of the cache). */
 CDX_MUST_CHECK int cdx_block_read_quiet(struct cdx_store *s, uint8_t *out,
 					uint32_t size,
 					const struct cdx_digest *digest);

@@ -82,6 +82,7 @@ struct cdx_cache_stats {
 	uint64_t misses;
 	uint64_t evicted; /* entries */
 };
+/* Thread: safe. */
 void cdx_cache_stats(struct cdx_store *s, struct cdx_cache_stats *out);
 
 #endif

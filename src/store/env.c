@@ -29,6 +29,7 @@ static const char *const names[CDX_DBS] = {
 	[CDX_DB_BLOCK] = "block",     [CDX_DB_DATASET] = "dataset",
 	[CDX_DB_TREE] = "tree",	      [CDX_DB_PROTECTION] = "protection",
 	[CDX_DB_SLOT_NODE] = "slot",  [CDX_DB_PUBLIC] = "public",
+	[CDX_DB_CACHE] = "cache",     [CDX_DB_CACHE_AGE] = "age",
 };
 
 /* The first of those that came later */
@@ -112,13 +113,20 @@ static int open_tables(struct cdx_env *env, bool create)
 	return cdx_env_err(mdb_txn_commit(txn));
 }
 
+static bool has_all_tables(const struct cdx_env *env)
+{
+	for (unsigned i = LATER; i < CDX_DBS; i++)
+		if (env->dbi[i] == CDX_ENV_NO_DBI)
+			return false;
+	return true;
+}
+
 int cdx_env_add_tables(struct cdx_env *env)
 {
 	MDB_txn *txn;
 	int rc = 0;
 
-	if (env->dbi[LATER] != CDX_ENV_NO_DBI &&
-	    env->dbi[CDX_DBS - 1] != CDX_ENV_NO_DBI)
+	if (has_all_tables(env))
 		return 0;
 	rc = mdb_txn_begin(env->mdb, NULL, 0, &txn);
 	if (rc)

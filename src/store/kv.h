@@ -35,6 +35,8 @@ enum cdx_db {
 	CDX_DB_PROTECTION, /* base id, id -> protection record */
 	CDX_DB_SLOT_NODE,  /* id, slot, layer, chunk -> nodes of slot trees */
 	CDX_DB_PUBLIC,	   /* digest, dataset id: may be served (public.h) */
+	CDX_DB_CACHE,	   /* kind, digest (and page) -> what was fetched */
+	CDX_DB_CACHE_AGE,  /* bucket, number -> key in CDX_DB_CACHE */
 	CDX_DBS,
 };
 
@@ -63,7 +65,9 @@ enum cdx_counter {
 	CDX_CNT_ZERO_BYTES, /* preallocated, not written */
 	CDX_CNT_SEG_BYTES,  /* blocks of all segments, data part */
 	CDX_CNT_SEG_LIVE,   /* of them referenced (shared: each time) */
-	CDX_COUNTERS = 32,  /* room on disk */
+	CDX_CNT_NEXT_USE, /* maximum: number of the next use of a cache entry */
+	CDX_CNT_CACHE,	  /* entries of the cache */
+	CDX_COUNTERS = 32, /* room on disk */
 };
 
 /* Value of a counter, all applied batches included.  Thread: safe. */

@@ -56,7 +56,7 @@ int cdx_area_info_decode(struct cdx_area_info *out, const void *p, size_t len)
 	out->live = cdx_cursor_be64(&c);
 	out->kind = (enum cdx_area_kind)kind;
 	out->closed = flags == 1;
-	if (kind < CDX_AREA_SEGMENT || kind > CDX_AREA_PARITY || flags > 1)
+	if (kind < CDX_AREA_SEGMENT || kind > CDX_AREA_CACHE || flags > 1)
 		return CDX_E_CORRUPT;
 	if (out->live > out->size || out->size > INT64_MAX)
 		return CDX_E_CORRUPT;

@@ -70,22 +70,41 @@ static int set_config(struct cdx_store *s, const struct cdx_store_config *c)
 	return 0;
 }
 
+static bool shares_fit(const uint64_t share[CDX_SHARES])
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < CDX_SHARES; i++)
+		if (__builtin_add_overflow(sum, share[i], &sum))
+			return false;
+	return sum != 0 && sum <= INT64_MAX;
+}
+
 int cdx_store_set_shares(struct cdx_store *s, const uint64_t share[CDX_SHARES])
 {
 	struct cdx_store_config c;
-	uint64_t sum = 0;
-	unsigned i;
 	int r;
 
-	for (i = 0; i < CDX_SHARES; i++)
-		if (__builtin_add_overflow(sum, share[i], &sum))
-			return -EINVAL;
-	if (sum == 0 || sum > INT64_MAX)
+	if (!shares_fit(share))
 		return -EINVAL;
 	cdx_block_lock(s);
 	c = s->config;
 	memcpy(c.share, share, sizeof(c.share));
 	r = set_config(s, &c);
+	cdx_block_unlock(s);
+	return r;
+}
+
+int cdx_store_set_share(struct cdx_store *s, enum cdx_share share,
+			uint64_t bytes)
+{
+	struct cdx_store_config c;
+	int r;
+
+	cdx_block_lock(s);
+	c = s->config;
+	c.share[share] = bytes;
+	r = shares_fit(c.share) ? set_config(s, &c) : -EINVAL;
 	cdx_block_unlock(s);
 	return r;
 }

@@ -165,6 +165,9 @@ int cdx_store_dirfd(const struct cdx_store *s);
  * stops new charges).  Applied as a batch. */
 CDX_MUST_CHECK int cdx_store_set_shares(struct cdx_store *s,
 					const uint64_t share[CDX_SHARES]);
+/* The same for one of them (of the cache: cdx_cache_resize). */
+CDX_MUST_CHECK int cdx_store_set_share(struct cdx_store *s,
+				       enum cdx_share share, uint64_t bytes);
 /* The code of segments that are opened from now on: k, m and codec of the
  * configuration.  What is there keeps its own.  -EINVAL out of range.  Applied
  * as a batch. */

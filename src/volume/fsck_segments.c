@@ -431,6 +431,7 @@ static int check_file(struct check *c, uint64_t area)
 		return check_recfile(c, area, info.live, info.size);
 	case CDX_AREA_LOOSE:
 	case CDX_AREA_PARITY:
+	case CDX_AREA_CACHE:
 		return 0; /* the store's check knows them */
 	case CDX_AREA_SEGMENT:
 		if (cdx_seg_rec_get(c->v, &rec, area) == -ENOENT)
