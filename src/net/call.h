@@ -26,7 +26,8 @@ struct cdx_call {
 	/* A header of the answer, before begin; copied.  -ENOMEM; -EINVAL a line
 	 * break in it; CDX_E_SEQUENCE after begin. */
 	int (*set)(struct cdx_call *call, const char *name, const char *value);
-	/* The length of the answer's body, before begin, where it is known */
+	/* The length of the answer's body, before begin, where it is known; with
+	 * 304 that of what is not sent again */
 	void (*length)(struct cdx_call *call, uint64_t len);
 	/* Next bytes of the body: count, 0 at the end, -errno (-EPIPE: whoever
 	 * asked went in the middle of it).  Nothing any more after begin: what was

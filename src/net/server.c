@@ -278,7 +278,10 @@ static enum MHD_Result send_answer(struct http_call *h)
 		pthread_cond_wait(&h->cv, &h->mu);
 	pthread_mutex_unlock(&h->mu);
 	patient(h, false);
-	if (h->status == MHD_HTTP_NO_CONTENT)
+	/* libmicrohttpd 0.9.75 ends these as if they had a body in chunks */
+	if (h->length == MHD_SIZE_UNKNOWN &&
+	    (h->status == MHD_HTTP_NO_CONTENT ||
+	     h->status == MHD_HTTP_NOT_MODIFIED))
 		h->length = 0;
 	r = MHD_create_response_from_callback(h->length, ANSWER_BYTES,
 					      next_bytes, h, NULL);
