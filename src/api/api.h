@@ -73,4 +73,9 @@ json_t *cdx_api_status(const struct cdx_api *api);
 /* The same as text, malloc'd; a cdx_fs_status_fn */
 char *cdx_api_status_text(void *arg);
 
+/* What a configuration says, an array of {section, key, value, from} without
+ * passwords.  @section: that one alone; NULL: all.  Returns new, NULL without
+ * memory. */
+json_t *cdx_api_conf_json(const struct cdx_conf *conf, const char *section);
+
 #endif

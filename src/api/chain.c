@@ -301,31 +301,11 @@ static void balance(const struct cdx_api *api, struct cdx_call *call)
 
 /* ---- configuration ---- */
 
-static int put_values(json_t *list, const struct cdx_conf *conf)
-{
-	struct cdx_conf_shown v;
-	int rc = 0;
-
-	for (unsigned i = 0; i < CDX_CONF_KEYS && rc == 0; i++) {
-		rc = cdx_conf_show(conf, i, &v);
-		if (rc < 0)
-			break;
-		if (json_array_append_new(
-			    list, json_pack("{s:s, s:s, s:s?, s:s}", "section",
-					    v.section, "key", v.name, "value",
-					    v.text, "from", v.from)) < 0)
-			rc = -ENOMEM;
-		free(v.text);
-	}
-	return rc;
-}
-
 /* "check" also looks at what the values lead to, but not at the chain */
 static void config(const struct cdx_api *api, struct cdx_call *call)
 {
 	struct cdx_chain *c = api->node->chain;
-	json_t *list = json_array();
-	json_t *j = json_pack("{s:n, s:o}", "file", "values", list);
+	json_t *j = json_pack("{s:n}", "file");
 	char why[CDX_CHAIN_WHY_MAX] = "";
 	const struct cdx_conf_chain *cfg = NULL;
 	const struct cdx_conf *conf = NULL;
@@ -339,7 +319,9 @@ static void config(const struct cdx_api *api, struct cdx_call *call)
 		if (conf->file != NULL)
 			(void)json_object_set_new(j, "file",
 						  json_string(conf->file));
-		rc = put_values(list, conf);
+		if (json_object_set_new(j, "values",
+					cdx_api_conf_json(conf, "chain")) < 0)
+			rc = -ENOMEM;
 	}
 	if (rc == 0 && check != 0 &&
 	    (cfg->account != NULL || cdx_chain_index(c, CDX_CHAIN_CLIENT) >= 0))

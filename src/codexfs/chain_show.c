@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "codexfs/chain.h"
+#include "codexfs/conf_opts.h"
 
 #define COLUMN "%-18s"
 
@@ -238,25 +239,7 @@ int chain_balance(struct chain_args *a)
 
 static void print_config(const json_t *j)
 {
-	const char *section = "";
-	json_t *v;
-	size_t i;
-
-	json_array_foreach(json_object_get(j, "values"), i, v)
-	{
-		const char *own = chain_text(v, "section");
-
-		if (!json_is_string(json_object_get(v, "value")))
-			continue;
-		if (strcmp(section, own) != 0)
-			printf("[%s]\n", own);
-		section = own;
-		printf("%s = ", chain_text(v, "key"));
-		cli_print_text(chain_text(v, "value"));
-		printf("\t# ");
-		cli_print_text(chain_text(v, "from"));
-		putchar('\n');
-	}
+	cli_conf_print(json_object_get(j, "values"));
 }
 
 static void print_checked(const json_t *j)

@@ -32,6 +32,8 @@ int verb_proof(int argc, char **argv);
 int verb_chain(int argc, char **argv);
 int verb_policy(int argc, char **argv);
 int verb_key(int argc, char **argv);
+int verb_node(int argc, char **argv);
+int verb_config(int argc, char **argv);
 
 /* fstab: called as mount.codexfs or mount.fuse.codexfs SPEC DIR [-sfnv]
  * [-N NS] [-o OPTS] [-t TYPE], or as codexfs STORE MNT -o OPTS */

@@ -16,6 +16,8 @@ static const struct cli_verb verbs[] = {
 	{"mount", "mount a store's volume", verb_mount},
 #endif
 	{"umount", "unmount and wait until everything is on disk", verb_umount},
+	{"node", "be a node without a mount: find, keep and serve datasets",
+	 verb_node},
 	{"status", "show a store or a mount", verb_status},
 	{"sync", "make what was written durable, sealed or protected",
 	 verb_sync},
@@ -30,6 +32,7 @@ static const struct cli_verb verbs[] = {
 	 verb_chain},
 	{"policy", "show or change how new segments are protected",
 	 verb_policy},
+	{"config", "check the configuration and show it", verb_config},
 	{"key", "restore a key file from its words, set its password",
 	 verb_key},
 };

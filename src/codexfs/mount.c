@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,6 +15,8 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "codexfs/cli.h"
+#include "codexfs/conf_opts.h"
+#include "codexfs/daemon.h"
 #include "codexfs/mount_options.h"
 #include "codexfs/mounted.h"
 #include "codexfs/umount.h"
@@ -29,7 +30,8 @@
 
 static const char help[] =
 	"Usage: codexfs mount [options] STORE MNT\n\n"
-	"Mounts a store's volume and returns when it answers.\n\n"
+	"Mounts a store's volume and returns when it answers.  With something to\n"
+	"listen on, a bootstrap or a peer it is a node among others too.\n\n"
 	"  -f, --foreground      stay in the foreground, log to stderr\n"
 	"  -o OPT[,OPT...]       ro, noatime, allow_other (default for root),\n"
 	"                        noallow_other, uid=N, gid=N (show all files\n"
@@ -38,12 +40,14 @@ static const char help[] =
 	"                        seal_age=SECONDS (3600), threads=N, clone_fd,\n"
 	"                        key=FILE, password_file=FILE, config=FILE\n"
 	"                        (codexfs.conf(5)), and what fstab and mount(8)\n"
-	"                        know: dev, suid, exec, nofail, user, x-* ...\n" CLI_COMMON_HELP
+	"                        know: dev, suid, exec, nofail, user, x-* ...\n" CLI_CONF_HELP
+	"\n" CLI_COMMON_HELP
 	"\nEnd it with `codexfs umount MNT`, umount, fusermount3 -u, or\n"
 	"SIGTERM: each ends in a clean commit.\n";
 
 static const struct option options[] = {
 	CLI_COMMON_OPTIONS,
+	CLI_CONF_OPTIONS,
 	{"foreground", no_argument, NULL, 'f'},
 	{"options", required_argument, NULL, 'o'},
 	{0},
@@ -52,9 +56,11 @@ static const struct option options[] = {
 struct mount_args {
 	struct cli_common common;
 	struct mount_options opts;
+	struct cli_conf conf;
 	bool foreground;
 	char *store;	  /* absolute */
 	char *mountpoint; /* absolute */
+	char *conf_file;  /* absolute; NULL: its usual places */
 };
 
 /* A mount whose process was killed stays until it is unmounted.  It answers
@@ -168,78 +174,25 @@ static int prepare(struct mount_args *a, const char *store, const char *mnt)
 	return rc;
 }
 
-/* ---- daemon: the child works, the parent waits for its word ---- */
+struct run {
+	struct mount_args *a;
+	const struct cdx_keyfile *keys;
+};
 
-static int wait_for_child(pid_t pid, int fd)
+static int run_child(void *arg, int ready_fd)
 {
-	char text[CDX_NODE_ERROR_MAX] = "";
-	size_t len = 0;
-	ssize_t n;
-	int status = 0;
-
-	while (len < sizeof(text) - 1 &&
-	       (n = read(fd, text + len, sizeof(text) - 1 - len)) != 0) {
-		if (n < 0 && errno != EINTR)
-			break;
-		len += n > 0 ? (size_t)n : 0;
-	}
-	text[len] = '\0';
-	/* "+": ready.  "-text": failed.  Nothing: it died. */
-	if (text[0] == '+')
-		return 0;
-	if (waitpid(pid, &status, 0) == pid && WIFSIGNALED(status))
-		cli_error("the mount process died of signal %d",
-			  WTERMSIG(status));
-	else
-		cli_error("%s", text[0] == '-' ? text + 1
-					       : "the mount process ended");
-	return WIFEXITED(status) && WEXITSTATUS(status) != 0
-		       ? WEXITSTATUS(status)
-		       : 1;
-}
-
-static int run_child(struct mount_args *a, const struct cdx_keyfile *keys,
-		     int ready_fd)
-{
+	const struct run *r = arg;
 	struct mounted_args m = {
-		.store = a->store,
-		.mountpoint = a->mountpoint,
-		.options = &a->opts,
-		.keys = keys,
-		.log = &a->common.log,
+		.store = r->a->store,
+		.mountpoint = r->a->mountpoint,
+		.options = &r->a->opts,
+		.conf = &r->a->conf,
+		.keys = r->keys,
+		.log = &r->a->common.log,
 		.ready_fd = ready_fd,
 	};
 
 	return mounted_run(&m);
-}
-
-static int daemonize(struct mount_args *a, const struct cdx_keyfile *keys)
-{
-	int fds[2];
-	pid_t pid;
-	int rc;
-
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return cdx_err_exit(-errno);
-	fflush(NULL);
-	pid = fork();
-	if (pid < 0) {
-		cli_error("cannot fork: %s", strerror(errno));
-		return 1;
-	}
-	if (pid > 0) {
-		close(fds[1]);
-		rc = wait_for_child(pid, fds[0]);
-		close(fds[0]);
-		return rc;
-	}
-	close(fds[0]);
-	setsid();
-	if (chdir("/") < 0)
-		_exit(1);
-	cdx_log_init(&a->common.log, CDX_LOG_TO_JOURNAL, a->common.log.level);
-	rc = run_child(a, keys, fds[1]);
-	exit(rc);
 }
 
 /* -o remount: the flags of the mount change, its process goes on */
@@ -267,18 +220,37 @@ static int remount(struct mount_args *a, const char *mnt)
 	return cdx_err_exit(rc);
 }
 
-/* Which configuration, for a process that moves to another folder; it is read
- * when the chain is first asked for something. */
-static int place_config(struct mount_options *o)
+/* Which configuration, for a process that moves to another folder */
+static int place_config(struct mount_args *a)
 {
-	CDX_CLEANUP(cdx_freep) char *given = o->conf_file;
-	const char *name = given != NULL ? given : getenv("CODEXFS_CONFIG");
+	const char *name = a->conf.file;
 
-	o->conf_file = NULL;
+	if (name == NULL)
+		name = a->opts.conf_file;
+	if (name == NULL)
+		name = getenv("CODEXFS_CONFIG");
 	if (name == NULL || name[0] == '\0')
 		return 0;
-	o->conf_file = cdx_conf_absolute(name);
-	return o->conf_file == NULL ? -ENOMEM : 0;
+	a->conf_file = cdx_conf_absolute(name);
+	a->conf.file = a->conf_file;
+	return a->conf_file == NULL ? -ENOMEM : 0;
+}
+
+/* A file that is wrong keeps no volume from being mounted: it is a local disk
+ * then.  Who asked for more by options is told. */
+static int load_config(struct mount_args *a)
+{
+	char why[CDX_CONF_WHY_MAX];
+	int rc = cli_conf_load(&a->conf, a->store, false, why);
+
+	if (rc >= 0)
+		return 0;
+	cli_error("%s", why);
+	if (a->conf.of_node || rc == -ENOMEM)
+		return rc;
+	cli_error("%s is mounted without its configuration, and alone",
+		  a->store);
+	return 0;
 }
 
 static int mount_volume(struct mount_args *a, const char *store,
@@ -286,13 +258,16 @@ static int mount_volume(struct mount_args *a, const char *store,
 {
 	char error[CDX_NODE_ERROR_MAX];
 	struct cdx_keyfile keys;
+	struct run r = {.a = a, .keys = &keys};
 	int rc;
 
 	if (a->opts.remount)
 		return remount(a, mnt);
 	rc = prepare(a, store, mnt);
 	if (rc == 0)
-		rc = place_config(&a->opts);
+		rc = place_config(a);
+	if (rc == 0)
+		rc = load_config(a);
 	if (rc < 0)
 		return cdx_err_exit(rc);
 	if (a->opts.key_file != NULL)
@@ -306,7 +281,9 @@ static int mount_volume(struct mount_args *a, const char *store,
 		cli_error("%s", error);
 		return cdx_err_exit(rc);
 	}
-	rc = a->foreground ? run_child(a, &keys, -1) : daemonize(a, &keys);
+	rc = a->foreground
+		     ? run_child(&r, -1)
+		     : daemon_start(&a->common.log, "mount", run_child, &r);
 	cdx_wipe(&keys, sizeof(keys));
 	return rc;
 }
@@ -322,6 +299,8 @@ static void args_init(struct mount_args *a)
 static void args_free(struct mount_args *a)
 {
 	mount_options_free(&a->opts);
+	cli_conf_free(&a->conf);
+	free(a->conf_file);
 	free(a->store);
 	free(a->mountpoint);
 }
@@ -340,8 +319,10 @@ int verb_mount(int argc, char **argv)
 			a.foreground = true;
 		else if (opt == 'o' && mount_options_parse(&a.opts, optarg) < 0)
 			return CLI_USAGE;
-		else if (opt != 'o')
-			(void)cli_common_option(&a.common, opt, help);
+		else if (opt != 'o' &&
+			 cli_common_option(&a.common, opt, help) == 0 &&
+			 cli_conf_option(&a.conf, opt) < 0)
+			return CLI_USAGE;
 	}
 	left = argc - optind;
 	store = left == 2 ? argv[optind] : a.common.store;

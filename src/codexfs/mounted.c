@@ -23,6 +23,7 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "codexfs/cli.h"
+#include "codexfs/daemon.h"
 #include "fs/fs.h"
 #include "net/server.h"
 #include "node/node.h"
@@ -44,14 +45,7 @@ struct mounted {
 
 static void tell(struct mounted *m, char sign, const char *text)
 {
-	if (m->ready_fd < 0) {
-		if (sign == '-')
-			cli_error("%s", text);
-		return;
-	}
-	if (cdx_write_full(m->ready_fd, &sign, 1) == 0)
-		(void)!cdx_write_full(m->ready_fd, text, strlen(text));
-	cdx_close(&m->ready_fd);
+	daemon_tell(&m->ready_fd, sign, text);
 }
 
 static void raise_read_ahead(dev_t dev)
@@ -67,16 +61,6 @@ static void raise_read_ahead(dev_t dev)
 		return; /* not root: the default stays */
 	snprintf(value, sizeof(value), "%d", READ_AHEAD_KB);
 	(void)!cdx_write_full(fd, value, strlen(value));
-}
-
-static void drop_terminal(void)
-{
-	CDX_CLEANUP(cdx_closep) int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	for (int i = 0; i <= 2; i++)
-		dup2(fd, i);
 }
 
 /* Waits until the mount answers, then says so.  A thread of its own: the
@@ -104,7 +88,7 @@ static void *ready_main(void *arg)
 	cdx_log(m->args->log, INFO, "mount", "%s is mounted on %s",
 		m->args->store, m->args->mountpoint);
 	if (m->ready_fd >= 0) {
-		drop_terminal();
+		daemon_drop_terminal();
 		tell(m, '+', "");
 	}
 #ifdef HAVE_SYSTEMD
@@ -129,7 +113,10 @@ static int open_node(struct mounted *m)
 		.path = a->store,
 		.keys = a->keys,
 		.log = a->log,
-		.conf_file = a->options->conf_file,
+		.conf_file = a->conf->file,
+		.conf = &a->conf->options,
+		.peers = cdx_conf_wants_peers(&a->conf->node) ? &a->conf->node
+							      : NULL,
 		.readonly = a->options->readonly,
 		.noatime = a->options->noatime,
 		.sync_write = a->options->sync_write,

@@ -4,6 +4,7 @@
 
 #include "base/attr.h"
 #include "base/log.h"
+#include "codexfs/conf_opts.h"
 #include "codexfs/mount_options.h"
 #include "crypto/keys.h"
 
@@ -11,6 +12,7 @@ struct mounted_args {
 	const char *store;
 	const char *mountpoint;
 	const struct mount_options *options;
+	const struct cli_conf *conf; /* loaded */
 	const struct cdx_keyfile *keys;
 	const struct cdx_log *log;
 	int ready_fd; /* the waiting parent, or -1 in the foreground */

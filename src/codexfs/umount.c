@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +21,9 @@
 #include "codexfs/cli.h"
 
 static const char help[] =
-	"Usage: codexfs umount [options] MNT\n\n"
+	"Usage: codexfs umount [options] MNT|STORE\n\n"
 	"Unmounts and waits until everything is on disk and the store is free.\n"
-	"\n"
+	"Ends the node that has STORE, where that is not mounted.\n\n"
 	"  -l, --lazy            detach now even when files are open; the\n"
 	"                        process ends with the last of them\n" CLI_COMMON_HELP;
 
@@ -97,7 +98,32 @@ static int wait_free(const char *store)
 	return 0;
 }
 
-static int run(const char *mnt, bool lazy)
+/* A node has no mount to be ended by: it is asked who it is, and told to end. */
+static int end_node(struct cli_common *common, const char *store)
+{
+	struct cdx_client c;
+	json_t *j = NULL;
+	json_int_t pid = 0;
+	int status = cli_client(&c, common, store);
+	int rc;
+
+	if (status != 0)
+		return status;
+	rc = cdx_client_json(&c, &j, "GET", "/control/v1/status");
+	if (rc == 0)
+		pid = json_integer_value(json_object_get(j, "pid"));
+	if (rc == 0 && (c.socket == NULL || pid <= 1))
+		rc = -ENOENT;
+	if (rc == 0 && kill((pid_t)pid, SIGTERM) < 0)
+		rc = -errno;
+	if (rc == 0)
+		rc = wait_free(store);
+	status = rc < 0 ? cli_fail("end the node", rc, j) : 0;
+	json_decref(j);
+	return cli_client_close(&c, status);
+}
+
+static int run(struct cli_common *common, const char *mnt, bool lazy)
 {
 	CDX_CLEANUP(cdx_freep) char *full = realpath(mnt, NULL);
 	CDX_CLEANUP(cdx_freep) char *source = NULL;
@@ -105,6 +131,9 @@ static int run(const char *mnt, bool lazy)
 	int rc;
 
 	source = cdx_client_source(path);
+	if (source == NULL && full != NULL && cdx_client_locked(full) &&
+	    !cdx_client_mounted(full))
+		return end_node(common, full);
 	if (source == NULL) {
 		cli_error("%s is not a codexfs mount", mnt);
 		return cdx_err_exit(-ENOENT);
@@ -140,5 +169,5 @@ int verb_umount(int argc, char **argv)
 		fputs(help, stderr);
 		return CLI_USAGE;
 	}
-	return run(argv[optind], lazy);
+	return run(&common, argv[optind], lazy);
 }

@@ -24,11 +24,30 @@ static int no_memory(char why[CDX_CONF_WHY_MAX])
 	return -ENOMEM;
 }
 
+const struct cdx_conf_def *cdx_conf_def(enum cdx_conf_key key)
+{
+	if (key < CDX_CONF_CHAIN_END)
+		return &cdx_conf_chain_keys[key];
+	if (key < CDX_CONF_NODE_END)
+		return &cdx_conf_node_keys[key - CDX_CONF_CHAIN_END];
+	return &cdx_conf_api_keys[key - CDX_CONF_NODE_END];
+}
+
+void cdx_conf_values_free(enum cdx_conf_key key, union cdx_conf_values *v)
+{
+	if (key < CDX_CONF_CHAIN_END)
+		cdx_conf_chain_free(&v->chain);
+	else if (key < CDX_CONF_NODE_END)
+		cdx_conf_node_free(&v->node);
+	else
+		cdx_conf_api_free(&v->api);
+}
+
 enum cdx_conf_key cdx_conf_key_of(const char *name)
 {
 	unsigned i = 0;
 
-	while (i < CDX_CONF_KEYS && strcmp(cdx_conf_keys[i].name, name) != 0)
+	while (i < CDX_CONF_KEYS && strcmp(cdx_conf_def(i)->name, name) != 0)
 		i++;
 	return (enum cdx_conf_key)i;
 }
@@ -122,8 +141,8 @@ static char *kept_text(const char *old, const struct cdx_conf_def *def,
 static int set(struct cdx_conf *c, enum cdx_conf_key key, const char *text,
 	       const char *file, const char *from, char why[CDX_CONF_WHY_MAX])
 {
-	const struct cdx_conf_def *def = &cdx_conf_keys[key];
-	struct cdx_conf_chain scratch = {0};
+	const struct cdx_conf_def *def = cdx_conf_def(key);
+	union cdx_conf_values scratch;
 	bool gathers = def->gathers && c->value[key].text != NULL &&
 		       c->value[key].option == (file == NULL);
 	char *kept =
@@ -136,8 +155,9 @@ static int set(struct cdx_conf *c, enum cdx_conf_key key, const char *text,
 		free(origin);
 		return no_memory(why);
 	}
+	memset(&scratch, 0, sizeof(scratch));
 	rc = def->read(&scratch, kept, why);
-	cdx_conf_chain_free(&scratch);
+	cdx_conf_values_free(key, &scratch);
 	/* what an option says stands; the file's is only checked */
 	if (rc < 0 || (file != NULL && c->value[key].option)) {
 		free(kept);
@@ -155,7 +175,7 @@ static int set(struct cdx_conf *c, enum cdx_conf_key key, const char *text,
 int cdx_conf_option(struct cdx_conf *c, enum cdx_conf_key key, const char *text,
 		    char why[CDX_CONF_WHY_MAX])
 {
-	const struct cdx_conf_def *def = &cdx_conf_keys[key];
+	const struct cdx_conf_def *def = cdx_conf_def(key);
 	char reason[CDX_CONF_WHY_MAX] = "";
 	char from[64];
 	int rc;
@@ -206,8 +226,8 @@ static void complain(struct reading *r, int rc, const char *reason)
 static bool known_section(const char *name, size_t len)
 {
 	for (unsigned i = 0; i < CDX_CONF_KEYS; i++)
-		if (strlen(cdx_conf_keys[i].section) == len &&
-		    strncmp(cdx_conf_keys[i].section, name, len) == 0)
+		if (strlen(cdx_conf_def(i)->section) == len &&
+		    strncmp(cdx_conf_def(i)->section, name, len) == 0)
 			return true;
 	return false;
 }
@@ -267,17 +287,19 @@ static int take(void *user, const char *section, const char *name,
 
 	if (section[0] == '\0')
 		snprintf(reason, sizeof(reason),
-			 "%.64s stands before the first section; [chain] "
-			 "belongs above it",
-			 name);
+			 "%.64s stands before the first section; [%s] belongs "
+			 "above it",
+			 name,
+			 key == CDX_CONF_KEYS ? "chain"
+					      : cdx_conf_def(key)->section);
 	else if (key == CDX_CONF_KEYS ||
-		 strcmp(cdx_conf_keys[key].section, section) != 0)
+		 strcmp(cdx_conf_def(key)->section, section) != 0)
 		snprintf(reason, sizeof(reason),
 			 "there is no key %.64s in section [%.64s]", name,
 			 section);
 	else if (value[0] == '\0')
 		snprintf(reason, sizeof(reason), "%s has no value", name);
-	else if (r->seen[key] != 0 && !cdx_conf_keys[key].gathers)
+	else if (r->seen[key] != 0 && !cdx_conf_def(key)->gathers)
 		snprintf(reason, sizeof(reason),
 			 "%s is there already, in line %d", name, r->seen[key]);
 	else if (asprintf(&from, "%s:%d", r->file, r->line) < 0)
@@ -376,7 +398,7 @@ static char *without_passwords(const char *urls)
 int cdx_conf_show(const struct cdx_conf *c, enum cdx_conf_key key,
 		  struct cdx_conf_shown *out)
 {
-	const struct cdx_conf_def *def = &cdx_conf_keys[key];
+	const struct cdx_conf_def *def = cdx_conf_def(key);
 	const char *text = c->value[key].text;
 	char *copy = NULL;
 	bool set_by = text != NULL;
@@ -396,22 +418,34 @@ int cdx_conf_show(const struct cdx_conf *c, enum cdx_conf_key key,
 	return 0;
 }
 
-int cdx_conf_chain(const struct cdx_conf *c, struct cdx_conf_chain *out)
+int cdx_conf_values(const struct cdx_conf *c, union cdx_conf_values *out,
+		    enum cdx_conf_key from, enum cdx_conf_key end,
+		    char why[CDX_CONF_WHY_MAX])
 {
-	char why[CDX_CONF_WHY_MAX];
 	int rc = 0;
 
 	memset(out, 0, sizeof(*out));
-	for (unsigned i = 0; i < CDX_CONF_KEYS && rc == 0; i++) {
+	for (unsigned i = from; i < end && rc == 0; i++) {
 		const char *text = c->value[i].text != NULL
 					   ? c->value[i].text
-					   : cdx_conf_keys[i].fallback;
+					   : cdx_conf_def(i)->fallback;
 
 		if (text != NULL)
-			rc = cdx_conf_keys[i].read(out, text, why);
+			rc = cdx_conf_def(i)->read(out, text, why);
 	}
 	if (rc < 0)
-		cdx_conf_chain_free(out);
+		cdx_conf_values_free(from, out);
+	return rc;
+}
+
+int cdx_conf_chain(const struct cdx_conf *c, struct cdx_conf_chain *out)
+{
+	union cdx_conf_values v;
+	char why[CDX_CONF_WHY_MAX];
+	int rc = cdx_conf_values(c, &v, CDX_CONF_RPC, CDX_CONF_CHAIN_END, why);
+
+	/* its pointers lead into what it owns, not into itself */
+	*out = v.chain;
 	return rc;
 }
 

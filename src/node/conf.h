@@ -21,6 +21,7 @@
 
 /* Every key, in the order in which they are shown */
 enum cdx_conf_key {
+	/* section [chain] */
 	CDX_CONF_RPC,
 	CDX_CONF_CHAIN_ID,
 	CDX_CONF_MARKETPLACE,
@@ -33,6 +34,25 @@ enum cdx_conf_key {
 	CDX_CONF_MAX_FEE,
 	CDX_CONF_TIP,
 	CDX_CONF_ZKEY_HASH,
+	/* section [node] */
+	CDX_CONF_LISTEN,
+	CDX_CONF_ANNOUNCE,
+	CDX_CONF_NAT,
+	CDX_CONF_NETWORK,
+	CDX_CONF_BOOTSTRAP,
+	CDX_CONF_DHT,
+	CDX_CONF_DHT_PORT,
+	CDX_CONF_PEER,
+	CDX_CONF_CACHE,
+	CDX_CONF_UPLOAD,
+	CDX_CONF_UPLOAD_A_PEER,
+	CDX_CONF_TLS_CERT,
+	CDX_CONF_TLS_KEY,
+	CDX_CONF_READ_TIMEOUT,
+	/* section [api] */
+	CDX_CONF_API,
+	CDX_CONF_API_TOKEN_FILE,
+	CDX_CONF_ORIGIN,
 	CDX_CONF_KEYS,
 };
 
@@ -60,6 +80,7 @@ enum cdx_conf_nat {
 	CDX_NAT_NONE,
 	CDX_NAT_UPNP,
 };
+
 /* Section [node], read: its place among others */
 struct cdx_conf_node {
 	char *listen; /* owned, ADDR:PORT; NULL: nobody is served */
@@ -73,6 +94,7 @@ struct cdx_conf_node {
 	uint32_t n_bootstrap;
 	bool dht; /* run a DHT node */
 	uint16_t dht_port;
+	bool dht_port_any; /* any other will do when it is taken */
 	uint32_t n_peers;
 	struct cdx_maddr peer[CDX_STATIC_PEERS_MAX];
 	bool has_cache;
@@ -83,8 +105,10 @@ struct cdx_conf_node {
 	char *tls_key;
 	unsigned read_timeout_s;
 };
-/* Section [api], read */
+
 #define CDX_CONF_ORIGINS_MAX 16u
+
+/* Section [api], read */
 struct cdx_conf_api {
 	char *listen;	   /* owned, ADDR:PORT; NULL: none */
 	char *token_file;  /* owned; NULL: STORE/api-token */
@@ -154,11 +178,19 @@ CDX_MUST_CHECK int cdx_conf_show(const struct cdx_conf *c,
 				 enum cdx_conf_key key,
 				 struct cdx_conf_shown *out);
 
+/* What the verb `node` has where nobody has said it: it listens, and answers
+ * REST on the loopback.  After the file was read.  -ENOMEM. */
+CDX_MUST_CHECK int cdx_conf_node_defaults(struct cdx_conf *c);
+/* Is there anything to listen on or anybody to ask?  A mount has peers then. */
+bool cdx_conf_wants_peers(const struct cdx_conf_node *n);
 /* What sections [node] and [api] mean; -EINVAL values that contradict each other
  * (@why), -ENOMEM.  Freed with the functions below. */
 CDX_MUST_CHECK int cdx_conf_node(const struct cdx_conf *c,
 				 struct cdx_conf_node *out,
 				 char why[CDX_CONF_WHY_MAX]);
+/* -ENOMEM */
+CDX_MUST_CHECK int cdx_conf_node_copy(struct cdx_conf_node *out,
+				      const struct cdx_conf_node *n);
 void cdx_conf_node_free(struct cdx_conf_node *n);
 CDX_MUST_CHECK int cdx_conf_api(const struct cdx_conf *c,
 				struct cdx_conf_api *out,

@@ -7,7 +7,15 @@
 #include "base/attr.h"
 #include "node/conf.h"
 
-/* The table of keys; for conf.c alone. */
+/* The tables of keys; for the files conf*.c alone. */
+
+/* What one section means; which member, the key says */
+union cdx_conf_values {
+	struct cdx_conf_chain chain;
+	struct cdx_conf_node node;
+	struct cdx_conf_api api;
+};
+
 struct cdx_conf_def {
 	const char *section;
 	const char *name;
@@ -16,11 +24,38 @@ struct cdx_conf_def {
 	bool is_path;	      /* or the fallback */
 	/* Takes what it means; -EINVAL with what it should be in @why (no file,
 	 * no line), -ENOMEM */
-	int (*read)(struct cdx_conf_chain *out, const char *text,
+	int (*read)(union cdx_conf_values *out, const char *text,
 		    char why[CDX_CONF_WHY_MAX]);
 };
 
-/* By enum cdx_conf_key */
-extern const struct cdx_conf_def cdx_conf_keys[CDX_CONF_KEYS];
+/* The keys of a section are a row of enum cdx_conf_key. */
+#define CDX_CONF_CHAIN_END (CDX_CONF_ZKEY_HASH + 1)
+#define CDX_CONF_NODE_END (CDX_CONF_READ_TIMEOUT + 1)
+extern const struct cdx_conf_def cdx_conf_chain_keys[CDX_CONF_CHAIN_END];
+extern const struct cdx_conf_def
+	cdx_conf_node_keys[CDX_CONF_NODE_END - CDX_CONF_CHAIN_END];
+extern const struct cdx_conf_def
+	cdx_conf_api_keys[CDX_CONF_KEYS - CDX_CONF_NODE_END];
+
+/* That of a key */
+const struct cdx_conf_def *cdx_conf_def(enum cdx_conf_key key);
+/* Frees what reading @key (or others of its section) has taken */
+void cdx_conf_values_free(enum cdx_conf_key key, union cdx_conf_values *v);
+/* Reads the keys from @from up to @end, set or by default; on failure what was
+ * taken is freed.  Errors of the keys' own. */
+CDX_MUST_CHECK int cdx_conf_values(const struct cdx_conf *c,
+				   union cdx_conf_values *out,
+				   enum cdx_conf_key from,
+				   enum cdx_conf_key end,
+				   char why[CDX_CONF_WHY_MAX]);
+
+/* "NAME is WANTS, not TEXT"; -EINVAL */
+int cdx_conf_bad(char why[CDX_CONF_WHY_MAX], const char *name,
+		 const char *wants, const char *text);
+/* A whole number within bounds.  -EINVAL. */
+CDX_MUST_CHECK int cdx_conf_number(uint64_t *out, const char *text,
+				   uint64_t min, uint64_t max);
+/* Without the blanks around it; changes @text */
+char *cdx_conf_trim(char *text);
 
 #endif

@@ -38,6 +38,9 @@ struct cdx_node_opts {
 	const struct cdx_log *log;	/* kept */
 	const char *conf_file;	     /* codexfs.conf; NULL: its usual places */
 	const struct cdx_conf *conf; /* what options say of it, or NULL */
+	/* What it is among others; NULL: it is alone, as every verb that opens
+	 * the store for a moment must be */
+	const struct cdx_conf_node *peers;
 	bool readonly;
 	bool noatime;
 	bool sync_write;
