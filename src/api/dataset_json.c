@@ -67,7 +67,8 @@ json_t *cdx_api_dataset_json(const struct cdx_dataset_info *info,
 		      (json_int_t)info->blocks, "pinned",
 		      (info->refs & CDX_REF_PIN) != 0, "volume",
 		      (info->refs & CDX_REF_VOLUME) != 0, "private",
-		      info->is_private, "created", (json_int_t)info->created);
+		      !cdx_dataset_is_public(info), "created",
+		      (json_int_t)info->created);
 	return j;
 }
 

@@ -103,6 +103,7 @@ void cdx_dataset_put(struct cdx_batch *b, const struct cdx_dataset_info *info,
 	}
 	cdx_batch_put(b, CDX_DB_DATASET, info->cid.digest, KEY_LEN, val.p,
 		      val.len);
+	cdx_public_note(b, info, is_new);
 	if (!is_new || info->kind == CDX_DATASET_PROTECTED)
 		return;
 	tree_key(key, info);
@@ -118,6 +119,7 @@ void cdx_dataset_del(struct cdx_batch *b, const struct cdx_dataset_info *info)
 	cdx_batch_del(b, CDX_DB_DATASET, info->cid.digest, KEY_LEN);
 	if (info->kind == CDX_DATASET_PROTECTED)
 		return;
+	cdx_public_forget(b, info->dsid);
 	tree_key(key, info);
 	cdx_batch_del(b, CDX_DB_TREE, key, sizeof(key));
 	cdx_batch_add(b, CDX_CNT_DATASETS, -1);

@@ -47,6 +47,27 @@ void cdx_mark_del(struct cdx_batch *b, const char *key, size_t len)
 	cdx_batch_del(b, CDX_DB_META, key, len);
 }
 
+int cdx_mark_first(struct cdx_store *s, char out[CDX_MARK_MAX],
+		   const char *prefix)
+{
+	struct cdx_kv_iter *it CDX_CLEANUP(cdx_kv_iter_closep) = NULL;
+	struct cdx_kv_pair pair;
+	int rc;
+
+	rc = cdx_kv_iter_open(s, &it, CDX_DB_META, prefix, strlen(prefix), NULL,
+			      0);
+	if (rc < 0)
+		return rc;
+	rc = cdx_kv_iter_next(it, &pair);
+	if (rc <= 0)
+		return rc < 0 ? rc : -ENOENT;
+	if (pair.key_len >= CDX_MARK_MAX)
+		return CDX_E_CORRUPT;
+	memcpy(out, pair.key, pair.key_len);
+	out[pair.key_len] = '\0';
+	return 0;
+}
+
 /* ---- leaves ---- */
 
 struct some_leaves {
@@ -85,6 +106,7 @@ static int some_read(struct cdx_store *s, struct some_leaves *v, uint64_t dsid)
 static int some_drop(struct cdx_store *s, const struct some_leaves *v,
 		     uint64_t dsid, uint64_t area)
 {
+	bool any_public = cdx_public_any(s);
 	struct cdx_block_set *set;
 	int rc;
 
@@ -100,6 +122,9 @@ static int some_drop(struct cdx_store *s, const struct some_leaves *v,
 		cdx_leaf_del(cdx_block_set_batch(set), dsid, v->index[i]);
 		if (!v->has_block[i])
 			continue;
+		if (any_public)
+			cdx_public_del(cdx_block_set_batch(set), &v->digest[i],
+				       dsid);
 		rc = cdx_block_set_del(set, &v->digest[i],
 				       area != 0 ? &loc : NULL);
 		/* a leaf without its block is damage, no reason to keep it */
@@ -287,28 +312,6 @@ int cdx_dataset_unpin(struct cdx_store *s, const struct cdx_cid *manifest_cid)
 
 /* ---- what an interrupted process left ---- */
 
-/* Key of the first marker with this prefix, NUL at its end; -ENOENT */
-static int first_mark(struct cdx_store *s, char out[CDX_MARK_MAX],
-		      const char *prefix)
-{
-	struct cdx_kv_iter *it CDX_CLEANUP(cdx_kv_iter_closep) = NULL;
-	struct cdx_kv_pair pair;
-	int rc;
-
-	rc = cdx_kv_iter_open(s, &it, CDX_DB_META, prefix, strlen(prefix), NULL,
-			      0);
-	if (rc < 0)
-		return rc;
-	rc = cdx_kv_iter_next(it, &pair);
-	if (rc <= 0)
-		return rc < 0 ? rc : -ENOENT;
-	if (pair.key_len >= CDX_MARK_MAX)
-		return CDX_E_CORRUPT;
-	memcpy(out, pair.key, pair.key_len);
-	out[pair.key_len] = '\0';
-	return 0;
-}
-
 static int drop_mark(struct cdx_store *s, const char *key)
 {
 	struct cdx_batch *b;
@@ -354,14 +357,14 @@ static int resume(struct cdx_store *s)
 	char key[CDX_MARK_MAX];
 	int rc;
 
-	while ((rc = first_mark(s, key, CDX_MARK_INGEST)) == 0) {
+	while ((rc = cdx_mark_first(s, key, CDX_MARK_INGEST)) == 0) {
 		rc = resume_ingest(s, key);
 		if (rc < 0)
 			return rc;
 	}
 	if (rc != -ENOENT)
 		return rc;
-	while ((rc = first_mark(s, key, CDX_MARK_DROP)) == 0) {
+	while ((rc = cdx_mark_first(s, key, CDX_MARK_DROP)) == 0) {
 		rc = resume_drop(s, key);
 		if (rc < 0)
 			return rc;

@@ -38,9 +38,18 @@ struct cdx_dataset_info {
 	uint32_t block_size; /* bytes */
 	uint32_t refs;	     /* enum cdx_dataset_ref bits */
 	bool is_private;     /* neither announced nor served */
+	bool published;	     /* somebody said so: also what a volume uses may
+			      * be served (cdx_dataset_is_public) */
 	bool dropping;	     /* being removed: not found, listed or read */
 	int64_t created;     /* wall seconds */
 };
+
+/*
+ * May it be announced, and given to strangers?  What a volume uses never may
+ * unless it was published by name, whatever else its record says.  Everybody who
+ * announces or serves asks this, never is_private alone.  Pure.
+ */
+bool cdx_dataset_is_public(const struct cdx_dataset_info *info);
 
 /* -ENOENT; CDX_E_CORRUPT */
 CDX_MUST_CHECK int cdx_dataset_info(struct cdx_store *s,

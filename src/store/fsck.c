@@ -340,6 +340,8 @@ static int check_all(struct cdx_fsck_run *r)
 	if (rc == 0)
 		rc = cdx_fsck_trees(r);
 	if (rc == 0)
+		rc = cdx_fsck_public(r);
+	if (rc == 0)
 		rc = cdx_fsck_leaves(r);
 	if (rc == 0)
 		rc = cdx_fsck_blocks(r);

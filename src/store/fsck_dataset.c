@@ -155,6 +155,7 @@ static int check_dataset(struct cdx_fsck_run *r, const struct cdx_kv_pair *pair)
 	ds.blocks = info.blocks;
 	ds.cid = info.cid;
 	ds.dropping = info.dropping;
+	ds.is_public = cdx_dataset_is_public(&info);
 	memcpy(ds.tree.b, info.tree.digest, sizeof(ds.tree.b));
 	rc = check_manifest(r, name, &info, p, len);
 	if (rc == 0)

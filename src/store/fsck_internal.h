@@ -65,7 +65,8 @@ struct cdx_fsck_ds {
 	struct cdx_cid cid;
 	struct cdx_digest tree;
 	bool dropping; /* or an ingest that was not finished */
-	bool met;      /* has leaves */
+	bool is_public;
+	bool met; /* has leaves */
 };
 
 struct cdx_fsck_prot {
@@ -113,6 +114,7 @@ const struct cdx_protection *cdx_fsck_prot_gaps(struct cdx_fsck_run *r,
 CDX_MUST_CHECK int cdx_fsck_prot_list(struct cdx_fsck_run *r);
 CDX_MUST_CHECK int cdx_fsck_datasets(struct cdx_fsck_run *r);
 CDX_MUST_CHECK int cdx_fsck_trees(struct cdx_fsck_run *r);
+CDX_MUST_CHECK int cdx_fsck_public(struct cdx_fsck_run *r);
 CDX_MUST_CHECK int cdx_fsck_leaves(struct cdx_fsck_run *r);
 CDX_MUST_CHECK int cdx_fsck_blocks(struct cdx_fsck_run *r);
 CDX_MUST_CHECK int cdx_fsck_protections(struct cdx_fsck_run *r);

@@ -15,6 +15,7 @@
 #include "dataset/chunker.h"
 #include "store/area_internal.h"
 #include "store/dataset_internal.h"
+#include "store/public.h"
 #include "store/records.h"
 
 /* Blocks that wait for their batch: about 4 MiB, written and recorded under one
@@ -28,6 +29,7 @@ struct cdx_ingest {
 	char *filename;
 	char *mimetype;
 	bool is_private;
+	bool was_private; /* a dataset that is here already */
 	uint32_t block_size;
 	bool started; /* a batch with the marker was applied */
 	bool done;    /* nothing is left to give back */
@@ -61,6 +63,8 @@ static int put_waiting(struct cdx_ingest *in, struct cdx_block_set *set)
 		if (rc < 0)
 			return rc;
 		cdx_leaf_put(b, in->dsid, (uint32_t)(in->blocks + i), &leaf);
+		if (!in->is_private)
+			cdx_public_add(b, &leaf.digest, in->dsid);
 	}
 	return 0;
 }
@@ -188,6 +192,9 @@ static int pin_existing(struct cdx_ingest *in, const struct cdx_cid *cid)
 	rc = cdx_batch_new(&b, in->s);
 	if (rc < 0)
 		return rc;
+	/* what a volume uses is published by name alone */
+	in->was_private = !cdx_dataset_is_public(&info) &&
+			  (info.refs & CDX_REF_VOLUME) == 0;
 	info.refs |= CDX_REF_PIN;
 	cdx_dataset_put(b, &info, manifest.p, manifest.len, false);
 	rc = cdx_batch_apply(b);
@@ -301,6 +308,8 @@ static int end(struct cdx_ingest *in, struct cdx_cid *manifest_cid)
 	/* the leaves of a second copy */
 	if (rc == 0)
 		rc = give_back(in);
+	if (rc == 0 && in->was_private && !in->is_private)
+		rc = cdx_dataset_publish(in->s, &info.cid, true);
 	if (rc == 0)
 		rc = cdx_store_commit(in->s);
 	if (rc == 0)

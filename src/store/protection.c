@@ -466,6 +466,8 @@ static int put_both(struct cdx_store *s, struct cdx_batch *b,
 	info.base = rec->base;
 	info.area = 0;
 	info.created = cdx_clock_wall_s();
+	/* as private as its data, also where it is not the volume's itself */
+	info.is_private = !cdx_dataset_is_public(&info);
 	info.kind = CDX_DATASET_PROTECTED;
 	info.refs = 0;
 	rc = put_dataset(s, b, &info, f->protected_);
@@ -473,6 +475,8 @@ static int put_both(struct cdx_store *s, struct cdx_batch *b,
 		return rc;
 	info.kind = CDX_DATASET_VERIFIABLE;
 	info.refs = f->refs;
+	if (cdx_dataset_is_public(&info))
+		cdx_public_mark(b, info.dsid);
 	return put_dataset(s, b, &info, f->verifiable);
 }
 
@@ -518,7 +522,13 @@ int cdx_protection_finish(struct cdx_store *s, struct cdx_protection *p,
 	if (rc == 0)
 		rc = finish_locked(s, &rec, &f);
 	cdx_block_unlock(s);
-	if (rc == 0)
-		*p = rec;
-	return rc;
+	if (rc < 0)
+		return rc;
+	*p = rec;
+	/* it is finished whatever comes of this, which a start makes good */
+	if (cdx_public_settle(s, rec.id, NULL, NULL) < 0)
+		cdx_log(cdx_store_log(s), WARN, "store",
+			"parity of a public dataset is not served by its CIDs "
+			"until the next start");
+	return 0;
 }

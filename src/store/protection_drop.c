@@ -99,6 +99,7 @@ static int some_drop(struct cdx_store *s, const struct cdx_protection *p,
 		     const struct some *v)
 {
 	struct cdx_block_set *set CDX_CLEANUP(cdx_block_set_dropp) = NULL;
+	bool any_public = cdx_public_any(s);
 	struct cdx_block_set *done;
 	int rc;
 
@@ -112,6 +113,9 @@ static int some_drop(struct cdx_store *s, const struct cdx_protection *p,
 		cdx_leaf_del(cdx_block_set_batch(set), p->id, v->index[i]);
 		if (v->leaf[i].state == CDX_LEAF_BURNT)
 			continue;
+		if (any_public)
+			cdx_public_del(cdx_block_set_batch(set),
+				       &v->leaf[i].digest, p->id);
 		rc = cdx_block_set_del(set, &v->leaf[i].digest,
 				       placed ? &loc : NULL);
 		/* a leaf without its block is damage, no reason to keep it */

@@ -195,16 +195,24 @@ static bool is_simple(const struct cdx_dataset_info *info)
 	       (info->refs & CDX_REF_PROTECTED) == 0;
 }
 
+static uint8_t dataset_version(const struct cdx_dataset_info *info)
+{
+	if (info->published)
+		return 3;
+	return is_simple(info) ? 1 : 2;
+}
+
 void cdx_dataset_encode(struct cdx_buf *out,
 			const struct cdx_dataset_info *info,
 			const void *manifest, size_t manifest_len)
 {
-	bool simple = is_simple(info);
+	uint8_t version = dataset_version(info);
 
-	cdx_buf_u8(out, simple ? 1 : 2);
-	cdx_buf_u8(out, (info->is_private ? 1 : 0) | (info->dropping ? 2 : 0));
+	cdx_buf_u8(out, version);
+	cdx_buf_u8(out, (info->is_private ? 1 : 0) | (info->dropping ? 2 : 0) |
+				(info->published ? 4 : 0));
 	cdx_buf_be32(out, info->refs);
-	if (!simple) {
+	if (version > 1) {
 		cdx_buf_u8(out, (uint8_t)info->kind);
 		cdx_buf_be32(out, info->block_size);
 		cdx_buf_be64(out, info->base);
@@ -228,7 +236,7 @@ int cdx_dataset_decode(struct cdx_dataset_info *out, const uint8_t **manifest,
 	uint8_t kind = CDX_DATASET_PLAIN;
 	int rc;
 
-	rc = begin(&c, p, len, 2);
+	rc = begin(&c, p, len, 3);
 	if (rc < 0)
 		return rc;
 	version = (uint8_t)rc;
@@ -236,7 +244,7 @@ int cdx_dataset_decode(struct cdx_dataset_info *out, const uint8_t **manifest,
 	flags = cdx_cursor_u8(&c);
 	out->refs = cdx_cursor_be32(&c);
 	out->block_size = CDX_BLOCK_SIZE;
-	if (version == 2) {
+	if (version > 1) {
 		kind = cdx_cursor_u8(&c);
 		out->block_size = cdx_cursor_be32(&c);
 		out->base = cdx_cursor_be64(&c);
@@ -252,15 +260,16 @@ int cdx_dataset_decode(struct cdx_dataset_info *out, const uint8_t **manifest,
 	out->created = (int64_t)cdx_cursor_be64(&c);
 	out->is_private = (flags & 1) != 0;
 	out->dropping = (flags & 2) != 0;
+	out->published = (flags & 4) != 0;
 	*manifest_len = c.left;
 	*manifest = cdx_cursor_take(&c, c.left);
-	if (cdx_cursor_ok(&c) < 0 || flags > 3 ||
+	if (cdx_cursor_ok(&c) < 0 || flags > 7 ||
 	    kind > CDX_DATASET_VERIFIABLE || out->block_size == 0 ||
 	    out->block_size > CDX_BLOCK_SIZE_MAX ||
 	    out->refs > (CDX_REF_PIN | CDX_REF_VOLUME | CDX_REF_PROTECTED))
 		return CDX_E_CORRUPT;
 	out->kind = (enum cdx_dataset_kind)kind;
-	return is_simple(out) == (version == 1) ? 0 : CDX_E_CORRUPT;
+	return dataset_version(out) == version ? 0 : CDX_E_CORRUPT;
 }
 
 /* ---- free: key group, area, offset; value length; BE64 each ---- */

@@ -252,7 +252,8 @@ static void check_dataset(struct check *c)
 		bad(c, "segment-dataset", "segment %" PRIx64 ": %s", c->area,
 		    cdx_strerror(r));
 	else if (info.dsid != c->area || info.area != c->area ||
-		 info.blocks != c->rec.cap || !info.is_private ||
+		 info.blocks != c->rec.cap ||
+		 (!info.is_private && !info.published) ||
 		 !(info.refs & CDX_REF_VOLUME))
 		bad(c, "segment-dataset",
 		    "segment %" PRIx64 ": its dataset is another", c->area);
