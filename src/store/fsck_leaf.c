@@ -89,7 +89,7 @@ static int check_slot(struct walk *w, const struct cdx_protection *p,
 	rc = note_absent(w, leaf);
 	if (rc < 0)
 		return rc;
-	if (cdx_slot_is_off(p, slot) && p->evicting != slot + 1 &&
+	if (cdx_slot_is_off(p, slot) && !cdx_slot_is_evicting(p, slot) &&
 	    cdx_protection_place(p, index, &loc) && is_listed(info, &loc))
 		cdx_fsck_say(w->r, "slot-absent-located",
 			     "protection %" PRIu64 " slot %" PRIu32

@@ -390,6 +390,7 @@ int cdx_protection_begin(struct cdx_store *s, struct cdx_protection *p,
 	rec.damaged = 0;
 	rec.evicting = 0;
 	rec.evicted = 0;
+	rec.evict_all = false;
 	memset(&rec.protected_, 0, sizeof(rec.protected_));
 	memset(&rec.verifiable, 0, sizeof(rec.verifiable));
 	rec.charge = paid ? 0 : cdx_protection_parity_bytes(&rec);

@@ -49,6 +49,7 @@ struct cdx_protection {
 	uint32_t damaged; /* bit i: slot i is being written again */
 	uint32_t evicting; /* slot + 1 whose bytes are being given back, or 0 */
 	uint64_t evicted;  /* of it: steps that are done */
+	bool evict_all;	   /* the slots behind it come next */
 	struct cdx_digest plain;      /* manifest digests */
 	struct cdx_digest protected_; /* valid when done */
 	struct cdx_digest verifiable; /* valid when done */
@@ -178,8 +179,9 @@ CDX_MUST_CHECK int cdx_slot_evict(struct cdx_store *s,
  * cdx_protection_evict - gives the blocks of all slots back
  *
  * For a dataset that is safe elsewhere: nothing is asked of what is left here.
- * Marks all slots absent first, then as cdx_slot_evict; each slot can be restored.
- * -EBUSY not finished, or the base has another protection.
+ * Marks all slots absent first, then as cdx_slot_evict, but that equal blocks of
+ * several slots go too; each slot can be restored.  -EBUSY not finished, or the
+ * base has another protection.
  */
 CDX_MUST_CHECK int cdx_protection_evict(struct cdx_store *s,
 					const struct cdx_protection *p);

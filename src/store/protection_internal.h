@@ -46,6 +46,12 @@ static inline bool cdx_slot_is_off(const struct cdx_protection *p,
 {
 	return ((p->absent & ~p->damaged) >> slot & 1) != 0;
 }
+/* Are bytes of the slot still to be given back? */
+static inline bool cdx_slot_is_evicting(const struct cdx_protection *p,
+					uint32_t slot)
+{
+	return p->evicting == slot + 1 || (p->evict_all && p->evicting <= slot);
+}
 /* Are data slots not here or not whole, by their marks? */
 bool cdx_protection_incomplete(const struct cdx_protection *p);
 

@@ -301,7 +301,8 @@ int cdx_free_decode(struct cdx_free *out, const struct cdx_kv_pair *pair)
 
 /* ---- protection: key base, id (BE64 each); version, state, k, m, codec, block
  * size, cell size (BE32), n, steps, parity area, segment, done, charge (BE64),
- * absent, damaged, evicting (BE32), evicted (BE64), three manifest digests ---- */
+ * absent, damaged, evicting (BE32), evicted (BE64), three manifest digests.  Version 2:
+ * the slots behind the evicting one come next ---- */
 
 void cdx_protection_encode(uint8_t key[CDX_PROTECTION_KEY_LEN],
 			   uint8_t val[CDX_PROTECTION_VAL_LEN],
@@ -316,7 +317,7 @@ void cdx_protection_encode(uint8_t key[CDX_PROTECTION_KEY_LEN],
 
 	cdx_put_be64(key, p->base);
 	cdx_put_be64(key + 8, p->id);
-	*v++ = CDX_REC_VERSION;
+	*v++ = p->evict_all ? 2 : 1;
 	*v++ = (uint8_t)p->state;
 	for (size_t i = 0; i < CDX_ARRAY_LEN(numbers); i++, v += 4)
 		cdx_put_be32(v, numbers[i]);
@@ -353,6 +354,9 @@ static bool protection_sound(const struct cdx_protection *p)
 		return false;
 	if (p->evicting != 0 && (p->absent >> (p->evicting - 1) & 1) == 0)
 		return false;
+	if (p->evict_all &&
+	    (p->evicting == 0 || p->absent != mask || p->damaged != 0))
+		return false;
 	if (p->state == CDX_PROTECTION_CODING)
 		return (p->absent | p->damaged) == 0;
 	return p->state == CDX_PROTECTION_DROPPING ||
@@ -373,9 +377,10 @@ int cdx_protection_decode(struct cdx_protection *out,
 
 	if (pair->key_len != CDX_PROTECTION_KEY_LEN)
 		return CDX_E_CORRUPT;
-	rc = begin(&c, pair->val, pair->val_len, CDX_REC_VERSION);
+	rc = begin(&c, pair->val, pair->val_len, 2);
 	if (rc < 0)
 		return rc;
+	p.evict_all = rc == 2;
 	p.base = cdx_get_be64(pair->key);
 	p.id = cdx_get_be64(pair->key + 8);
 	p.state = (enum cdx_protection_state)cdx_cursor_u8(&c);

@@ -43,11 +43,31 @@ static int grow(struct cdx_refs *r)
 	return 0;
 }
 
+static uint64_t key_of(const struct cdx_refs *r,
+		       const struct cdx_digest *digest)
+{
+	uint64_t key = 0;
+
+	for (size_t i = 0; i < 4; i++)
+		key += (cdx_get_be64(digest->b + 8 * i) ^ r->mul[i]) *
+		       (r->mul[(i + 1) % 4] | 1);
+	key ^= key >> 29;
+	return key != 0 ? key : 1;
+}
+
+uint32_t cdx_refs_count(const struct cdx_refs *r,
+			const struct cdx_digest *digest)
+{
+	if (r->cap == 0)
+		return 0;
+	return slot(r->slots, r->cap, key_of(r, digest))->refs;
+}
+
 int cdx_refs_get(struct cdx_refs *r, struct cdx_ref_slot **out,
 		 const struct cdx_digest *digest)
 {
 	struct cdx_ref_slot *sl;
-	uint64_t key = 0;
+	uint64_t key = key_of(r, digest);
 	int rc;
 
 	if (r->len + 1 > r->cap / 4 * 3) {
@@ -55,12 +75,6 @@ int cdx_refs_get(struct cdx_refs *r, struct cdx_ref_slot **out,
 		if (rc < 0)
 			return rc;
 	}
-	for (size_t i = 0; i < 4; i++)
-		key += (cdx_get_be64(digest->b + 8 * i) ^ r->mul[i]) *
-		       (r->mul[(i + 1) % 4] | 1);
-	key ^= key >> 29;
-	if (key == 0)
-		key = 1;
 	sl = slot(r->slots, r->cap, key);
 	if (sl->key == 0) {
 		sl->key = key;

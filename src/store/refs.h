@@ -24,6 +24,9 @@ void cdx_refs_init(struct cdx_refs *r);
 /* The slot of a digest, made when absent.  -ENOMEM. */
 CDX_MUST_CHECK int cdx_refs_get(struct cdx_refs *r, struct cdx_ref_slot **out,
 				const struct cdx_digest *digest);
+/* Its count, 0 when it has no slot */
+uint32_t cdx_refs_count(const struct cdx_refs *r,
+			const struct cdx_digest *digest);
 void cdx_refs_free(struct cdx_refs *r);
 
 #endif

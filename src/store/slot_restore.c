@@ -69,8 +69,9 @@ static int mark_locked(struct cdx_store *s, struct cdx_protection *p,
 		rc = cdx_area_frees_pending(s, area, &pending);
 	if (rc < 0)
 		return rc;
-	/* evicted since we waited: what is written now would be punched */
-	if (p->evicting == slot + 1 || pending)
+	/* evicted since we waited: what is written now would be punched.  An
+	 * eviction of all slots counts on none of them coming back meanwhile */
+	if (p->evicting == slot + 1 || p->evict_all || pending)
 		return 1;
 	rc = cdx_batch_new(&b, s);
 	if (rc < 0)

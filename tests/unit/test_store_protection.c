@@ -45,7 +45,10 @@ static void record_forms(void **state)
 	pair.val_len--;
 	assert_int_equal(cdx_protection_decode(&out, &pair), CDX_E_CORRUPT);
 	pair.val_len++;
+	/* all slots are being evicted, but they are not all absent */
 	val[0] = 2;
+	assert_int_equal(cdx_protection_decode(&out, &pair), CDX_E_CORRUPT);
+	val[0] = 3;
 	assert_int_equal(cdx_protection_decode(&out, &pair), CDX_E_VERSION);
 #define REFUSED(member, value)                                       \
 	do {                                                         \
@@ -75,6 +78,15 @@ static void record_forms(void **state)
 	REFUSED(state, 0);
 	REFUSED(state, CDX_PROTECTION_CODING);
 	REFUSED(state, 4);
+	p.absent = 0x3f;
+	p.evict_all = true;
+	cdx_protection_encode(key, val, &p);
+	assert_int_equal(val[0], 2);
+	assert_int_equal(cdx_protection_decode(&out, &pair), 0);
+	assert_memory_equal(&out, &p, sizeof(p));
+	REFUSED(absent, 0x1f);
+	REFUSED(damaged, 1);
+	REFUSED(evicting, 0);
 #undef REFUSED
 }
 

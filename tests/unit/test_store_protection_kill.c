@@ -24,6 +24,17 @@
 
 /* ---- killed at any moment ---- */
 
+#define SEGMENT (12u * CDX_BLOCK_SIZE) /* charged by whoever makes one */
+
+static int evict_all(struct cdx_protection *p, uint64_t seed)
+{
+	int rc = cdx_protection_evict(T.s, p);
+
+	for (uint32_t i = 0; i < p->k + p->m && rc == 0; i++)
+		rc = pk_restore(T.s, p, seed, 0, i);
+	return rc;
+}
+
 /* A child does the whole life over and over; what it leaves is sound. */
 static void child(uint64_t seed)
 {
@@ -39,7 +50,7 @@ static void child(uint64_t seed)
 		struct cdx_cid cid;
 		int rc;
 
-		rc = seg ? pk_segment(T.s, &base, seed + n, 12, 0)
+		rc = seg ? pk_segment(T.s, &base, seed + n, 12, SEGMENT)
 			 : pk_loose(T.s, &base, seed + n, 700, 64, 0);
 		if (rc == 0)
 			rc = pk_protect(T.s, &p, &base, 2, 1, false);
@@ -47,6 +58,8 @@ static void child(uint64_t seed)
 			rc = cdx_slot_evict(T.s, &p, slot);
 		if (rc == 0)
 			rc = pk_restore(T.s, &p, seed + n, 0, slot);
+		for (size_t i = seed_below(&rnd, 12); i > 0 && rc == 0; i--)
+			rc = evict_all(&p, seed + n);
 		if (rc == 0)
 			rc = cdx_slot_evict(T.s, &p, (slot + 1) % 3);
 		if (rc < 0)
@@ -106,6 +119,7 @@ static void drop_plain(const struct cdx_cid *cid)
 	assert_int_equal(cdx_batch_new(&b, T.s), 0);
 	info.refs = 0;
 	cdx_dataset_put(b, &info, m.p, m.len, false);
+	cdx_quota_charge(b, CDX_SHARE_VOLUME, -(int64_t)SEGMENT);
 	assert_int_equal(cdx_batch_apply(b), 0);
 	assert_int_equal(cdx_dataset_drop(T.s, cid), 0);
 	cdx_buf_free(&m);
@@ -115,6 +129,7 @@ static void drop_plain(const struct cdx_cid *cid)
 struct cut {
 	unsigned coding;
 	unsigned evicting;
+	unsigned all;
 	unsigned restoring;
 	unsigned dropping;
 };
@@ -126,6 +141,7 @@ static int note_cut(void *arg, const struct cdx_protection *p)
 	c->coding += p->state == CDX_PROTECTION_CODING;
 	c->dropping += p->state == CDX_PROTECTION_DROPPING;
 	c->evicting += p->evicting != 0;
+	c->all += p->evict_all;
 	c->restoring += p->damaged != 0;
 	return 0;
 }
@@ -185,9 +201,11 @@ static void killed(void **state)
 		tmp_fsck_clean(&T);
 		tmp_store_close(&T);
 	}
-	printf("killed %ld times: %u coding, %u evicting, %u restoring, "
+	printf("killed %ld times: %u coding, %u evicting (%u all), "
+	       "%u restoring, "
 	       "%u dropping\n",
-	       rounds, cut.coding, cut.evicting, cut.restoring, cut.dropping);
+	       rounds, cut.coding, cut.evicting, cut.all, cut.restoring,
+	       cut.dropping);
 	T.commit_ms = 0;
 	tmp_store_open(&T);
 }
@@ -287,9 +305,11 @@ static void killed_in_slots(void **state)
 		assert_int_equal(used(), want);
 		tmp_store_close(&T);
 	}
-	printf("killed %ld times: %u coding, %u evicting, %u restoring, "
+	printf("killed %ld times: %u coding, %u evicting (%u all), "
+	       "%u restoring, "
 	       "%u dropping\n",
-	       rounds, cut.coding, cut.evicting, cut.restoring, cut.dropping);
+	       rounds, cut.coding, cut.evicting, cut.all, cut.restoring,
+	       cut.dropping);
 	tmp_store_open(&T);
 	if (cdx_protection_list(T.s, 0, first_one, &p) == -ECANCELED) {
 		for (uint32_t j = 0; j < 3; j++)

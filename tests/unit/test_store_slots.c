@@ -141,6 +141,173 @@ static void slots_equal(void **state)
 	tmp_fsck_clean(&T);
 }
 
+/* ---- all of them ---- */
+
+static void all_away_and_back(struct cdx_dataset_info *base, uint64_t seed,
+			      uint64_t same, bool paid)
+{
+	struct cdx_protection p;
+	struct counts start = counts();
+	uint8_t *b = malloc(base->block_size);
+	int64_t whole;
+	int64_t charged;
+
+	assert_int_equal(pk_protect(T.s, &p, base, 4, 2, paid), 0);
+	whole = used();
+	assert_int_equal(cdx_store_charged(T.s, &charged), 0);
+	/* once from whole ones, once with slots that are gone already */
+	for (unsigned round = 0; round < 2; round++) {
+		if (round == 1) {
+			assert_int_equal(cdx_slot_evict(T.s, &p, 1), 0);
+			assert_int_equal(cdx_slot_evict(T.s, &p, 4), 0);
+		}
+		assert_int_equal(cdx_protection_evict(T.s, &p), 0);
+		get(&p);
+		assert_int_equal(p.absent, 0x3f);
+		assert_int_equal(p.evicting | p.damaged, 0);
+		assert_false(p.evict_all);
+		tmp_fsck_clean(&T);
+		check_all(&p, seed, same);
+		assert_int_equal(cdx_dataset_read(T.s, b, base, 0,
+						  base->block_size),
+				 -ENODATA);
+		/* nothing more to do */
+		assert_int_equal(cdx_protection_evict(T.s, &p), 0);
+		tmp_reclaim(&T);
+		tmp_store_reopen(&T);
+		tmp_fsck_clean(&T);
+		for (uint32_t i = 0; i < 6; i++) {
+			uint32_t slot = round == 0 ? i : 5 - i;
+
+			assert_int_equal(pk_restore(T.s, &p, seed, same, slot),
+					 0);
+			tmp_fsck_clean(&T);
+		}
+		assert_int_equal(p.absent | p.damaged, 0);
+		assert_int_equal(used(), whole);
+		check_all(&p, seed, same);
+	}
+	assert_int_equal(bad_blocks(), 0);
+	/* gone while nothing of it is here */
+	assert_int_equal(cdx_protection_evict(T.s, &p), 0);
+	assert_int_equal(cdx_protection_drop(T.s, p.base, p.id, false), -EBUSY);
+	assert_int_equal(pk_restore(T.s, &p, seed, same, 0), 0);
+	for (uint32_t i = 1; i < 4; i++)
+		assert_int_equal(pk_restore(T.s, &p, seed, same, i), 0);
+	assert_int_equal(cdx_protection_drop(T.s, p.base, p.id, false), 0);
+	same_counts(start);
+	tmp_reclaim(&T);
+	tmp_fsck_clean(&T);
+	free(b);
+}
+
+static void all_loose(void **state)
+{
+	struct cdx_dataset_info base;
+
+	(void)state;
+	assert_int_equal(pk_loose(T.s, &base, 1, 30, 65536, 0), 0);
+	all_away_and_back(&base, 1, 0, false);
+}
+
+static void all_small(void **state)
+{
+	struct cdx_dataset_info base;
+
+	(void)state;
+	assert_int_equal(pk_loose(T.s, &base, 1, 1301, 64, 0), 0);
+	all_away_and_back(&base, 1, 0, false);
+}
+
+static void all_segment(void **state)
+{
+	struct cdx_dataset_info base;
+
+	(void)state;
+	assert_int_equal(pk_segment(T.s, &base, 1, 40, 60 * CDX_BLOCK_SIZE), 0);
+	all_away_and_back(&base, 1, 0, true);
+	all_away_and_back(&base, 1, 0, false);
+}
+
+/* Equal blocks of several slots go as well, but not what others need. */
+static void all_equal(void **state)
+{
+	struct cdx_dataset_info base;
+	struct cdx_dataset_info other;
+	struct cdx_protection p;
+	struct cdx_protection q;
+	uint8_t b[4096];
+	int64_t before;
+
+	(void)state;
+	assert_int_equal(pk_loose(T.s, &base, 1, 24, 4096, 12), 0);
+	before = used();
+	assert_int_equal(pk_protect(T.s, &p, &base, 4, 2, false), 0);
+	assert_int_equal(cdx_protection_evict(T.s, &p), 0);
+	get(&p);
+	for (uint32_t i = 0; i < 6; i++)
+		check_slot(&p, 1, 12, i, false);
+	/* the manifest of the plain dataset is left */
+	assert_true(used() < 4096);
+	tmp_fsck_clean(&T);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_int_equal(pk_restore(T.s, &p, 1, 12, i), 0);
+	/* a dataset that shares them, and one more protection */
+	assert_int_equal(pk_loose(T.s, &other, 1, 12, 4096, 0), 0);
+	assert_int_equal(pk_protect(T.s, &q, &base, 2, 1, false), 0);
+	assert_int_equal(cdx_protection_evict(T.s, &p), -EBUSY);
+	assert_int_equal(cdx_protection_drop(T.s, q.base, q.id, false), 0);
+	assert_int_equal(cdx_protection_evict(T.s, &p), 0);
+	for (unsigned i = 0; i < 12; i++)
+		assert_int_equal(
+			cdx_dataset_read(T.s, b, &other, i * 4096, 4096), 4096);
+	tmp_reclaim(&T);
+	tmp_fsck_clean(&T);
+	get(&p);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_int_equal(pk_restore(T.s, &p, 1, 12, i), 0);
+	assert_int_equal(cdx_protection_drop(T.s, p.base, p.id, false), 0);
+	assert_int_equal(cdx_dataset_unpin(T.s, &other.cid), 1);
+	assert_int_equal(used(), before);
+	tmp_reclaim(&T);
+	tmp_fsck_clean(&T);
+}
+
+/* Cut at any batch it is finished by the next open. */
+static void all_interrupted(void **state)
+{
+	struct cdx_dataset_info base;
+	struct cdx_protection p;
+	struct cdx_batch *b;
+	int64_t charge = 0;
+
+	(void)state;
+	assert_int_equal(pk_segment(T.s, &base, 1, 40, 60 * CDX_BLOCK_SIZE), 0);
+	assert_int_equal(pk_protect(T.s, &p, &base, 4, 2, true), 0);
+	/* as its first batch leaves it */
+	assert_int_equal(cdx_batch_new(&b, T.s), 0);
+	for (uint32_t i = 0; i < 6; i++)
+		charge += (int64_t)cdx_protection_slot_charge(&p, i);
+	p.absent = 0x3f;
+	p.evicting = 1;
+	p.evict_all = true;
+	cdx_protection_put(b, &p);
+	cdx_quota_charge(b, CDX_SHARE_VOLUME, -charge);
+	assert_int_equal(cdx_batch_apply(b), 0);
+	tmp_fsck_clean(&T);
+	check_slot(&p, 1, 0, 2, true);
+	tmp_store_reopen(&T);
+	get(&p);
+	assert_int_equal(p.evicting, 0);
+	check_all(&p, 1, 0);
+	tmp_fsck_clean(&T);
+	for (uint32_t i = 0; i < 6; i++)
+		assert_int_equal(pk_restore(T.s, &p, 1, 0, i), 0);
+	check_all(&p, 1, 0);
+	assert_int_equal(used(), 60 * CDX_BLOCK_SIZE);
+	tmp_fsck_clean(&T);
+}
+
 /* The bytes really go, and come back. */
 static void slots_bytes(void **state)
 {
@@ -386,6 +553,9 @@ int main(void)
 		CASE(slots_segment),	  CASE(slots_equal),
 		CASE(slots_bytes),	  CASE(half_restored),
 		CASE(restore_needs_room), CASE(model),
+		CASE(all_loose),	  CASE(all_small),
+		CASE(all_segment),	  CASE(all_equal),
+		CASE(all_interrupted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
