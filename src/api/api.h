@@ -47,6 +47,7 @@ struct cdx_api {
 	struct cdx_node *node;	/* borrowed */
 	const char *mountpoint; /* NULL: not mounted */
 	int64_t started;	/* wall seconds */
+	struct cdx_log *log;	/* whose level can be changed; NULL: none's */
 	/* Brings in what a kernel still caches of open files; NULL: nothing
 	 * is mounted */
 	void (*flush)(void *arg);

@@ -231,7 +231,8 @@ static void percent_decode(char *s)
 	*out = '\0';
 }
 
-static const char *local_param(struct cdx_call *call, const char *name)
+static const char *local_param_at(struct cdx_call *call, const char *name,
+				  unsigned i)
 {
 	struct local_call *l = local_of(call);
 	size_t len = strlen(name);
@@ -242,7 +243,7 @@ static const char *local_param(struct cdx_call *call, const char *name)
 		size_t n = strcspn(p, "&");
 
 		if (n > len && strncmp(p, name, len) == 0 && p[len] == '=' &&
-		    l->nvalues < CDX_ARRAY_LEN(l->values)) {
+		    l->nvalues < CDX_ARRAY_LEN(l->values) && i-- == 0) {
 			value = strndup(p + len + 1, n - len - 1);
 			if (value == NULL)
 				return NULL;
@@ -254,6 +255,11 @@ static const char *local_param(struct cdx_call *call, const char *name)
 		p += *p == '&';
 	}
 	return NULL;
+}
+
+static const char *local_param(struct cdx_call *call, const char *name)
+{
+	return local_param_at(call, name, 0);
 }
 
 /* Nobody's page makes calls here. */
@@ -317,6 +323,7 @@ static int request_here(struct cdx_client *c, const struct cdx_request *req)
 	l.call.method = req->method;
 	l.call.path = path;
 	l.call.param = local_param;
+	l.call.param_at = local_param_at;
 	l.call.header = local_header;
 	l.call.set = local_set;
 	l.call.length = local_length;

@@ -61,9 +61,14 @@ static bool stderr_is_journal(void)
 void cdx_log_init(struct cdx_log *log, enum cdx_log_target target,
 		  enum cdx_log_level level)
 {
-	log->level = level;
+	atomic_init(&log->level, level);
 	log->target = target;
 	log->prefixed = target == CDX_LOG_TO_STDERR && stderr_is_journal();
+}
+
+void cdx_log_set_level(struct cdx_log *log, enum cdx_log_level level)
+{
+	atomic_store_explicit(&log->level, level, memory_order_relaxed);
 }
 
 /* Appends @text at @out with control bytes as \xNN, so that a file name
@@ -137,7 +142,8 @@ void cdx_log_write(const struct cdx_log *log, enum cdx_log_level level,
 	int n;
 	va_list ap;
 
-	if (!log || log->target == CDX_LOG_TO_NONE || level > log->level)
+	if (!log || log->target == CDX_LOG_TO_NONE ||
+	    level > atomic_load_explicit(&log->level, memory_order_relaxed))
 		return;
 	va_start(ap, fmt);
 	n = vsnprintf(text, sizeof(text), fmt, ap);

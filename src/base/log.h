@@ -2,6 +2,7 @@
 #ifndef CDX_BASE_LOG_H
 #define CDX_BASE_LOG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/attr.h"
@@ -22,10 +23,10 @@ enum cdx_log_target {
 	CDX_LOG_TO_JOURNAL,
 };
 
-/* A log sink.  immutable after cdx_log_init; lines are written whole.
- * A NULL sink is silent. */
+/* A log sink.  immutable after cdx_log_init but for its level; lines are written
+ * whole.  A NULL sink is silent. */
 struct cdx_log {
-	enum cdx_log_level level;
+	_Atomic enum cdx_log_level level; /* cdx_log_set_level */
 	enum cdx_log_target target;
 	bool prefixed; /* stderr is a journal stream: lines begin "<N>" */
 };
@@ -39,6 +40,9 @@ struct cdx_log {
  */
 void cdx_log_init(struct cdx_log *log, enum cdx_log_target target,
 		  enum cdx_log_level level);
+
+/* Lines above this level are dropped from now on.  Thread: safe. */
+void cdx_log_set_level(struct cdx_log *log, enum cdx_log_level level);
 
 /**
  * cdx_log_write - write one line; use the cdx_log macro

@@ -20,6 +20,9 @@ struct cdx_call {
 	const char *path;   /* decoded, begins with '/' */
 	/* Value of a query parameter, or NULL; borrowed. */
 	const char *(*param)(struct cdx_call *call, const char *name);
+	/* The same of a parameter that may be given often: value @i, from 0 */
+	const char *(*param_at)(struct cdx_call *call, const char *name,
+				unsigned i);
 	/* Value of a header of the request, or NULL; borrowed.  A call that came over
 	 * no network has none. */
 	const char *(*header)(struct cdx_call *call, const char *name);

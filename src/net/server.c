@@ -79,6 +79,34 @@ static const char *call_param(struct cdx_call *call, const char *name)
 					   MHD_GET_ARGUMENT_KIND, name);
 }
 
+/* Where a repeated parameter is looked for */
+struct param_search {
+	const char *name;
+	const char *found;
+	unsigned skip;
+};
+
+static enum MHD_Result on_param(void *arg, enum MHD_ValueKind kind CDX_UNUSED,
+				const char *name, const char *value)
+{
+	struct param_search *s = arg;
+
+	if (strcmp(name, s->name) != 0 || s->skip-- > 0)
+		return MHD_YES;
+	s->found = value;
+	return MHD_NO;
+}
+
+static const char *call_param_at(struct cdx_call *call, const char *name,
+				 unsigned i)
+{
+	struct param_search s = {.name = name, .skip = i};
+
+	MHD_get_connection_values(http_of(call)->conn, MHD_GET_ARGUMENT_KIND,
+				  on_param, &s);
+	return s.found;
+}
+
 static const char *call_header(struct cdx_call *call, const char *name)
 {
 	return MHD_lookup_connection_value(http_of(call)->conn, MHD_HEADER_KIND,
@@ -196,6 +224,7 @@ static struct http_call *call_new(struct cdx_server *s,
 	h->call.path = url;
 	h->length = MHD_SIZE_UNKNOWN;
 	h->call.param = call_param;
+	h->call.param_at = call_param_at;
 	h->call.header = call_header;
 	h->call.set = call_set;
 	h->call.length = call_length;
