@@ -68,15 +68,19 @@ struct cdx_web_stats {
 	uint64_t timed_out;
 	uint32_t connections; /* now */
 };
-void cdx_web_stats(const struct cdx_web *w, struct cdx_web_stats *out);
+/* Thread: safe. */
+void cdx_web_stats(struct cdx_web *w, struct cdx_web_stats *out);
 
 /* ---- the request; all borrowed until its answer has gone ---- */
 
+/* As it was sent: any token */
 const char *cdx_web_method(const struct cdx_web_req *r);
-const char *cdx_web_path(const struct cdx_web_req *r); /* decoded, from '/' */
+/* Decoded, from '/' */
+const char *cdx_web_path(const struct cdx_web_req *r);
 /* NULL when it is not there */
 const char *cdx_web_param(const struct cdx_web_req *r, const char *name);
 const char *cdx_web_header(const struct cdx_web_req *r, const char *name);
+/* All of it */
 const void *cdx_web_body(const struct cdx_web_req *r, size_t *len);
 /* Who asks */
 const struct sockaddr *cdx_web_peer(const struct cdx_web_req *r);

@@ -28,6 +28,7 @@ struct web_kit {
 	struct loop_kit loop;
 	struct cdx_http *http;
 	uint16_t port;
+	const struct cdx_digest *pin; /* set: the key of a server with TLS */
 	/* of the last answer */
 	int err;
 	int status;
@@ -83,11 +84,12 @@ static inline int web_kit_do(struct web_kit *k, const char *method,
 				   .body_len = len,
 				   .connect_ms = WEB_KIT_LIMIT_MS,
 				   .total_ms = WEB_KIT_LIMIT_MS,
-				   .max_body = 64u << 20};
+				   .max_body = 64u << 20,
+				   .tls_key = k->pin};
 
 	if (url[0] == '/')
-		snprintf(whole, sizeof(whole), "http://127.0.0.1:%u%s", k->port,
-			 url);
+		snprintf(whole, sizeof(whole), "http%s://127.0.0.1:%u%s",
+			 k->pin != NULL ? "s" : "", k->port, url);
 	else
 		snprintf(whole, sizeof(whole), "%s", url);
 	assert_int_equal(cdx_http_start(k->http, NULL, &req, web_kit_answer, k),
