@@ -73,7 +73,8 @@ enum {
 	"  --api ADDR:PORT       REST for programs here; none\n"                   \
 	"  --api-token-file FILE its token (STORE/api-token)\n"                    \
 	"  --origin URL          a web page that may use it; may be given often\n" \
-	"and of the chain, as in codexfs chain --help: --rpc URL, --chain-id N,\n" \
+	"and of the chain, as in codexfs chain --help:\n"                 \
+	"  --rpc URL, --chain-id N,\n"                                   \
 	"  --marketplace ADDRESS, --token ADDRESS, --verifier ADDRESS,\n"          \
 	"  --account words|FILE, --account-password-file FILE,\n"                  \
 	"  --confirmations N, --poll-ms N, --max-fee GWEI, --tip GWEI,\n"          \

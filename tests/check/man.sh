@@ -25,6 +25,22 @@ options_of() {
 		"$1"
 }
 
+# those of a verb: its own, and the keys of the configuration where it has them
+options_of_verb() {
+	options_of "$1"
+	if grep -q '^[[:space:]]*CLI_CONF_OPTIONS,' "$1"; then
+		options_of src/codexfs/conf_opts.h
+	fi
+}
+
+# the source, and the help of the keys
+help_of_verb() {
+	cat "$1"
+	if grep -q 'CLI_CONF_HELP' "$1"; then
+		cat src/codexfs/conf_opts.h
+	fi
+}
+
 page_of() {
 	local page
 	for page in "$man/codexfs-$1".[158]; do
@@ -66,14 +82,16 @@ for verb in $verbs; do
 			grep -q "^[[:space:]]*\"  -${short:1:1}[, ]" "$source" ||
 				complain "$verb --help does not name -${short:1:1}"
 		else
-			grep -q "\"  --${option}[ =]" "$source" ||
+			grep -qE "(\"  |, )--${option}[ =]" \
+				<(help_of_verb "$source") ||
 				complain "$verb --help does not name --$option"
 		fi
 		grep -qE -- "--$option([= '|)]|\$)|own=.* -${short:1:1}[ ']" \
 			$completion ||
 			complain "$verb --$option: not in the completion"
-	done < <(options_of "$source")
-	known=$({ echo "$common"; options_of "$source"; } | cut -d' ' -f1)
+	done < <(options_of_verb "$source")
+	known=$({ echo "$common"; options_of_verb "$source"; } |
+		cut -d' ' -f1)
 	while read -r option; do
 		grep -qx -- "$option" <<<"$known" ||
 			complain "$page: there is no --$option"

@@ -390,6 +390,197 @@ static void test_search(void **state)
 	unsetenv("CODEXFS_CONFIG");
 }
 
+/* ---- sections [node] and [api] ---- */
+
+static void test_node_keys(void **state)
+{
+	static const char text[] =
+		"[node]\n"
+		"listen = [::]:8070\n"
+		"announce = a.example:80, https://b.example:443\n"
+		"announce = /ip4/192.0.2.1/tcp/8070/http\n"
+		"nat = upnp\n"
+		"network = ours\n"
+		"bootstrap = dht.example:8090 , [2001:db8::1]:1\n"
+		"bootstrap = 192.0.2.9:8090\n"
+		"dht = yes\n"
+		"dht-port = 0\n"
+		"peer = 192.0.2.7:8070\n"
+		"cache = 1.5G\n"
+		"upload = 10M\n"
+		"upload-a-peer = 4096\n"
+		"tls-cert = tls/cert.pem\n"
+		"tls-key = /etc/key.pem\n"
+		"read-timeout = 7\n"
+		"[api]\n"
+		"api = 127.0.0.1:0\n"
+		"api-token-file = token\n"
+		"origin = https://app.example, http://localhost:5173\n";
+	char why[CDX_CONF_WHY_MAX] = "";
+	char wanted[256];
+	struct cdx_conf c = {0};
+	struct cdx_conf_node n;
+	struct cdx_conf_node copy;
+	struct cdx_conf_api a;
+
+	(void)state;
+	assert_int_equal(read_text(&c, text, why), 0);
+	assert_int_equal(cdx_conf_node(&c, &n, why), 0);
+	assert_int_equal(cdx_conf_node_copy(&copy, &n), 0);
+	cdx_conf_node_free(&n);
+	assert_string_equal(copy.listen, "[::]:8070");
+	assert_int_equal(copy.n_announce, 3);
+	assert_string_equal(copy.announce[1].host, "b.example");
+	assert_true(copy.announce[1].tls);
+	assert_int_equal(copy.announce[2].kind, CDX_MADDR_IP4);
+	assert_int_equal(copy.nat, CDX_NAT_UPNP);
+	assert_string_equal(copy.network, "ours");
+	assert_int_equal(copy.n_bootstrap, 3);
+	assert_string_equal(copy.bootstrap[0], "dht.example:8090");
+	assert_string_equal(copy.bootstrap[1], "[2001:db8::1]:1");
+	assert_string_equal(copy.bootstrap[2], "192.0.2.9:8090");
+	assert_true(copy.dht);
+	assert_int_equal(copy.dht_port, 0);
+	assert_false(copy.dht_port_any);
+	assert_int_equal(copy.n_peers, 1);
+	assert_int_equal(copy.peer[0].port, 8070);
+	assert_true(copy.has_cache);
+	assert_true(copy.cache == UINT64_C(3) << 29);
+	assert_true(copy.upload == 10u << 20);
+	assert_true(copy.upload_a_peer == 4096);
+	snprintf(wanted, sizeof(wanted), "%s/tls/cert.pem", folder);
+	assert_string_equal(copy.tls_cert, wanted);
+	assert_string_equal(copy.tls_key, "/etc/key.pem");
+	assert_int_equal(copy.read_timeout_s, 7);
+	assert_true(cdx_conf_wants_peers(&copy));
+	cdx_conf_node_free(&copy);
+	assert_int_equal(cdx_conf_api(&c, &a, why), 0);
+	assert_string_equal(a.listen, "127.0.0.1:0");
+	snprintf(wanted, sizeof(wanted), "%s/token", folder);
+	assert_string_equal(a.token_file, wanted);
+	assert_int_equal(a.n_origins, 2);
+	assert_string_equal(a.origin[1], "http://localhost:5173");
+	cdx_conf_api_free(&a);
+	cdx_conf_free(&c);
+}
+
+/* A mount is alone unless it is told otherwise; a node is not. */
+static void test_node_defaults(void **state)
+{
+	char why[CDX_CONF_WHY_MAX] = "";
+	struct cdx_conf c = {0};
+	struct cdx_conf_node n;
+	struct cdx_conf_api a;
+
+	(void)state;
+	assert_int_equal(cdx_conf_node(&c, &n, why), 0);
+	assert_null(n.listen);
+	assert_false(n.dht || n.has_cache || cdx_conf_wants_peers(&n));
+	assert_string_equal(n.network, "codexfs");
+	assert_int_equal(n.read_timeout_s, 60);
+	cdx_conf_node_free(&n);
+	assert_int_equal(cdx_conf_api(&c, &a, why), 0);
+	assert_null(a.listen);
+	cdx_conf_api_free(&a);
+	assert_int_equal(cdx_conf_node_defaults(&c), 0);
+	assert_int_equal(cdx_conf_node(&c, &n, why), 0);
+	assert_string_equal(n.listen, "0.0.0.0:8070");
+	assert_true(n.dht && n.dht_port_any);
+	assert_int_equal(n.dht_port, 8090);
+	cdx_conf_node_free(&n);
+	assert_int_equal(cdx_conf_api(&c, &a, why), 0);
+	assert_string_equal(a.listen, "127.0.0.1:8080");
+	cdx_conf_api_free(&a);
+	assert_shown(&c, CDX_CONF_LISTEN, "0.0.0.0:8070", "default of node");
+	cdx_conf_free(&c);
+	/* "none" is said, and stays */
+	assert_int_equal(cdx_conf_option(&c, CDX_CONF_LISTEN, "none", why), 0);
+	assert_int_equal(cdx_conf_option(&c, CDX_CONF_API, "none", why), 0);
+	assert_int_equal(cdx_conf_option(&c, CDX_CONF_PEER, "a:1", why), 0);
+	assert_int_equal(cdx_conf_node_defaults(&c), 0);
+	assert_int_equal(cdx_conf_node(&c, &n, why), 0);
+	assert_null(n.listen);
+	assert_false(n.dht);
+	assert_true(cdx_conf_wants_peers(&n));
+	cdx_conf_node_free(&n);
+	assert_int_equal(cdx_conf_api(&c, &a, why), 0);
+	assert_null(a.listen);
+	cdx_conf_api_free(&a);
+	cdx_conf_free(&c);
+	/* a client of the DHT has any port */
+	assert_int_equal(cdx_conf_option(&c, CDX_CONF_BOOTSTRAP, "a:1", why),
+			 0);
+	assert_int_equal(cdx_conf_node(&c, &n, why), 0);
+	assert_true(n.dht && cdx_conf_wants_peers(&n));
+	assert_int_equal(n.dht_port, 0);
+	cdx_conf_node_free(&n);
+	cdx_conf_free(&c);
+}
+
+static void test_node_refused(void **state)
+{
+	(void)state;
+	refuses("[node]\nlisten = 8070\n", 2, "an address and port");
+	refuses("[node]\nlisten = localhost:8070\n", 2, "an address and port");
+	refuses("[node]\nlisten = ::1:8070\n", 2, "an address and port");
+	refuses("[node]\nlisten = 1.2.3.4:65536\n", 2, "an address and port");
+	refuses("[node]\nannounce = a.example\n", 2, "HOST:PORT");
+	refuses("[node]\npeer = a:1,,b:2\n", 2, "commas between");
+	refuses("[node]\npeer = /ip4/1.2.3.4/tcp/1\n", 2, "multiaddress");
+	refuses("[node]\nannounce = a:1,a:2,a:3,a:4,a:5,a:6,a:7,a:8,a:9\n", 2,
+		"more than 8 values");
+	refuses("[node]\nnat = yes\n", 2, "upnp or none");
+	refuses("[node]\nnetwork = two words\n", 2, "without blanks");
+	refuses("[node]\nbootstrap = a.example\n", 2, "HOST:PORT (UDP)");
+	refuses("[node]\nbootstrap = a.example:0\n", 2, "HOST:PORT (UDP)");
+	refuses("[node]\nbootstrap = :80\n", 2, "HOST:PORT (UDP)");
+	refuses("[node]\ndht = maybe\n", 2, "yes or no");
+	refuses("[node]\ndht-port = 70000\n", 2, "UDP port");
+	refuses("[node]\ncache = much\n", 2, "number of bytes");
+	refuses("[node]\nupload = -1\n", 2, "number of bytes");
+	refuses("[node]\nread-timeout = 0\n", 2, "from 1 to 86400");
+	refuses("[node]\nlisten = none\nlisten = none\n", 3, "in line 2");
+	refuses("[node]\nrpc = http://a\n", 2, "no key rpc in section [node]");
+	refuses("listen = none\n", 1, "[node] belongs above it");
+	refuses("[api]\napi = 8080\n", 2, "an address and port");
+	refuses("[api]\norigin = *\n", 2, "every page on the web");
+	refuses("[api]\norigin = https://a.example/\n", 2, "no path");
+	refuses("[api]\norigin = https://*.example\n", 2, "no path");
+	refuses("[api]\norigin = a.example\n", 2, "like https://");
+}
+
+/* The text is right value by value, and contradicts itself in line @line */
+static void clashes(const char *text, int line, const char *words)
+{
+	char why[CDX_CONF_WHY_MAX] = "";
+	struct cdx_conf c = {0};
+	struct cdx_conf_node n;
+	char place[200];
+
+	assert_int_equal(read_text(&c, text, why), 0);
+	assert_int_equal(cdx_conf_node(&c, &n, why), -EINVAL);
+	snprintf(place, sizeof(place), "%s:%d: ", path, line);
+	if (strncmp(why, place, strlen(place)) != 0 ||
+	    strstr(why, words) == NULL)
+		fail_msg("\"%s\" is not %s...%s...", why, place, words);
+	cdx_conf_free(&c);
+}
+
+static void test_node_clashes(void **state)
+{
+	(void)state;
+	clashes("[node]\nlisten = :1\ntls-cert = c\n", 3, "tls-key is not");
+	clashes("[node]\nlisten = :1\ntls-key = k\n", 3, "tls-cert is not");
+	clashes("[node]\ntls-key = k\ntls-cert = c\n", 3, "listen is not");
+	clashes("[node]\nlisten = none\nannounce = a:1\n", 3,
+		"nobody can be served");
+	clashes("[node]\nnat = upnp\n", 2, "no port to lead to");
+	clashes("[node]\ndht = no\nbootstrap = a:1\n", 3, "dht is no");
+	clashes("[node]\ndht-port = 1\n", 2, "there is to be no DHT");
+	clashes("[node]\nlisten = :1\nannounce = https://a:1\n", 3,
+		"address with TLS");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -401,6 +592,10 @@ int main(void)
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_bad_files),
 		cmocka_unit_test(test_search),
+		cmocka_unit_test(test_node_keys),
+		cmocka_unit_test(test_node_defaults),
+		cmocka_unit_test(test_node_refused),
+		cmocka_unit_test(test_node_clashes),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
