@@ -26,8 +26,8 @@ struct cdx_background {
 	pthread_cond_t cv; /* on CLOCK_MONOTONIC */
 	bool kicked;	   /* guarded by mu */
 	atomic_bool stop;
-	bool running; /* start, stop */
-	int last;     /* thread only: what was logged last */
+	atomic_bool running;
+	int last; /* thread only: what was logged last */
 };
 
 void cdx_background_kick(struct cdx_volume *v)
@@ -45,6 +45,11 @@ void cdx_background_kick(struct cdx_volume *v)
 bool cdx_background_stopping(const struct cdx_volume *v)
 {
 	return v->bg && atomic_load(&v->bg->stop);
+}
+
+bool cdx_background_running(const struct cdx_volume *v)
+{
+	return v->bg && atomic_load(&v->bg->running);
 }
 
 static uint64_t pack_age_ns(const struct cdx_volume *v)
@@ -98,6 +103,7 @@ static int round_of_work(struct cdx_volume *v)
 
 	cdx_orphan_run(v);
 	pthread_mutex_lock(&v->segs->job_mu);
+	cdx_evict_due(v);
 	r = cdx_seal_due(v, age, NULL, NULL);
 	if (r == 0 || r == CDX_E_AGAIN)
 		r = cdx_pack_files(v, cold, false, NULL, NULL);
@@ -182,7 +188,7 @@ int cdx_background_start(struct cdx_volume *v)
 	/* it begins with what an earlier life left half done */
 	cdx_background_kick(v);
 	r = -pthread_create(&v->bg->thread, NULL, run, v->bg);
-	v->bg->running = r == 0;
+	atomic_store(&v->bg->running, r == 0);
 	if (r == 0)
 		r = cdx_protector_start(v);
 	if (r < 0)
@@ -194,12 +200,12 @@ void cdx_background_stop(struct cdx_volume *v)
 {
 	struct cdx_background *bg = v->bg;
 
-	if (!bg || !bg->running)
+	if (!bg || !atomic_load(&bg->running))
 		return;
 	atomic_store(&bg->stop, true);
 	cdx_protector_stop(v);
 	cdx_background_kick(v);
 	pthread_join(bg->thread, NULL);
-	bg->running = false;
+	atomic_store(&bg->running, false);
 	atomic_store(&bg->stop, false);
 }

@@ -121,6 +121,9 @@ static int judge(struct choice *c, uint64_t area)
 	if (cdx_seg_rec_get(c->v, &rec, area) < 0 ||
 	    rec.state != CDX_SEG_SEALED)
 		return -1;
+	/* what is elsewhere would have to be fetched, and gives nothing back */
+	if (cdx_seg_is_far(c->v, area))
+		return 0;
 	if (c->of_content ? rec.live >= rec.content / 100 * c->below
 			  : !below_percent(rec.live, rec.cap, c->below))
 		return 0;
@@ -223,6 +226,8 @@ static int compact_list(struct cdx_volume *v, const struct wanted *w,
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < w->n; i++) {
+		if (cdx_seg_is_far(v, w->area[i]))
+			continue;
 		r = cdx_compact_segment(v, w->area[i], true, &report);
 		if (r == -ENOENT) {
 			r = 0;

@@ -187,6 +187,7 @@ static int drop_segment(struct cdx_volume *v, uint64_t area)
 	if (r < 0)
 		return r;
 	cdx_seg_key_forget(v->segs, area);
+	cdx_seg_use_forget(v->segs, area);
 	cdx_log(v->log, INFO, "segment", "segment %" PRIx64 " is dropped",
 		area);
 	return 0;

@@ -56,6 +56,7 @@ struct cdx_vnode {
 	struct cdx_list dirty_link; /* v->dirty list, guarded by v->dirty_mu */
 	bool gated;		    /* renamed over something with dirty data */
 	struct cdx_list gate_link;  /* guarded by v->dirty_mu */
+	_Atomic uint64_t read_end;  /* of the last read: are they in order? */
 };
 
 /* cdx_vnode.flags, stored in the inode record */
@@ -165,6 +166,7 @@ enum cdx_seg_state {
 };
 
 struct cdx_segs; /* all state of this part; v->segs */
+struct cdx_need; /* far.h */
 
 /* Loads segment records, starts a new key epoch in the open segment (durable
  * before its first use), resumes interrupted sealing and dropping. */
@@ -220,12 +222,14 @@ CDX_MUST_CHECK int cdx_rec_write(struct cdx_volume *v, struct cdx_batch *b,
  * @loc: RECORD or SEGMENT; the caller is between read_begin and read_end or
  *       holds the vnode's lock
  * @skip: bytes into the run
+ * @need: gets the blocks that can be had from others only: the bytes of these
+ *        are not written, and that is no error; NULL: it is one
  *
- * Errors: CDX_E_HASH (logged with the CID and counted), -EIO.
+ * Errors: CDX_E_HASH (logged with the CID and counted), -EIO; -ENODATA not here.
  */
 CDX_MUST_CHECK int cdx_loc_read(struct cdx_volume *v, uint8_t *out,
 				const struct cdx_loc *loc, uint64_t skip,
-				size_t len);
+				size_t len, struct cdx_need *need);
 
 /*
  * References (refs.c).  ref, unref, cdx_seg_run_commit and cdx_rec_write only
@@ -258,6 +262,8 @@ enum cdx_file_state cdx_loc_state(struct cdx_volume *v,
  * statfs and write use the same sum.  -ENOSPC, CDX_E_QUOTA.  May compact when
  * space is short; better called with no vnode lock (locked ones are skipped). */
 CDX_MUST_CHECK int cdx_space_hold(struct cdx_volume *v, uint64_t bytes);
+/* The same; where segments may be evicted it waits for that.  No lock held. */
+CDX_MUST_CHECK int cdx_space_hold_wait(struct cdx_volume *v, uint64_t bytes);
 void cdx_space_release(struct cdx_volume *v, uint64_t bytes);
 uint64_t cdx_space_free(struct cdx_volume *v);
 
@@ -422,6 +428,7 @@ struct cdx_volume {
 	uint64_t dirty_bytes;
 
 	struct cdx_segs *segs;
+	struct cdx_far *far; /* what is elsewhere (far.h) */
 	struct cdx_data *data;
 	struct cdx_background *bg; /* packer, sealer, compactor (pack.c) */
 

@@ -76,8 +76,8 @@ static void load(struct cdx_move *m)
 	for (uint32_t i = 0; i < m->srcs; i++) {
 		struct cdx_move_src *s = &m->src[i];
 
-		s->bad = cdx_loc_read(m->v, m->buf + s->pos, &s->loc, 0,
-				      s->len) < 0;
+		s->bad = cdx_loc_read(m->v, m->buf + s->pos, &s->loc, 0, s->len,
+				      NULL) < 0;
 	}
 	cdx_move_read_end(m);
 }

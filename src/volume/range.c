@@ -371,7 +371,7 @@ static int prealloc(struct cdx_volume *v, struct cdx_vnode *n, uint64_t off,
 	rc = count_holes(v, n, off, end, &held);
 	pthread_rwlock_unlock(&n->lock);
 	if (rc == 0)
-		rc = cdx_space_hold(v, held);
+		rc = cdx_space_hold_wait(v, held);
 	if (rc < 0)
 		return rc;
 	pthread_rwlock_wrlock(&n->lock);
@@ -404,7 +404,7 @@ static int punch(struct cdx_volume *v, struct cdx_vnode *n, uint64_t off,
 static int zero_range(struct cdx_volume *v, struct cdx_vnode *n, uint64_t off,
 		      uint64_t end, bool keep)
 {
-	int rc = cdx_space_hold(v, end - off);
+	int rc = cdx_space_hold_wait(v, end - off);
 
 	if (rc < 0)
 		return rc;

@@ -4,6 +4,7 @@
 #endif
 
 #include "volume/data.h"
+#include "volume/far.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,6 +14,9 @@
 #include "base/io.h"
 
 #define PIECES_OWN 16u
+/* reads that begin so near the end of the last one are in order: the kernel has
+ * several under way */
+#define ORDER_BYTES ((uint64_t)2 << 20)
 
 /* Bytes to fetch from a location once the lock is gone */
 struct piece {
@@ -151,13 +155,14 @@ static int plan_range(struct plan *p, uint64_t from, uint64_t to)
 	return 0;
 }
 
-static int plan_fetch(struct plan *p)
+/* @need: as in cdx_loc_read */
+static int plan_fetch(struct plan *p, struct cdx_need *need)
 {
 	int rc = 0;
 
 	for (size_t i = 0; i < p->n && rc == 0; i++)
 		rc = cdx_loc_read(p->v, p->piece[i].out, &p->piece[i].loc, 0,
-				  p->piece[i].len);
+				  p->piece[i].len, need);
 	return rc;
 }
 
@@ -192,16 +197,21 @@ static int plan_file(struct plan *p, const struct cdx_vnode *n, uint64_t end)
 int cdx_read_below(struct cdx_volume *v, const struct cdx_vnode *n,
 		   uint8_t *out, uint64_t off, size_t len)
 {
+	struct cdx_need need;
 	struct plan p;
 	int rc;
 
+	cdx_need_init(&need);
 	plan_init(&p, v, n->ino, out, off);
 	rc = plan_range(&p, off, off + len);
 	cdx_kv_iter_close(p.it);
 	p.it = NULL;
 	if (rc == 0)
-		rc = plan_fetch(&p);
+		rc = plan_fetch(&p, &need);
+	if (rc == 0 && need.n > 0)
+		rc = -ENODATA;
 	plan_free(&p);
+	cdx_need_free(&need);
 	return rc;
 }
 
@@ -213,27 +223,29 @@ int cdx_read_below_cb(void *arg, uint8_t *out, uint64_t off, size_t len)
 }
 
 static ssize_t read_file(struct cdx_volume *v, struct cdx_vnode *n,
-			 uint8_t *buf, uint64_t off, size_t len)
+			 uint8_t *buf, const struct cdx_read_req *req,
+			 struct cdx_need *need)
 {
 	struct plan p;
 	uint64_t token = 0;
+	size_t len = req->len;
 	int rc = 0;
 
-	plan_init(&p, v, n->ino, buf, off);
+	plan_init(&p, v, n->ino, buf, req->off);
 	pthread_rwlock_rdlock(&n->lock);
-	if (off >= n->attr.size)
+	if (req->off >= n->attr.size)
 		len = 0;
-	else if (len > n->attr.size - off)
-		len = (size_t)(n->attr.size - off);
+	else if (len > n->attr.size - req->off)
+		len = (size_t)(n->attr.size - req->off);
 	if (len > 0)
-		rc = plan_file(&p, n, off + len);
+		rc = plan_file(&p, n, req->off + len);
 	/* what the pieces point to must outlive the lock */
 	if (p.n > 0)
 		token = cdx_store_read_begin(v->store);
 	pthread_rwlock_unlock(&n->lock);
 	if (p.n > 0) {
 		if (rc == 0)
-			rc = plan_fetch(&p);
+			rc = plan_fetch(&p, need);
 		cdx_store_read_end(v->store, token);
 	}
 	plan_free(&p);
@@ -242,29 +254,80 @@ static ssize_t read_file(struct cdx_volume *v, struct cdx_vnode *n,
 	return (ssize_t)len;
 }
 
+static bool in_order(struct cdx_vnode *n, uint64_t off, size_t len)
+{
+	uint64_t end = atomic_exchange_explicit(&n->read_end, off + len,
+						memory_order_relaxed);
+
+	return end != 0 && off <= end + ORDER_BYTES && off + ORDER_BYTES >= end;
+}
+
+static ssize_t try_file(struct cdx_volume *v, const struct cdx_read_req *req,
+			uint8_t **buf, struct cdx_need *need)
+{
+	CDX_CLEANUP(cdx_vnode_unpinp) struct cdx_vnode_pin pin = {.v = v};
+	ssize_t rc;
+
+	if (req->len > CDX_READ_MAX)
+		return -EINVAL;
+	rc = cdx_data_file(v, &pin.n, req->ino);
+	if (rc < 0)
+		return rc;
+	*buf = malloc(req->len > 0 ? req->len : 1);
+	if (*buf == NULL)
+		return -ENOMEM;
+	if (need != NULL)
+		need->in_order = in_order(pin.n, req->off, req->len);
+	rc = read_file(v, pin.n, *buf, req, need);
+	if (rc > 0)
+		cdx_vnode_accessed(v, pin.n);
+	return rc;
+}
+
+bool cdx_read_try(struct cdx_volume *v, const struct cdx_read_req *req,
+		  struct cdx_need *need)
+{
+	uint8_t *buf = NULL;
+	ssize_t rc = try_file(v, req, &buf, need);
+	bool told = rc < 0 || need == NULL || need->n == 0;
+
+	if (rc == CDX_E_HASH || rc == CDX_E_CORRUPT || rc == -ENODATA)
+		rc = -EIO;
+	if (told)
+		req->fn(req->arg, rc < 0 ? NULL : buf, rc);
+	free(buf);
+	return told;
+}
+
+void cdx_vol_read_op(struct cdx_volume *v, uint64_t ino, uint64_t off,
+		     size_t len, cdx_vol_wait_fn *waits, cdx_read_fn *fn,
+		     void *arg)
+{
+	const struct cdx_read_req req = {
+		.ino = ino,
+		.off = off,
+		.len = len,
+		.waits = waits,
+		.fn = fn,
+		.arg = arg,
+	};
+	struct cdx_need need;
+
+	atomic_fetch_add_explicit(&v->requests, 1, memory_order_relaxed);
+	if (!cdx_far_on(v->far)) {
+		(void)cdx_read_try(v, &req, NULL);
+		return;
+	}
+	cdx_need_init(&need);
+	if (cdx_read_try(v, &req, &need))
+		cdx_fetch_ahead(v, &need);
+	else
+		cdx_far_park(v, &req, &need);
+	cdx_need_free(&need);
+}
+
 void cdx_vol_read(struct cdx_volume *v, uint64_t ino, uint64_t off, size_t len,
 		  cdx_read_fn *fn, void *arg)
 {
-	CDX_CLEANUP(cdx_vnode_unpinp) struct cdx_vnode_pin pin = {.v = v};
-	uint8_t *buf;
-	ssize_t rc;
-
-	atomic_fetch_add_explicit(&v->requests, 1, memory_order_relaxed);
-	if (len > CDX_READ_MAX) {
-		fn(arg, NULL, -EINVAL);
-		return;
-	}
-	rc = cdx_data_file(v, &pin.n, ino);
-	if (rc < 0) {
-		fn(arg, NULL, rc);
-		return;
-	}
-	buf = malloc(len > 0 ? len : 1);
-	rc = buf == NULL ? -ENOMEM : read_file(v, pin.n, buf, off, len);
-	if (rc == CDX_E_HASH || rc == CDX_E_CORRUPT)
-		rc = -EIO;
-	if (rc > 0)
-		cdx_vnode_accessed(v, pin.n);
-	fn(arg, rc < 0 ? NULL : buf, rc);
-	free(buf);
+	cdx_vol_read_op(v, ino, off, len, NULL, fn, arg);
 }

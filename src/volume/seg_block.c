@@ -17,141 +17,9 @@
 #include "store/protection.h"
 
 /*
- * Blocks of sealed segments that are missing or wrong are made from others of
- * their step.  What was made is kept for a while, encrypted as it is: a file is
- * often read 4 KiB at a time, and one block costs reading k others.  A block of
- * a sealed segment never changes and areas are never used twice, so nothing in
- * the cache ever gets old.
+ * Blocks of sealed segments that are missing or wrong: from another place of
+ * the store, its cache, or made from others of their step.
  */
-
-#define CACHE_BLOCKS 256u /* 16 MiB */
-#define TOLD_MAX 65536u	  /* blocks whose trouble was logged */
-
-struct entry {
-	uint64_t key;
-	uint64_t used; /* tick; 0: free */
-	uint8_t *block;
-};
-
-struct cdx_block_cache {
-	pthread_mutex_t mu;
-	/* guarded by mu: */
-	struct entry entry[CACHE_BLOCKS];
-	uint64_t tick;
-	struct cdx_map told; /* keys */
-	uint64_t recovered;
-};
-
-/* Indexes are below 2^20 (seg_rec.c), areas are counted from 1 */
-static uint64_t key_of(uint64_t area, uint32_t index)
-{
-	return area << 20 | index;
-}
-
-int cdx_recovered_new(struct cdx_volume *v)
-{
-	struct cdx_block_cache *c = calloc(1, sizeof(*c));
-
-	if (!c)
-		return -ENOMEM;
-	pthread_mutex_init(&c->mu, NULL);
-	v->segs->recovered = c;
-	return 0;
-}
-
-void cdx_recovered_free(struct cdx_volume *v)
-{
-	struct cdx_block_cache *c = v->segs->recovered;
-
-	if (!c)
-		return;
-	v->segs->recovered = NULL;
-	for (unsigned i = 0; i < CACHE_BLOCKS; i++)
-		free(c->entry[i].block);
-	cdx_map_free(&c->told);
-	pthread_mutex_destroy(&c->mu);
-	free(c);
-}
-
-uint64_t cdx_recovered_count(struct cdx_volume *v)
-{
-	struct cdx_block_cache *c = v->segs->recovered;
-	uint64_t n;
-
-	pthread_mutex_lock(&c->mu);
-	n = c->recovered;
-	pthread_mutex_unlock(&c->mu);
-	return n;
-}
-
-/* Caller holds mu */
-static struct entry *find(struct cdx_block_cache *c, uint64_t key)
-{
-	for (unsigned i = 0; i < CACHE_BLOCKS; i++) {
-		if (c->entry[i].used && c->entry[i].key == key)
-			return &c->entry[i];
-	}
-	return NULL;
-}
-
-bool cdx_seg_recovered(struct cdx_volume *v, uint8_t *out, uint64_t area,
-		       uint32_t index, size_t off, size_t len)
-{
-	struct cdx_block_cache *c = v->segs->recovered;
-	struct entry *e;
-
-	pthread_mutex_lock(&c->mu);
-	e = c->tick ? find(c, key_of(area, index)) : NULL;
-	if (e) {
-		e->used = ++c->tick;
-		memcpy(out, e->block + off, len);
-	}
-	pthread_mutex_unlock(&c->mu);
-	return e != NULL;
-}
-
-/* Takes @block */
-static void keep(struct cdx_block_cache *c, uint64_t key, uint8_t *block)
-{
-	struct entry *e;
-
-	pthread_mutex_lock(&c->mu);
-	c->recovered++;
-	e = find(c, key);
-	for (unsigned i = 0; !e && i < CACHE_BLOCKS; i++) {
-		if (!c->entry[i].used)
-			e = &c->entry[i];
-	}
-	if (!e) {
-		e = &c->entry[0];
-		for (unsigned i = 1; i < CACHE_BLOCKS; i++) {
-			if (c->entry[i].used < e->used)
-				e = &c->entry[i];
-		}
-	}
-	free(e->block);
-	e->key = key;
-	e->block = block;
-	e->used = ++c->tick;
-	pthread_mutex_unlock(&c->mu);
-}
-
-/* True the first time for each block */
-static bool to_tell(struct cdx_block_cache *c, uint64_t key)
-{
-	bool first;
-
-	pthread_mutex_lock(&c->mu);
-	if (c->told.len >= TOLD_MAX) {
-		cdx_map_free(&c->told);
-		memset(&c->told, 0, sizeof(c->told));
-	}
-	first = !cdx_map_get(&c->told, key);
-	if (first)
-		(void)!cdx_map_put(&c->told, key, c);
-	pthread_mutex_unlock(&c->mu);
-	return first;
-}
 
 /* ---- marks ---- */
 
@@ -229,12 +97,28 @@ static void tell(struct cdx_volume *v, uint64_t area, uint32_t index, int why)
 			area, index, text, cdx_strerror(why));
 }
 
+/* From anywhere in the store but its own place, or made; @block is verified */
+static int elsewhere(struct cdx_volume *v, uint8_t *block, uint64_t area,
+		     uint32_t index)
+{
+	struct cdx_leaf leaf;
+	int r = cdx_leaf_get(v->store, area, index, &leaf);
+
+	if (r == 0)
+		r = cdx_block_read_quiet(v->store, block, CDX_BLOCK_SIZE,
+					 &leaf.digest);
+	if (r == 0 || r == -ENOMEM)
+		return r;
+	r = cdx_repair_block(v->store, area, index, block, CDX_BLOCK_SIZE);
+	if (r == 0)
+		atomic_fetch_add(&v->segs->remade, 1);
+	return r;
+}
+
 int cdx_seg_recover(struct cdx_volume *v, uint8_t *out, uint64_t area,
 		    uint32_t index, size_t off, size_t len, int why)
 {
-	struct cdx_block_cache *c = v->segs->recovered;
-	uint64_t key = key_of(area, index);
-	uint8_t *block;
+	CDX_CLEANUP(cdx_freep) uint8_t *block = NULL;
 	bool absent;
 	int r;
 
@@ -248,18 +132,16 @@ int cdx_seg_recover(struct cdx_volume *v, uint8_t *out, uint64_t area,
 	absent = cdx_seg_absent(v, area, index);
 	if (!absent && stored(v, block, area, index) == 0) {
 		memcpy(out, block + off, len);
-		free(block);
 		return 0;
 	}
-	r = cdx_repair_block(v->store, area, index, block, CDX_BLOCK_SIZE);
-	if (r < 0) {
-		free(block);
+	r = elsewhere(v, block, area, index);
+	if (r < 0)
 		return r;
-	}
 	memcpy(out, block + off, len);
-	if (!absent && to_tell(c, key))
+	if (!absent && cdx_recovered_tell(v, area, index))
 		tell(v, area, index, why);
-	keep(c, key, block);
+	/* without memory for it, it is made again the next time */
+	(void)!cdx_recovered_keep(v, area, index, block, 0, false);
 	return 0;
 }
 
@@ -272,5 +154,7 @@ int cdx_seg_block(struct cdx_volume *v, uint8_t *out, uint64_t area,
 	if (bad == 0)
 		return 0;
 	r = cdx_seg_recover(v, out, area, index, 0, CDX_BLOCK_SIZE, bad);
-	return r < 0 && r != -ENOMEM ? bad : r;
+	if (r == 0 || r == -ENOMEM)
+		return r;
+	return cdx_seg_absent(v, area, index) ? -ENODATA : bad;
 }

@@ -3,6 +3,7 @@
 #include "config.h"
 #endif
 
+#include "volume/far.h"
 #include "volume/segs.h"
 
 #include <errno.h>
@@ -406,7 +407,7 @@ static int load(struct cdx_volume *v)
 	return r;
 }
 
-static void init_locks(struct cdx_segs *s)
+static int init_locks(struct cdx_segs *s)
 {
 	pthread_mutex_init(&s->job_mu, NULL);
 	pthread_mutex_init(&s->open_mu, NULL);
@@ -414,6 +415,7 @@ static void init_locks(struct cdx_segs *s)
 	pthread_mutex_init(&s->mu, NULL);
 	pthread_cond_init(&s->cv, NULL);
 	pthread_mutex_init(&s->cache_mu, NULL);
+	return cdx_cond_mono(&s->evict_cv);
 }
 
 uint64_t cdx_seg_share(struct cdx_volume *v)
@@ -435,7 +437,11 @@ int cdx_segs_open(struct cdx_volume *v)
 
 	if (!s)
 		return -ENOMEM;
-	init_locks(s);
+	r = init_locks(s);
+	if (r < 0) {
+		free(s);
+		return r;
+	}
 	cdx_list_init(&s->active);
 	cdx_list_init(&s->recfiles);
 	cdx_store_code(v->store, &k, &m, &codec);
@@ -447,7 +453,11 @@ int cdx_segs_open(struct cdx_volume *v)
 	if (r == 0)
 		r = cdx_recovered_new(v);
 	if (r == 0)
+		r = cdx_far_new(v);
+	if (r == 0)
 		r = load(v);
+	if (r == 0)
+		cdx_evict_count(v);
 	if (r < 0)
 		cdx_segs_close(v);
 	return r;
@@ -459,6 +469,7 @@ void cdx_segs_close(struct cdx_volume *v)
 
 	if (!s)
 		return;
+	cdx_far_free(v);
 	cdx_protector_free(v);
 	cdx_recovered_free(v);
 	cdx_background_free(v);
@@ -472,6 +483,7 @@ void cdx_segs_close(struct cdx_volume *v)
 	while (s->bufs)
 		free(s->buf[--s->bufs]);
 	pthread_mutex_destroy(&s->cache_mu);
+	pthread_cond_destroy(&s->evict_cv);
 	pthread_cond_destroy(&s->cv);
 	pthread_mutex_destroy(&s->mu);
 	pthread_mutex_destroy(&s->ref_mu);

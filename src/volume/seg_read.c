@@ -3,6 +3,7 @@
 #include "config.h"
 #endif
 
+#include "volume/far.h"
 #include "volume/segs.h"
 
 #include <errno.h>
@@ -20,6 +21,8 @@ struct reader {
 	uint64_t area;
 	uint32_t index; /* of the loaded block */
 	bool loaded;
+	bool missing; /* that block is to come from others */
+	struct cdx_need *need;
 	struct cdx_leaf leaf;
 	struct cdx_key key;
 	uint8_t cipher;
@@ -32,6 +35,7 @@ static int load_block(struct reader *rd, uint32_t index)
 	if (rd->loaded && rd->index == index)
 		return 0;
 	rd->loaded = false;
+	rd->missing = false;
 	r = cdx_leaf_get(rd->v->store, rd->area, index, &rd->leaf);
 	if (r == -ENOENT || (r == 0 && rd->leaf.state != CDX_LEAF_DATA))
 		r = CDX_E_CORRUPT;
@@ -57,8 +61,8 @@ static bool page_ok(const struct reader *rd, uint64_t page, const uint8_t *p)
 	return memcmp(sum, want, sizeof(sum)) == 0;
 }
 
-/* Nothing helps: told with the CID */
-static int bad_block(const struct reader *rd)
+/* Nothing here helps: told with the CID */
+static void bad_block(const struct reader *rd, const char *what)
 {
 	struct cdx_cid cid = cdx_cid_sha256(CDX_CODEC_BLOCK, &rd->leaf.digest);
 	char text[CDX_CID_TEXT_MAX];
@@ -66,10 +70,9 @@ static int bad_block(const struct reader *rd)
 	cdx_cid_text(text, &cid);
 	if (cdx_seg_bad_line(rd->v, rd->area))
 		cdx_log(rd->v->log, ERROR, "segment",
-			"segment %" PRIx64 " block %u CID %s does not match",
-			rd->area, rd->index, text);
+			"segment %" PRIx64 " block %u CID %s %s", rd->area,
+			rd->index, text, what);
 	cdx_store_count_bad(rd->v->store);
-	return CDX_E_HASH;
 }
 
 /* The block's own hash decides about its page at @off */
@@ -93,30 +96,64 @@ static int whole_block(const struct reader *rd, size_t off, uint8_t *p)
 	return 0;
 }
 
-/* A page did not verify: look again, then ask the block's own hash, then make
- * the block from others */
-static int second_look(const struct reader *rd, uint64_t page, uint8_t *p)
+/* The page once more, then the block's own hash */
+static int look_again(const struct reader *rd, uint64_t page, size_t off,
+		      uint8_t *p)
+{
+	int r = cdx_area_read(rd->v->store, rd->area, page * CDX_PAGE_SIZE, p,
+			      CDX_PAGE_SIZE);
+
+	if (r < 0 || (rd->leaf.has_sums && page_ok(rd, page, p)))
+		return r;
+	return whole_block(rd, off, p);
+}
+
+/* Neither here nor to be made: 1 when it may be had from others, and is noted */
+static int block_lost(struct reader *rd, bool absent, int why)
+{
+	int r;
+
+	if (!rd->need) {
+		if (absent)
+			bad_block(rd, "is not here");
+		else if (why == CDX_E_HASH)
+			bad_block(rd, "does not match");
+		return why;
+	}
+	if (!absent && cdx_recovered_tell(rd->v, rd->area, rd->index))
+		bad_block(rd, "does not match; looked for elsewhere");
+	r = cdx_need_add(rd->need, rd->area, rd->index);
+	rd->missing = r == 0;
+	return r < 0 ? r : 1;
+}
+
+/* A page did not verify: what was made or fetched before; look again, unless it
+ * was given away on purpose; other places; others of its step.  1: the block is
+ * missing. */
+static int second_look(struct reader *rd, uint64_t page, uint8_t *p)
 {
 	size_t off = (size_t)(page % CDX_PAGES_PER_BLOCK) * CDX_PAGE_SIZE;
-	int bad;
+	int bad = -ENODATA;
+	bool absent;
 	int r;
 
 	if (cdx_seg_recovered(rd->v, p, rd->area, rd->index, off,
-			      CDX_PAGE_SIZE))
+			      CDX_PAGE_SIZE)) {
+		if (rd->need &&
+		    cdx_recovered_fetched(rd->v, rd->area, rd->index))
+			cdx_need_touch(rd->need, rd->area, rd->index);
 		return 0;
-	bad = cdx_area_read(rd->v->store, rd->area, page * CDX_PAGE_SIZE, p,
-			    CDX_PAGE_SIZE);
-	if (bad == 0 && rd->leaf.has_sums && page_ok(rd, page, p))
-		return 0;
-	if (bad == 0)
-		bad = whole_block(rd, off, p);
+	}
+	absent = cdx_seg_absent(rd->v, rd->area, rd->index);
+	if (!absent)
+		bad = look_again(rd, page, off, p);
 	if (bad == 0 || bad == -ENOMEM)
 		return bad;
 	r = cdx_seg_recover(rd->v, p, rd->area, rd->index, off, CDX_PAGE_SIZE,
 			    bad);
 	if (r == 0 || r == -ENOMEM)
 		return r;
-	return bad == CDX_E_HASH ? bad_block(rd) : bad;
+	return block_lost(rd, absent, bad);
 }
 
 /* Verifies the page at @p and decrypts [@skip, @skip + @len) of it to @out */
@@ -126,12 +163,12 @@ static int take_page(struct reader *rd, uint8_t *out, uint64_t page, uint8_t *p,
 	size_t off = (size_t)(page % CDX_PAGES_PER_BLOCK) * CDX_PAGE_SIZE;
 	int r = load_block(rd, (uint32_t)(page / CDX_PAGES_PER_BLOCK));
 
-	if (r < 0)
+	if (r < 0 || rd->missing)
 		return r;
 	if (!rd->leaf.has_sums || !page_ok(rd, page, p)) {
 		r = second_look(rd, page, p);
-		if (r < 0)
-			return r;
+		if (r)
+			return r < 0 ? r : 0;
 	}
 	return cdx_block_crypt(out, rd->cipher, &rd->key, rd->index, off + skip,
 			       p + skip, len);
@@ -157,14 +194,14 @@ static int open_block(struct reader *rd, uint8_t *out, uint64_t pos, size_t len)
 	uint64_t page = pos / CDX_PAGE_SIZE;
 	int r = load_block(rd, (uint32_t)(pos / CDX_BLOCK_SIZE));
 
-	if (r < 0)
+	if (r < 0 || rd->missing)
 		return r;
 	for (size_t done = 0; done < len; done += CDX_PAGE_SIZE, page++) {
 		if (rd->leaf.has_sums && page_ok(rd, page, out + done))
 			continue;
 		r = second_look(rd, page, out + done);
-		if (r < 0)
-			return r;
+		if (r)
+			return r < 0 ? r : 0;
 	}
 	return cdx_block_crypt(out, rd->cipher, &rd->key, rd->index,
 			       (size_t)(pos % CDX_BLOCK_SIZE), out, len);
@@ -192,9 +229,9 @@ static int read_pages(struct reader *rd, uint8_t *out, uint64_t pos, size_t len)
 }
 
 static int seg_read(struct cdx_volume *v, uint8_t *out, uint64_t area,
-		    uint64_t pos, size_t len)
+		    uint64_t pos, size_t len, struct cdx_need *need)
 {
-	struct reader rd = {.v = v, .area = area};
+	struct reader rd = {.v = v, .area = area, .need = need};
 	int r = 0;
 
 	while (len && r == 0) {
@@ -237,7 +274,7 @@ static int rec_piece(struct cdx_volume *v, uint8_t *out,
 }
 
 int cdx_loc_read(struct cdx_volume *v, uint8_t *out, const struct cdx_loc *loc,
-		 uint64_t skip, size_t len)
+		 uint64_t skip, size_t len, struct cdx_need *need)
 {
 	uint64_t pos;
 	int r;
@@ -249,7 +286,7 @@ int cdx_loc_read(struct cdx_volume *v, uint8_t *out, const struct cdx_loc *loc,
 	} else if (loc->kind == CDX_LOC_SEGMENT) {
 		if (__builtin_add_overflow(loc->off, skip, &pos))
 			return CDX_E_CORRUPT;
-		r = seg_read(v, out, loc->area, pos, len);
+		r = seg_read(v, out, loc->area, pos, len, need);
 	} else {
 		return -EINVAL;
 	}

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "crypto/block.h"
 
@@ -124,6 +125,23 @@ int cdx_seg_unwrap(struct cdx_key *out, const struct cdx_volume *v,
 	return r < 0 ? r : 0;
 }
 
+int64_t cdx_seg_last_read(struct cdx_segs *s, uint64_t area)
+{
+	int64_t at;
+
+	pthread_mutex_lock(&s->cache_mu);
+	at = (int64_t)(uintptr_t)cdx_map_get(&s->used, area);
+	pthread_mutex_unlock(&s->cache_mu);
+	return at;
+}
+
+void cdx_seg_use_forget(struct cdx_segs *s, uint64_t area)
+{
+	pthread_mutex_lock(&s->cache_mu);
+	(void)cdx_map_del(&s->used, area);
+	pthread_mutex_unlock(&s->cache_mu);
+}
+
 static void keys_free(struct cdx_seg_keys *k)
 {
 	if (!k)
@@ -156,6 +174,7 @@ static void cache_clear(struct cdx_segs *s)
 void cdx_seg_cache_free(struct cdx_segs *s)
 {
 	cache_clear(s);
+	cdx_map_free(&s->used);
 }
 
 static int keys_load(struct cdx_volume *v, struct cdx_seg_keys **out,
@@ -204,12 +223,15 @@ int cdx_seg_key(struct cdx_volume *v, struct cdx_key *out, uint8_t *cipher,
 		uint64_t area, uint32_t index)
 {
 	struct cdx_segs *s = v->segs;
+	/* in a map a number of seconds goes where a pointer does */
+	uintptr_t now = (uintptr_t)cdx_clock_wall_s();
 	struct cdx_seg_keys *k;
 	uint64_t gen;
 	bool found;
 	int r;
 
 	pthread_mutex_lock(&s->cache_mu);
+	(void)!cdx_map_put(&s->used, area, (void *)now);
 	gen = s->cache_gen;
 	k = cdx_map_get(&s->cache, area);
 	found = k && keys_find(k, out, cipher, index);

@@ -177,12 +177,26 @@ struct cdx_segs {
 	struct cdx_map sparse;
 	_Atomic bool dropping; /* some segment waits to be removed */
 
+	/* rounds of the evictor, and who waits for one; guarded by mu */
+	pthread_cond_t evict_cv; /* on CLOCK_MONOTONIC */
+	uint64_t evict_begun;
+	uint64_t evict_done;
+	bool evict_gained;
+	uint64_t evict_want;		/* bytes that somebody waits for */
+	uint64_t evict_counted;		/* mono ns; of the background thread */
+	_Atomic bool evict_asked;	/* since the last round began */
+	_Atomic uint64_t evicted;	/* segments without a byte here */
+	_Atomic uint64_t evicted_bytes; /* of their data */
+	_Atomic uint64_t evictions;
+
 	pthread_mutex_t cache_mu;
 	struct cdx_map cache; /* area -> struct cdx_seg_keys */
+	struct cdx_map used;  /* area -> wall seconds of the last read */
 	uint64_t cache_gen;   /* changes with every forget */
 
 	_Atomic uint64_t seals;
 	_Atomic uint64_t compactions;
+	_Atomic uint64_t remade; /* blocks made from others since open */
 
 	/* Told every block that is encrypted; for tests, set before use */
 	void (*on_crypt)(void *arg, const struct cdx_key *key, uint64_t index,
@@ -224,6 +238,10 @@ CDX_MUST_CHECK int cdx_seg_unwrap(struct cdx_key *out,
 /* Cipher and key of one block; -ENOENT, CDX_E_HASH */
 CDX_MUST_CHECK int cdx_seg_key(struct cdx_volume *v, struct cdx_key *out,
 			       uint8_t *cipher, uint64_t area, uint32_t index);
+/* When blocks of it were read last, wall seconds; 0: not since open */
+int64_t cdx_seg_last_read(struct cdx_segs *s, uint64_t area);
+/* The segment is gone */
+void cdx_seg_use_forget(struct cdx_segs *s, uint64_t area);
 /* The record changed (new epoch, gone): forget the keys */
 void cdx_seg_key_forget(struct cdx_segs *s, uint64_t area);
 void cdx_seg_cache_free(struct cdx_segs *s);
@@ -388,6 +406,25 @@ bool cdx_compact_now(struct cdx_volume *v);
 bool cdx_space_fits(struct cdx_volume *v, const struct cdx_seg_code *code,
 		    uint64_t free_bytes);
 
+/* How many bytes of the share more than there are would let @want bytes, and a
+ * whole segment after them, be written; 0: none.  Takes mu. */
+uint64_t cdx_space_short(struct cdx_volume *v, uint64_t want);
+
+/* ---- evict.c ---- */
+
+/* Evicts what is safe elsewhere while space is short; caller holds job_mu and no
+ * other lock */
+void cdx_evict_due(struct cdx_volume *v);
+/* Space gets short: a round soon.  Thread: safe, does not block. */
+void cdx_evict_ask(struct cdx_volume *v);
+/* Waits for a round that begins from now on and wants room for @bytes; true: it
+ * gained something.  No lock held, and not for the background thread. */
+bool cdx_evict_wait(struct cdx_volume *v, uint64_t bytes);
+/* Counts what is evicted, for status; at open, and after a change */
+void cdx_evict_count(struct cdx_volume *v);
+/* Are too few slots of it here to make the others from? */
+bool cdx_seg_is_far(struct cdx_volume *v, uint64_t area);
+
 /* ---- protector.c, protect_job.c ---- */
 
 /* The object without the thread (cdx_segs_open, cdx_segs_close) */
@@ -417,14 +454,31 @@ void cdx_protect_count(struct cdx_segs *s, const struct cdx_seg_rec *was,
 /* Fills in the figures of status */
 void cdx_protector_status(struct cdx_volume *v, struct cdx_vol_status *out);
 
-/* ---- seg_block.c: blocks that are not as they should be ---- */
+/* ---- seg_cache.c: blocks that were made or fetched ---- */
 
 /* The cache (cdx_segs_open, cdx_segs_close) */
 CDX_MUST_CHECK int cdx_recovered_new(struct cdx_volume *v);
 /* Frees it; nobody reads any more */
 void cdx_recovered_free(struct cdx_volume *v);
-/* Blocks made since open */
-uint64_t cdx_recovered_count(struct cdx_volume *v);
+/* Bytes of a block as stored, if it is in the cache */
+bool cdx_seg_recovered(struct cdx_volume *v, uint8_t *out, uint64_t area,
+		       uint32_t index, size_t off, size_t len);
+bool cdx_recovered_has(struct cdx_volume *v, uint64_t area, uint32_t index);
+/* Is it there, and came from others? */
+bool cdx_recovered_fetched(struct cdx_volume *v, uint64_t area, uint32_t index);
+/* Puts a copy of a verified block there; @pins: it stays until so many unpins;
+ * @fetched: from others.  -ENOMEM. */
+CDX_MUST_CHECK int cdx_recovered_keep(struct cdx_volume *v, uint64_t area,
+				      uint32_t index, const uint8_t *block,
+				      uint32_t pins, bool fetched);
+/* One more pin; false: it is not there */
+bool cdx_recovered_pin(struct cdx_volume *v, uint64_t area, uint32_t index);
+void cdx_recovered_unpin(struct cdx_volume *v, uint64_t area, uint32_t index);
+/* True the first time for each block: its trouble is worth a line */
+bool cdx_recovered_tell(struct cdx_volume *v, uint64_t area, uint32_t index);
+
+/* ---- seg_block.c: blocks that are not as they should be ---- */
+
 /* May one more line be logged about bad blocks of this segment?  Says once
  * that no more are. */
 bool cdx_seg_bad_line(struct cdx_volume *v, uint64_t area);
@@ -434,17 +488,16 @@ bool cdx_seg_bad_line(struct cdx_volume *v, uint64_t area);
  * @out: @len bytes from @off of the block as stored (encrypted)
  * @why: what reading it gave, to be logged
  *
- * Made from other blocks of its step, or had from the last time.  -ENODATA:
- * there are not enough.  Thread: safe, blocks.
+ * Had from the last time, from another place of the store or its cache, or made
+ * from other blocks of its step.  -ENODATA: there are not enough.  Thread: safe,
+ * blocks.
  */
 CDX_MUST_CHECK int cdx_seg_recover(struct cdx_volume *v, uint8_t *out,
 				   uint64_t area, uint32_t index, size_t off,
 				   size_t len, int why);
-/* Only what was made before; false: nothing was */
-bool cdx_seg_recovered(struct cdx_volume *v, uint8_t *out, uint64_t area,
-		       uint32_t index, size_t off, size_t len);
 /* A whole block as stored, compared with its hash, recovered if need be.
- * @out: CDX_BLOCK_SIZE bytes.  Errors: -ENOENT, CDX_E_HASH, -EIO. */
+ * @out: CDX_BLOCK_SIZE bytes.  Errors: -ENOENT, CDX_E_HASH, -EIO; -ENODATA it was
+ * given away. */
 CDX_MUST_CHECK int cdx_seg_block(struct cdx_volume *v, uint8_t *out,
 				 uint64_t area, uint32_t index);
 /* Is the slot of this block marked as not here (or as being written)? */
@@ -464,6 +517,8 @@ void cdx_background_free(struct cdx_volume *v);
 void cdx_background_kick(struct cdx_volume *v);
 /* A condition on CLOCK_MONOTONIC */
 CDX_MUST_CHECK int cdx_cond_mono(pthread_cond_t *cv);
+/* Is there a thread? */
+bool cdx_background_running(const struct cdx_volume *v);
 /* The thread is to end soon: long jobs stop at the next safe point */
 bool cdx_background_stopping(const struct cdx_volume *v);
 

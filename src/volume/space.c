@@ -3,6 +3,7 @@
 #include "config.h"
 #endif
 
+#include "volume/far.h"
 #include "volume/segs.h"
 
 #include <errno.h>
@@ -114,6 +115,27 @@ static uint64_t sum_locked(struct cdx_volume *v, uint64_t free_bytes)
 	return sub0(sub0(sum, s->held), zero);
 }
 
+uint64_t cdx_space_short(struct cdx_volume *v, uint64_t want)
+{
+	struct cdx_segs *s = v->segs;
+	uint64_t free_bytes = share_free(v);
+	struct cdx_seg_code c;
+	uint64_t left;
+	uint64_t goal;
+
+	pthread_mutex_lock(&s->mu);
+	c = s->code;
+	left = sum_locked(v, free_bytes);
+	pthread_mutex_unlock(&s->mu);
+	goal = usable_blocks(c.cap) * CDX_BLOCK_SIZE + want;
+	if (left >= goal)
+		return 0;
+	/* what is missing, as a share of a whole segment */
+	return cdx_seg_charge(c.k, c.m, c.cap) / c.cap *
+		       ((goal - left) / CDX_BLOCK_SIZE + 1) +
+	       sub0(c.reserve + c.slack, free_bytes);
+}
+
 bool cdx_space_fits(struct cdx_volume *v, const struct cdx_seg_code *code,
 		    uint64_t free_bytes)
 {
@@ -137,13 +159,19 @@ static bool try_hold(struct cdx_volume *v, uint64_t bytes)
 {
 	struct cdx_segs *s = v->segs;
 	uint64_t free_bytes = share_free(v);
+	uint64_t sum;
+	bool tight;
 	bool fits;
 
 	pthread_mutex_lock(&s->mu);
-	fits = sum_locked(v, free_bytes) >= bytes;
+	sum = sum_locked(v, free_bytes);
+	fits = sum >= bytes;
 	if (fits)
 		s->held += bytes;
+	tight = sub0(sum, bytes) < usable_blocks(s->code.cap) * CDX_BLOCK_SIZE;
 	pthread_mutex_unlock(&s->mu);
+	if (tight)
+		cdx_evict_ask(v);
 	return fits;
 }
 
@@ -161,6 +189,18 @@ int cdx_space_hold(struct cdx_volume *v, uint64_t bytes)
 	}
 	cdx_background_kick(v);
 	return -ENOSPC;
+}
+
+int cdx_space_hold_wait(struct cdx_volume *v, uint64_t bytes)
+{
+	int r = cdx_space_hold(v, bytes);
+
+	for (int i = 0; i < HOLD_TRIES && r == -ENOSPC; i++) {
+		if (!cdx_evict_wait(v, bytes))
+			break;
+		r = cdx_space_hold(v, bytes);
+	}
+	return r;
 }
 
 void cdx_space_release(struct cdx_volume *v, uint64_t bytes)
@@ -187,6 +227,8 @@ void cdx_vol_statfs(struct cdx_volume *v, struct cdx_statfs *out)
 	out->bytes_free = cdx_space_free(v);
 	if (out->bytes_free > out->bytes)
 		out->bytes_free = out->bytes;
+	/* what is elsewhere comes on top of what fits here */
+	out->bytes += atomic_load(&v->segs->evicted_bytes);
 	out->inodes = counter(v, CDX_CNT_INODES);
 	out->inodes_free = sp.disk_free / INODE_BYTES;
 }
@@ -201,6 +243,10 @@ void cdx_segs_status(struct cdx_volume *v, struct cdx_vol_status *out)
 	out->seg_live_bytes = counter(v, CDX_CNT_SEG_LIVE);
 	out->seals = atomic_load(&v->segs->seals);
 	out->compactions = atomic_load(&v->segs->compactions);
-	out->degraded_reads = cdx_recovered_count(v);
+	out->seg_evicted = atomic_load(&v->segs->evicted);
+	out->evicted_bytes = atomic_load(&v->segs->evicted_bytes);
+	out->evictions = atomic_load(&v->segs->evictions);
+	out->degraded_reads = atomic_load(&v->segs->remade);
 	cdx_protector_status(v, out);
+	cdx_far_status(v, out);
 }

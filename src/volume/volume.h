@@ -217,9 +217,12 @@ struct cdx_vol_net {
 	void *arg;
 	unsigned timeout_ms; /* a read that waits longer is -EIO */
 };
-/* Once, before the first read; @net is copied.  Reset with NULL after the last
- * request, before what it leads to goes away: reads that wait end first. */
-void cdx_vol_set_net(struct cdx_volume *v, const struct cdx_vol_net *net);
+/* Once, before the first read; @net is copied.  -ENOMEM, -EAGAIN: no thread; it is
+ * not set.  Reset with NULL after the last request, before what it leads to goes
+ * away (it never fails): reads that wait end with -EIO first.  Not for a worker of
+ * the pool, nor from a callback. */
+CDX_MUST_CHECK int cdx_vol_set_net(struct cdx_volume *v,
+				   const struct cdx_vol_net *net);
 
 /* ---- contents ---- */
 
@@ -232,10 +235,24 @@ typedef void cdx_read_fn(void *arg, const uint8_t *buf, ssize_t result);
  * @len: at most 16 MiB
  *
  * Whatever happens is told through @fn.  CDX_E_HASH becomes -EIO there, logged
- * with the block's CID and counted.
+ * with the block's CID and counted.  When blocks are elsewhere (cdx_vol_set_net)
+ * this returns before @fn is called, and no thread waits for them.
  */
 void cdx_vol_read(struct cdx_volume *v, uint64_t ino, uint64_t off, size_t len,
 		  cdx_read_fn *fn, void *arg);
+/* A read that waits for blocks that are elsewhere */
+struct cdx_vol_op;
+/* Tells that a read will wait: on the caller's thread, with no lock held, before
+ * @fn of the read can run.  From now on until that has returned @op may be
+ * cancelled. */
+typedef void cdx_vol_wait_fn(void *arg, struct cdx_vol_op *op);
+/* The same, for who wants to be able to end it; @waits and @fn get @arg */
+void cdx_vol_read_op(struct cdx_volume *v, uint64_t ino, uint64_t off,
+		     size_t len, cdx_vol_wait_fn *waits, cdx_read_fn *fn,
+		     void *arg);
+/* The read ends with -EINTR soon, if it still waits; its function is not called
+ * before this returns.  Thread: safe. */
+void cdx_vol_op_cancel(struct cdx_vol_op *op);
 /* Whole write or an error (-ENOSPC, -EFBIG, -EIO, -ESTALE); bytes are in
  * memory, space for them is held.  @append: at the end, whatever @off says. */
 CDX_MUST_CHECK int cdx_vol_write(struct cdx_volume *v, uint64_t ino,
@@ -361,8 +378,14 @@ struct cdx_vol_status {
 	uint64_t protect_steps;	    /* steps coded since open */
 	uint64_t protections;	    /* segments protected since open */
 	uint64_t degraded_reads;    /* blocks made from others since open */
-	int protect_error;     /* of the last failure, 0: none since open */
-	char protect_why[256]; /* the same in words */
+	/* what is elsewhere */
+	uint64_t seg_evicted;	/* protected segments without a byte here */
+	uint64_t evicted_bytes; /* of their data */
+	uint64_t evictions;	/* of segments since open */
+	uint64_t far_blocks;	/* blocks had from others since open */
+	uint64_t far_waiting;	/* reads that wait for some */
+	int protect_error;	/* of the last failure, 0: none since open */
+	char protect_why[256];	/* the same in words */
 };
 /* From counters, never a walk.  Thread: safe. */
 void cdx_vol_status(struct cdx_volume *v, struct cdx_vol_status *out);

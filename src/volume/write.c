@@ -23,6 +23,41 @@ uint64_t cdx_data_hold_for(uint64_t off, uint64_t len)
 	return (hi - lo) * CDX_PAGE_SIZE;
 }
 
+/*
+ * A gap in a page would have to be filled with bytes that are elsewhere, and a
+ * write does not wait for the network: what is dirty there goes out as extents
+ * of its own, which cut the old one, and the pages begin anew.  @held: in, what
+ * is left of the hold; out, the same for all pages again.
+ */
+static int clear_pages(struct cdx_volume *v, struct cdx_vnode *n, uint64_t off,
+		       size_t len, uint64_t before, uint64_t *held)
+{
+	uint64_t now;
+	uint64_t used;
+	int rc;
+
+	cdx_dirty_cut(n->dirty, n->attr.size, UINT64_MAX);
+	now = cdx_data_pages(n);
+	used = now > before ? (now - before) * CDX_PAGE_SIZE : 0;
+	if (used > *held)
+		used = *held;
+	cdx_data_settle(v, n, before, used);
+	*held -= used;
+	rc = v->opts.readonly
+		     ? -EROFS
+		     : cdx_out_range(v, n, off, off + len, UINT64_MAX, NULL);
+	if (rc == 0)
+		rc = cdx_space_hold(v, used);
+	if (rc == 0)
+		*held += used;
+	if (rc == 0 && n->dirty == NULL) {
+		n->dirty = calloc(1, sizeof(*n->dirty));
+		if (n->dirty == NULL)
+			rc = -ENOMEM;
+	}
+	return rc;
+}
+
 int cdx_data_put(struct cdx_volume *v, struct cdx_vnode *n, uint64_t off,
 		 const uint8_t *p, size_t len, uint64_t held)
 {
@@ -38,6 +73,16 @@ int cdx_data_put(struct cdx_volume *v, struct cdx_vnode *n, uint64_t off,
 		}
 	}
 	rc = cdx_dirty_put(n->dirty, off, p, len, cdx_read_below_cb, &below);
+	if (rc == -ENODATA) {
+		rc = clear_pages(v, n, off, len, before, &held);
+		before = cdx_data_pages(n);
+		if (rc < 0) {
+			cdx_space_release(v, held);
+			return rc;
+		}
+		rc = cdx_dirty_put(n->dirty, off, p, len, cdx_read_below_cb,
+				   &below);
+	}
 	/* dirty bytes lie inside the file always */
 	if (rc < 0)
 		cdx_dirty_cut(n->dirty, n->attr.size, UINT64_MAX);
@@ -114,7 +159,7 @@ static int give_prealloc(struct cdx_volume *v, struct cdx_vnode *n,
 static int hold(struct cdx_volume *v, struct cdx_vnode *n, uint64_t off,
 		uint64_t len, uint64_t bytes)
 {
-	int rc = cdx_space_hold(v, bytes);
+	int rc = cdx_space_hold_wait(v, bytes);
 
 	if (rc != -ENOSPC && rc != CDX_E_QUOTA)
 		return rc;
@@ -174,7 +219,7 @@ static int write_append(struct cdx_volume *v, struct cdx_vnode *n,
 	int rc = cdx_data_balance(v, n);
 
 	if (rc == 0)
-		rc = cdx_space_hold(v, held);
+		rc = cdx_space_hold_wait(v, held);
 	if (rc < 0)
 		return rc;
 	pthread_rwlock_wrlock(&n->lock);

@@ -147,8 +147,13 @@ static int gather(struct out *o, uint64_t from, uint64_t to, uint64_t *next)
 	size_t i = cdx_dirty_seek(d, from / CDX_CHUNK);
 
 	*next = to;
-	if (is_tiny(o->n))
-		return out_inline(o);
+	if (is_tiny(o->n)) {
+		int rc = out_inline(o);
+
+		/* bytes below are elsewhere: they stay where they are */
+		if (rc != -ENODATA)
+			return rc;
+	}
 	while (i < d->n && d->v[i]->no * CDX_CHUNK < to) {
 		int rc;
 

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <pthread.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -183,27 +184,56 @@ static inline void seg_env_write(struct seg_env *e, uint64_t ino, uint64_t off,
 	}
 }
 
+/* A read, which may end on another thread */
 struct seg_env_read {
 	uint8_t *out;
 	ssize_t result;
+	bool done;
+	pthread_mutex_t mu;
+	pthread_cond_t cv;
 };
 
 static inline void seg_env_got(void *arg, const uint8_t *buf, ssize_t result)
 {
 	struct seg_env_read *r = arg;
 
+	pthread_mutex_lock(&r->mu);
 	r->result = result;
 	if (result > 0)
 		memcpy(r->out, buf, (size_t)result);
+	r->done = true;
+	pthread_cond_signal(&r->cv);
+	pthread_mutex_unlock(&r->mu);
+}
+
+static inline ssize_t seg_env_wait(struct seg_env_read *r)
+{
+	pthread_mutex_lock(&r->mu);
+	while (!r->done)
+		(void)pthread_cond_wait(&r->cv, &r->mu);
+	pthread_mutex_unlock(&r->mu);
+	pthread_mutex_destroy(&r->mu);
+	pthread_cond_destroy(&r->cv);
+	return r->result;
+}
+
+static inline void seg_env_read_init(struct seg_env_read *r, uint8_t *out)
+{
+	r->out = out;
+	r->result = -EIO;
+	r->done = false;
+	pthread_mutex_init(&r->mu, NULL);
+	pthread_cond_init(&r->cv, NULL);
 }
 
 static inline ssize_t seg_env_read(struct seg_env *e, uint64_t ino,
 				   uint64_t off, void *out, size_t len)
 {
-	struct seg_env_read r = {.out = out, .result = -EIO};
+	struct seg_env_read r;
 
+	seg_env_read_init(&r, out);
 	cdx_vol_read(e->v, ino, off, len, seg_env_got, &r);
-	return r.result;
+	return seg_env_wait(&r);
 }
 
 /* The bytes of a file are exactly these */
