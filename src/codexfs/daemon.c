@@ -44,13 +44,26 @@ static int wait_for_child(pid_t pid, int fd, const char *what)
 		       : 1;
 }
 
-int daemon_start(struct cdx_log *log, const char *what, daemon_fn *fn,
-		 void *arg)
+/* Opened by the parent, whose folder and terminal are the user's */
+static int open_log(const char *file)
 {
+	int fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		cli_error("cannot write the log %s: %s", file, strerror(errno));
+	return fd;
+}
+
+int daemon_start(struct cdx_log *log, const char *file, const char *what,
+		 daemon_fn *fn, void *arg)
+{
+	CDX_CLEANUP(cdx_closep) int log_fd = -1;
 	int fds[2];
 	pid_t pid;
 	int rc;
 
+	if (file != NULL && (log_fd = open_log(file)) < 0)
+		return 1;
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return cdx_err_exit(-errno);
 	fflush(NULL);
@@ -69,7 +82,10 @@ int daemon_start(struct cdx_log *log, const char *what, daemon_fn *fn,
 	setsid();
 	if (chdir("/") < 0)
 		_exit(1);
-	cdx_log_init(log, CDX_LOG_TO_JOURNAL, log->level);
+	if (log_fd >= 0)
+		dup2(log_fd, STDERR_FILENO);
+	cdx_log_init(log, log_fd >= 0 ? CDX_LOG_TO_STDERR : CDX_LOG_TO_JOURNAL,
+		     log->level);
 	exit(fn(arg, fds[1]));
 }
 
@@ -85,12 +101,14 @@ void daemon_tell(int *ready_fd, char sign, const char *text)
 	cdx_close(ready_fd);
 }
 
-void daemon_drop_terminal(void)
+void daemon_drop_terminal(bool keep_stderr)
 {
 	CDX_CLEANUP(cdx_closep) int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
 		return;
-	for (int i = 0; i <= 2; i++)
-		dup2(fd, i);
+	dup2(fd, STDIN_FILENO);
+	dup2(fd, STDOUT_FILENO);
+	if (!keep_stderr)
+		dup2(fd, STDERR_FILENO);
 }

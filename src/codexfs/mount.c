@@ -33,6 +33,7 @@ static const char help[] =
 	"Mounts a store's volume and returns when it answers.  With something to\n"
 	"listen on, a bootstrap or a peer it is a node among others too.\n\n"
 	"  -f, --foreground      stay in the foreground, log to stderr\n"
+	"  --log-file FILE       append the log to this file\n"
 	"  -o OPT[,OPT...]       ro, noatime, allow_other (default for root),\n"
 	"                        noallow_other, uid=N, gid=N (show all files\n"
 	"                        as these), no_auto_unmount, no_writeback,\n"
@@ -45,10 +46,15 @@ static const char help[] =
 	"\nEnd it with `codexfs umount MNT`, umount, fusermount3 -u, or\n"
 	"SIGTERM: each ends in a clean commit.\n";
 
+enum {
+	OPT_LOG_FILE = CLI_OPT_OWN,
+};
+
 static const struct option options[] = {
 	CLI_COMMON_OPTIONS,
 	CLI_CONF_OPTIONS,
 	{"foreground", no_argument, NULL, 'f'},
+	{"log-file", required_argument, NULL, OPT_LOG_FILE},
 	{"options", required_argument, NULL, 'o'},
 	{0},
 };
@@ -58,6 +64,7 @@ struct mount_args {
 	struct mount_options opts;
 	struct cli_conf conf;
 	bool foreground;
+	const char *log_file;
 	char *store;	  /* absolute */
 	char *mountpoint; /* absolute */
 	char *conf_file;  /* absolute; NULL: its usual places */
@@ -281,9 +288,9 @@ static int mount_volume(struct mount_args *a, const char *store,
 		cli_error("%s", error);
 		return cdx_err_exit(rc);
 	}
-	rc = a->foreground
-		     ? run_child(&r, -1)
-		     : daemon_start(&a->common.log, "mount", run_child, &r);
+	rc = a->foreground ? run_child(&r, -1)
+			   : daemon_start(&a->common.log, a->log_file, "mount",
+					  run_child, &r);
 	cdx_wipe(&keys, sizeof(keys));
 	return rc;
 }
@@ -317,6 +324,8 @@ int verb_mount(int argc, char **argv)
 	while ((opt = getopt_long(argc, argv, "hfo:", options, NULL)) != -1) {
 		if (opt == 'f')
 			a.foreground = true;
+		else if (opt == OPT_LOG_FILE)
+			a.log_file = optarg;
 		else if (opt == 'o' && mount_options_parse(&a.opts, optarg) < 0)
 			return CLI_USAGE;
 		else if (opt != 'o' &&

@@ -88,7 +88,7 @@ static void *ready_main(void *arg)
 	cdx_log(m->args->log, INFO, "mount", "%s is mounted on %s",
 		m->args->store, m->args->mountpoint);
 	if (m->ready_fd >= 0) {
-		daemon_drop_terminal();
+		daemon_drop_terminal(m->args->log->target == CDX_LOG_TO_STDERR);
 		tell(m, '+', "");
 	}
 #ifdef HAVE_SYSTEMD

@@ -22,16 +22,22 @@ static const char help[] =
 	"Usage: codexfs node [options] [STORE]\n\n"
 	"Makes a store a node among others, without a mount: it finds, fetches,\n"
 	"keeps and serves datasets, and answers REST.  Returns when it answers.\n\n"
-	"  -f, --foreground      stay in the foreground, log to stderr\n" CLI_CONF_HELP
+	"  -f, --foreground      stay in the foreground, log to stderr\n"
+	"  --log-file FILE       append the log to this file\n" CLI_CONF_HELP
 	"\n" CLI_COMMON_HELP
 	"\nEnd it with `codexfs umount STORE` or SIGTERM: each ends in a clean\n"
 	"commit.  Without options it listens on 0.0.0.0:8070, for REST on\n"
 	"127.0.0.1:8080.\n";
 
+enum {
+	OPT_LOG_FILE = CLI_OPT_OWN,
+};
+
 static const struct option options[] = {
 	CLI_COMMON_OPTIONS,
 	CLI_CONF_OPTIONS,
 	{"foreground", no_argument, NULL, 'f'},
+	{"log-file", required_argument, NULL, OPT_LOG_FILE},
 	{0},
 };
 
@@ -39,6 +45,7 @@ struct node_args {
 	struct cli_common common;
 	struct cli_conf conf;
 	bool foreground;
+	const char *log_file;
 	char *store;	 /* absolute */
 	char *conf_file; /* absolute; NULL: its usual places */
 	const struct cdx_keyfile *keys;
@@ -93,7 +100,7 @@ static void tell_ready(struct running *r)
 	cdx_log(&r->a->common.log, INFO, "node", "%s is a node now",
 		r->a->store);
 	if (r->ready_fd >= 0) {
-		daemon_drop_terminal();
+		daemon_drop_terminal(r->a->log_file != NULL);
 		daemon_tell(&r->ready_fd, '+', "");
 	}
 #ifdef HAVE_SYSTEMD
@@ -200,7 +207,8 @@ static int start(struct node_args *a, const char *store)
 	}
 	a->keys = &keys;
 	rc = a->foreground ? run(a, -1)
-			   : daemon_start(&a->common.log, "node", run, a);
+			   : daemon_start(&a->common.log, a->log_file, "node",
+					  run, a);
 	cdx_wipe(&keys, sizeof(keys));
 	return rc;
 }
@@ -219,6 +227,8 @@ int verb_node(int argc, char **argv)
 	       (opt = getopt_long(argc, argv, "hf", options, NULL)) != -1) {
 		if (opt == 'f')
 			a.foreground = true;
+		else if (opt == OPT_LOG_FILE)
+			a.log_file = optarg;
 		else if (cli_common_option(&a.common, opt, help) == 0 &&
 			 cli_conf_option(&a.conf, opt) < 0)
 			status = CLI_USAGE;
