@@ -266,14 +266,16 @@ static int check_areas(struct cdx_fsck_run *r)
 	return rc;
 }
 
-/* After the blocks: what loose files say of themselves against the count */
+/* After the blocks: what loose and cache files say of themselves against the
+ * count */
 static void check_loose(struct cdx_fsck_run *r)
 {
 	for (size_t i = 0; i < r->n_areas; i++) {
 		const struct cdx_fsck_area *v = &r->areas[i];
 		uint64_t owned = v->live + v->pending;
 
-		if (!v->has_record || v->info.kind != CDX_AREA_LOOSE)
+		if (!v->has_record || (v->info.kind != CDX_AREA_LOOSE &&
+				       v->info.kind != CDX_AREA_CACHE))
 			continue;
 		if (v->live != v->info.live)
 			cdx_fsck_say(r, "area-live",
@@ -349,6 +351,8 @@ static int check_all(struct cdx_fsck_run *r)
 		rc = cdx_fsck_protections(r);
 	if (rc == 0)
 		rc = cdx_fsck_proof_keys(r);
+	if (rc == 0)
+		rc = cdx_fsck_cache(r);
 	if (rc == 0)
 		rc = check_charge(r);
 	if (rc < 0)

@@ -52,7 +52,7 @@ struct cdx_fsck_area {
 	bool removing; /* a free record names the whole file */
 	uint64_t file_size;
 	uint64_t disk;	  /* bytes the file takes */
-	uint64_t live;	  /* bytes of block locations in a loose file */
+	uint64_t live;	  /* bytes of blocks in a loose or cache file */
 	uint64_t pending; /* bytes that wait to be punched */
 	bool named;	  /* by a protection */
 };
@@ -119,5 +119,6 @@ CDX_MUST_CHECK int cdx_fsck_leaves(struct cdx_fsck_run *r);
 CDX_MUST_CHECK int cdx_fsck_blocks(struct cdx_fsck_run *r);
 CDX_MUST_CHECK int cdx_fsck_protections(struct cdx_fsck_run *r);
 CDX_MUST_CHECK int cdx_fsck_proof_keys(struct cdx_fsck_run *r);
+CDX_MUST_CHECK int cdx_fsck_cache(struct cdx_fsck_run *r);
 
 #endif

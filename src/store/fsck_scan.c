@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define PAGE_BYTES (1u << 20)
+
 /* Keeps the key and the value of one record. */
 static int keep(struct cdx_scan *sc, const struct cdx_kv_pair *pair)
 {
@@ -45,7 +47,8 @@ static int refill(struct cdx_scan *sc)
 			      sc->started ? sc->last_len : 0);
 	if (rc < 0)
 		return rc;
-	while (sc->n < CDX_SCAN_PAGE) {
+	/* of large values fewer */
+	while (sc->n < CDX_SCAN_PAGE && sc->bytes.len < PAGE_BYTES) {
 		rc = cdx_kv_iter_next(it, &pair);
 		if (rc < 0)
 			return rc;

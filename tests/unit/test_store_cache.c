@@ -12,21 +12,17 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/err.h"
-#include "crypto/block.h"
-#include "merkle/sha256_tree.h"
-#include "seed.h"
+#include "cache_kit.h"
 #include "store/block.h"
 #include "store/block_set.h"
-#include "store/cache.h"
-#include "store/cache_internal.h"
-#include "store/quota.h"
+#include "store/records.h"
 #include "store_tmp.h"
 
-#define SIZE CDX_BLOCK_SIZE
+#define SIZE CK_SIZE
 
 static struct tmp_store T;
-static uint8_t Buf[SIZE];
 static int64_t Now; /* what the cache takes for the time */
 
 static int64_t now(void)
@@ -62,45 +58,19 @@ static void reopen(void)
 	cdx_store_cache(T.s)->clock = now;
 }
 
-/* The @size bytes that number @n stands for */
-static struct cdx_digest content(unsigned n, uint8_t *out, size_t size)
-{
-	struct seed rnd = {.state = n};
-	struct cdx_digest d;
-
-	seed_fill(&rnd, out, size < 64 ? size : 64);
-	if (size > 64)
-		memset(out + 64, (int)n, size - 64);
-	cdx_sha256(&d, out, size);
-	return d;
-}
-
 static int put(unsigned n)
 {
-	struct cdx_digest d = content(n, Buf, SIZE);
-
-	return cdx_cache_put_block(T.s, &d, Buf, SIZE);
+	return ck_put(T.s, n);
 }
 
 static int get(unsigned n)
 {
-	struct cdx_digest d = content(n, Buf, SIZE);
-	static uint8_t out[SIZE];
-	int rc;
-
-	memset(out, 0xaa, sizeof(out));
-	rc = cdx_cache_get_block(T.s, out, SIZE, &d);
-	if (rc == 0)
-		assert_memory_equal(out, Buf, SIZE);
-	return rc;
+	return ck_get(T.s, n);
 }
 
-/* Without using it */
 static bool has(unsigned n)
 {
-	struct cdx_digest d = content(n, Buf, SIZE);
-
-	return cdx_cache_block_size(T.s, &d) == (int)SIZE;
+	return ck_has(T.s, n);
 }
 
 static struct cdx_cache_stats stats(void)
@@ -113,7 +83,7 @@ static struct cdx_cache_stats stats(void)
 
 static struct cdx_cache_rec rec_of(unsigned n)
 {
-	struct cdx_digest d = content(n, Buf, SIZE);
+	struct cdx_digest d = ck_digest(n);
 	struct cdx_cache_key key = cdx_cache_key(CDX_CACHE_BLOCK, &d);
 	struct cdx_buf row = {0};
 	struct cdx_cache_rec rec;
@@ -136,7 +106,7 @@ static void blocks_come_back(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < CDX_ARRAY_LEN(sizes); i++) {
-		struct cdx_digest d = content(i, p, sizes[i]);
+		struct cdx_digest d = ck_content(i, p, sizes[i]);
 
 		assert_int_equal(cdx_cache_block_size(T.s, &d), -ENOENT);
 		assert_int_equal(cdx_cache_get_block(T.s, out, sizes[i], &d),
@@ -146,7 +116,7 @@ static void blocks_come_back(void **state)
 	}
 	for (unsigned round = 0; round < 2; round++) {
 		for (unsigned i = 0; i < CDX_ARRAY_LEN(sizes); i++) {
-			struct cdx_digest d = content(i, p, sizes[i]);
+			struct cdx_digest d = ck_content(i, p, sizes[i]);
 
 			assert_int_equal(cdx_cache_block_size(T.s, &d),
 					 sizes[i]);
@@ -175,11 +145,12 @@ static void blocks_come_back(void **state)
 
 static void refuses_sizes(void **state)
 {
-	struct cdx_digest d = content(1, Buf, SIZE);
+	uint8_t block[SIZE];
+	struct cdx_digest d = ck_content(1, block, SIZE);
 
 	(void)state;
-	assert_int_equal(cdx_cache_put_block(T.s, &d, Buf, 0), -EINVAL);
-	assert_int_equal(cdx_cache_put_block(T.s, &d, Buf, (4u << 20) + 1),
+	assert_int_equal(cdx_cache_put_block(T.s, &d, block, 0), -EINVAL);
+	assert_int_equal(cdx_cache_put_block(T.s, &d, block, (4u << 20) + 1),
 			 -EINVAL);
 	assert_int_equal(cdx_cache_resize(T.s, SIZE - 1), 0);
 	assert_int_equal(put(1), -ENOSPC);
@@ -319,22 +290,257 @@ static void resizes(void **state)
 	assert_int_equal(cdx_cache_resize(T.s, UINT64_MAX), -EINVAL);
 }
 
+/* ---- files ---- */
+
+struct files {
+	unsigned n;
+	uint64_t live;
+	uint64_t size;
+	uint64_t first; /* id */
+};
+
+static struct files files(void)
+{
+	struct cdx_kv_iter *it;
+	struct cdx_kv_pair pair;
+	struct cdx_area_info info;
+	struct files f = {0};
+
+	assert_int_equal(
+		cdx_kv_iter_open(T.s, &it, CDX_DB_AREA, NULL, 0, NULL, 0), 0);
+	while (cdx_kv_iter_next(it, &pair) > 0) {
+		assert_int_equal(
+			cdx_area_info_decode(&info, pair.val, pair.val_len), 0);
+		assert_int_equal(info.kind, CDX_AREA_CACHE);
+		f.first = f.n++ == 0 ? cdx_get_be64(pair.key) : f.first;
+		f.live += info.live;
+		f.size += info.size;
+	}
+	cdx_kv_iter_close(it);
+	return f;
+}
+
+/* Files are left one after the other, and given back when they are empty. */
+static void empty_files_go(void **state)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	uint64_t first;
+
+	(void)state;
+	cdx_store_cache(T.s)->area_max = 4 * SIZE;
+	for (unsigned i = 0; i < 14; i++)
+		assert_int_equal(put(i), 0);
+	assert_int_equal(files().n, 4);
+	first = files().first;
+	tmp_area_path(&T, path, first);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 4 * SIZE);
+	/* three of the first: holes */
+	assert_int_equal(cdx_cache_resize(T.s, UINT64_C(11) * SIZE), 0);
+	tmp_reclaim(&T);
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(st.st_blocks < 2 * SIZE / 512);
+	assert_int_equal(get(3), 0);
+	assert_int_equal(files().live, 11 * SIZE);
+	/* and the last */
+	assert_int_equal(cdx_cache_resize(T.s, UINT64_C(10) * SIZE), 0);
+	tmp_reclaim(&T);
+	assert_int_equal(stat(path, &st), -1);
+	assert_int_equal(files().n, 3);
+	/* what is appended to stays, also empty */
+	assert_int_equal(cdx_cache_resize(T.s, 0), 0);
+	assert_int_equal(files().n, 1);
+	tmp_reclaim(&T);
+	tmp_fsck_clean(&T);
+	reopen();
+	assert_int_equal(cdx_cache_resize(T.s, UINT64_C(10) * SIZE), 0);
+	assert_int_equal(put(1), 0);
+	assert_int_equal(get(1), 0);
+	assert_int_equal(files().n, 1);
+	tmp_fsck_clean(&T);
+}
+
+/* A file that somebody removed costs what it held, and no more. */
+static void file_is_removed(void **state)
+{
+	struct cdx_store_stats st;
+	char path[PATH_MAX];
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(put(i), 0);
+	tmp_area_path(&T, path, files().first);
+	tmp_store_close(&T);
+	assert_int_equal(unlink(path), 0);
+	tmp_store_open(&T);
+	cdx_store_cache(T.s)->clock = now;
+	assert_int_equal(get(0), -ENOENT);
+	assert_int_equal(put(10), 0);
+	assert_int_equal(get(10), 0);
+	assert_int_equal(stats().entries, 4);
+	for (unsigned i = 1; i < 4; i++)
+		assert_int_equal(get(i), -ENOENT);
+	assert_int_equal(files().n, 1);
+	assert_int_equal(put(1), 0);
+	assert_int_equal(get(1), 0);
+	cdx_store_stats(T.s, &st);
+	assert_int_equal(st.bad_blocks, 4);
+	tmp_fsck_clean(&T);
+}
+
+/* A bad block is dropped, and can be fetched again. */
+static void damage_is_dropped(void **state)
+{
+	struct cdx_store_stats st;
+	struct cdx_cache_rec rec;
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(put(i), 0);
+	rec = rec_of(2);
+	assert_int_equal(cdx_store_commit(T.s), 0);
+	tmp_area_flip(&T, rec.area, (off_t)rec.off + 77);
+	assert_int_equal(get(2), -ENOENT);
+	assert_false(has(2));
+	assert_int_equal(stats().entries, 3);
+	assert_int_equal(stats().used, 3 * SIZE);
+	assert_int_equal(put(2), 0);
+	assert_int_equal(get(2), 0);
+	cdx_store_stats(T.s, &st);
+	assert_int_equal(st.bad_blocks, 1);
+	tmp_reclaim(&T);
+	tmp_fsck_clean(&T);
+}
+
+/* ---- many threads ---- */
+
+enum {
+	THREADS = 6,
+	ROUNDS = 300,
+	BLOCKS = 48
+};
+
+struct worker {
+	pthread_t thread;
+	uint64_t seed;
+	pthread_barrier_t *together; /* all put the same, in the same order */
+	atomic_int *failed;
+};
+
+static void *put_same(void *arg)
+{
+	struct worker *w = arg;
+
+	(void)pthread_barrier_wait(w->together);
+	for (unsigned i = 0; i < BLOCKS; i++)
+		if (put(i) != 0 || get(i) != 0)
+			atomic_fetch_add(w->failed, 1);
+	return NULL;
+}
+
+static void run_workers(void *(*fn)(void *arg), struct worker *w,
+			atomic_int *failed)
+{
+	struct seed rnd = seed_start("cache");
+	pthread_barrier_t together;
+
+	assert_int_equal(pthread_barrier_init(&together, NULL, THREADS), 0);
+	for (unsigned i = 0; i < THREADS; i++) {
+		w[i].seed = seed_u64(&rnd);
+		w[i].together = &together;
+		w[i].failed = failed;
+		assert_int_equal(pthread_create(&w[i].thread, NULL, fn, &w[i]),
+				 0);
+	}
+	for (unsigned i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_join(w[i].thread, NULL), 0);
+	assert_int_equal(pthread_barrier_destroy(&together), 0);
+}
+
+static void same_at_once(void **state)
+{
+	struct worker w[THREADS];
+	atomic_int failed = 0;
+
+	(void)state;
+	cdx_store_cache(T.s)->area_max = 10 * SIZE;
+	run_workers(put_same, w, &failed);
+	assert_int_equal(failed, 0);
+	assert_int_equal(stats().entries, BLOCKS);
+	assert_int_equal(stats().used, UINT64_C(1) * BLOCKS * SIZE);
+	/* written once */
+	assert_int_equal(files().live, BLOCKS * SIZE);
+	assert_int_equal(files().size, BLOCKS * SIZE);
+	tmp_fsck_clean(&T);
+}
+
+/* A share of half of the blocks: everything is evicted and punched all the
+ * time, and nobody ever reads something else than what he asked for. */
+static void *churn(void *arg)
+{
+	struct worker *w = arg;
+	struct seed rnd = {.state = w->seed};
+	int rc;
+
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		unsigned n = (unsigned)seed_below(&rnd, BLOCKS);
+
+		rc = seed_below(&rnd, 3) == 0 ? put(n) : get(n);
+		/* the share may be promised to others as a whole */
+		if (rc != 0 && rc != -ENOENT && rc != -ENOSPC)
+			atomic_fetch_add(w->failed, 1);
+		if (seed_below(&rnd, 40) == 0)
+			rc = cdx_store_commit(T.s);
+		else if (seed_below(&rnd, 60) == 0)
+			rc = cdx_cache_resize(T.s, (10 + seed_below(&rnd, 20)) *
+							   SIZE);
+		else
+			rc = 0;
+		if (rc != 0)
+			atomic_fetch_add(w->failed, 1);
+	}
+	return NULL;
+}
+
+static void evicted_under_readers(void **state)
+{
+	struct worker w[THREADS];
+	struct cdx_store_stats st;
+	atomic_int failed = 0;
+
+	(void)state;
+	cdx_store_cache(T.s)->area_max = 7 * SIZE;
+	cdx_store_cache(T.s)->bucket_s = 1;
+	cdx_store_cache(T.s)->clock = cdx_clock_wall_s;
+	assert_int_equal(cdx_cache_resize(T.s, UINT64_C(24) * SIZE), 0);
+	run_workers(churn, w, &failed);
+	assert_int_equal(failed, 0);
+	cdx_store_stats(T.s, &st);
+	assert_int_equal(st.bad_blocks, 0);
+	assert_true(stats().evicted > 0 && stats().hits > 0);
+	assert_int_equal(files().live, stats().used);
+	tmp_fsck_clean(&T);
+	reopen();
+	tmp_fsck_clean(&T);
+	assert_int_equal(cdx_cache_resize(T.s, 0), 0);
+	assert_int_equal(stats().used + stats().entries, 0);
+	tmp_reclaim(&T);
+	tmp_fsck_clean(&T);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(blocks_come_back, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(refuses_sizes, setup, teardown),
-		cmocka_unit_test_setup_teardown(counts_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(oldest_go_first, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(use_counts_by_hours, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(touches_once_an_hour, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(clock_jumps_back, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(resizes, setup, teardown),
+		CASE(blocks_come_back),	     CASE(refuses_sizes),
+		CASE(counts_once),	     CASE(oldest_go_first),
+		CASE(use_counts_by_hours),   CASE(touches_once_an_hour),
+		CASE(clock_jumps_back),	     CASE(resizes),
+		CASE(empty_files_go),	     CASE(file_is_removed),
+		CASE(damage_is_dropped),     CASE(same_at_once),
+		CASE(evicted_under_readers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

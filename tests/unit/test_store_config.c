@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "cache_kit.h"
 #include "store_kit.h"
 
 /* The code of a store, and stores of an older codexfs */
@@ -56,8 +57,8 @@ static void make_old(struct kit *k)
 
 	assert_int_equal(cdx_env_open(&env, k->path, false), 0);
 	assert_int_equal(mdb_txn_begin(env.mdb, NULL, 0, &txn), 0);
-	assert_int_equal(mdb_drop(txn, env.dbi[CDX_DB_PROTECTION], 1), 0);
-	assert_int_equal(mdb_drop(txn, env.dbi[CDX_DB_SLOT_NODE], 1), 0);
+	for (unsigned i = CDX_DB_PROTECTION; i < CDX_DBS; i++)
+		assert_int_equal(mdb_drop(txn, env.dbi[i], 1), 0);
 	assert_int_equal(mdb_get(txn, env.dbi[CDX_DB_META], &key, &val), 0);
 	assert_int_equal(val.mv_size, CDX_META_CONFIG_LEN);
 	cut.mv_size = CDX_META_CONFIG_OLD_LEN;
@@ -93,6 +94,8 @@ static void test_old_store(void **state)
 			 0);
 	assert_int_equal(cdx_kv_iter_next(it, &pair), 0);
 	cdx_kv_iter_close(it);
+	assert_int_equal(ck_get(k.s, 1), -ENOENT);
+	assert_int_equal(ck_put(k.s, 1), -EROFS);
 	cdx_store_code(k.s, NULL, NULL, &codec);
 	assert_int_equal(codec, 1);
 	assert_int_equal(cdx_store_config(k.s)->loose_k, 10);
@@ -102,9 +105,12 @@ static void test_old_store(void **state)
 	assert_int_equal(cdx_batch_new(&b, k.s), 0);
 	cdx_batch_put(b, CDX_DB_SLOT_NODE, "k", 1, "v", 1);
 	assert_int_equal(cdx_batch_apply(b), 0);
+	assert_int_equal(cdx_cache_resize(k.s, CK_SIZE), 0);
+	assert_int_equal(ck_put(k.s, 1), 0);
 	assert_int_equal(cdx_store_set_code(k.s, 4, 2, 1), 0);
 	kit_reopen(&k);
 	assert_true(kit_has(&k, CDX_DB_SLOT_NODE, "k", "v"));
+	assert_int_equal(ck_get(k.s, 1), 0);
 	cdx_store_code(k.s, &codec, NULL, NULL);
 	assert_int_equal(codec, 4);
 	kit_free(&k);
