@@ -51,7 +51,7 @@ say "a manifest is kept by the cache: the node lets it"
 # ---- a node ----
 
 fetch() { # OUT
-	"$CODEXFS" dataset get --store "$B" -o "$1" --force "$cid"
+	"$CODEXFS" dataset get --store "$B" -o "$1" "$cid"
 }
 start_node 3 "$B" "${common[@]}" --cache 64M \
 	--peer "/ip4/$(addr 2)/tcp/8000/http"

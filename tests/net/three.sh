@@ -23,7 +23,7 @@ publish() {
 # through B's mount, as soon as B has found somebody
 reads() { cmp "$M/.codex/datasets/$2" "$W/$1"; }
 gets() { # NAME CID, by C, which keeps it
-	"$CODEXFS" dataset get --store "$C" -o "$W/got" --force "$2" &&
+	"$CODEXFS" dataset get --store "$C" -o "$W/got" "$2" &&
 		cmp "$W/got" "$W/$1"
 }
 
@@ -100,7 +100,7 @@ five=$(publish five 2000001)
 until_ok 180 "B finds A without the bootstrap" reads five "$five"
 stop_node "$A"
 a --peer "/ip4/$(addr 3)/tcp/8070/http"
-"$CODEXFS" dataset get --store "$A" -o "$W/got" --force "$two" &&
+"$CODEXFS" dataset get --store "$A" -o "$W/got" "$two" &&
 	cmp "$W/got" "$W/two" || fail "A, started without a bootstrap, has a peer"
 start_bootstrap $BOOT 4222 three
 six=$(publish six 2000001)
