@@ -42,16 +42,17 @@ cdx_exchange_server_new(struct cdx_exchange_server **out,
 			char why[256]);
 /* On the loop's thread.  NULL is allowed. */
 void cdx_exchange_server_free(struct cdx_exchange_server *s);
-/* Our record, an envelope; copied.  Thread: safe. */
+/* Our record, an envelope; copied.  -EMSGSIZE.  Thread: safe. */
 CDX_MUST_CHECK int cdx_exchange_server_record(struct cdx_exchange_server *s,
 					      const void *envelope, size_t len);
+/* Where it listens: port 0 is filled in */
 void cdx_exchange_server_addr(const struct cdx_exchange_server *s,
 			      struct sockaddr_storage *out);
 
 struct cdx_exchange_server_stats {
 	uint64_t requests;
 	uint64_t blocks_sent;
-	uint64_t bytes_sent;
+	uint64_t bytes_sent; /* of all bodies */
 	uint64_t not_served; /* asked for and private */
 	uint64_t hot_hits;
 	uint64_t refused;

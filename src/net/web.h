@@ -108,7 +108,9 @@ void cdx_web_reply_stream(struct cdx_web_req *r, int status, const char *type,
 			  void (*done)(void *arg), void *arg);
 /* The answer comes later, from any thread, by a cdx_web_reply*: the connection
  * rests until then.  When the server ends first, or @ms pass, the request is
- * answered with 503 and @gone is called: @r is dead then. */
+ * answered with 503.  @gone is called once, when @r is dead: before that 503, or
+ * when the answer has gone out; no lock is held.  An answer given until it has
+ * returned is allowed, and dropped when it comes too late. */
 void cdx_web_defer(struct cdx_web_req *r, unsigned ms, void (*gone)(void *arg),
 		   void *arg);
 

@@ -94,6 +94,7 @@ struct cdx_web_req {
 	void (*gone)(void *arg);
 	void *gone_arg;
 	bool answered; /* guarded by mu while deferred */
+	bool told;     /* gone was called */
 	/* the answer; written before answered is set */
 	struct MHD_Response *answer;
 	unsigned status;
@@ -140,6 +141,9 @@ bool cdx_web_suspend(struct cdx_web_req *r, enum cdx_web_wait wait,
 /* The answer of a deferred request; taken.  Any thread. */
 void cdx_web_deliver(struct cdx_web_req *r, struct MHD_Response *answer,
 		     unsigned status);
+
+/* Tells who deferred it that the request is dead, once. */
+void cdx_web_gone(struct cdx_web_req *r);
 
 /* ---- web_req.c ---- */
 

@@ -302,6 +302,7 @@ void cdx_web_on_completed(void *arg, struct MHD_Connection *conn CDX_UNUSED,
 		MHD_destroy_response(r->answer);
 	if (r->done != NULL)
 		r->done(r->stream_arg);
+	cdx_web_gone(r);
 	cdx_buf_free(&r->body);
 	cdx_buf_free(&r->head);
 	free(r);

@@ -49,7 +49,7 @@ static void claim(struct cdx_web_req *r)
 static void go_on(struct cdx_web_req *r)
 {
 	if (r->gone != NULL && !r->answered) {
-		r->gone(r->gone_arg);
+		cdx_web_gone(r);
 		cdx_web_fail(r, MHD_HTTP_SERVICE_UNAVAILABLE, LATE);
 	}
 	MHD_resume_connection(r->mhd);
@@ -151,6 +151,13 @@ void cdx_web_timer_stop(struct cdx_web *w)
 
 /* ---- answers that come later ---- */
 
+void cdx_web_gone(struct cdx_web_req *r)
+{
+	if (r->gone != NULL && !r->told)
+		r->gone(r->gone_arg);
+	r->told = true;
+}
+
 void cdx_web_deliver(struct cdx_web_req *r, struct MHD_Response *answer,
 		     unsigned status)
 {
@@ -182,6 +189,6 @@ void cdx_web_defer(struct cdx_web_req *r, unsigned ms, void (*gone)(void *arg),
 	r->gone_arg = arg;
 	if (cdx_web_suspend(r, CDX_WEB_DEFERRED, until))
 		return;
-	gone(arg);
+	cdx_web_gone(r);
 	cdx_web_fail(r, MHD_HTTP_SERVICE_UNAVAILABLE, LATE);
 }
