@@ -4,6 +4,7 @@
 #endif
 
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -444,6 +445,54 @@ static void interrupted(void **state)
 	tmp_fsck_clean(&T);
 }
 
+/* ---- several at once ---- */
+
+struct changer {
+	struct cdx_cid cid;
+	bool is_public;
+	int rc;
+};
+
+static void *change(void *arg)
+{
+	struct changer *c = arg;
+
+	for (int i = 0; i < 20 && c->rc == 0; i++)
+		c->rc = cdx_dataset_publish(T.s, &c->cid, c->is_public);
+	return NULL;
+}
+
+/* Some publish, some take back, and it is dropped meanwhile: what is left is what
+ * the last one said. */
+static void several_at_once(void **state)
+{
+	struct changer c[4];
+	pthread_t thread[4];
+	struct cdx_cid kept;
+	struct cdx_cid gone;
+
+	(void)state;
+	add_new(&kept, 1100, false);
+	add_new(&gone, 1100, false);
+	for (int i = 0; i < 4; i++) {
+		c[i] = (struct changer){.cid = i < 3 ? kept : gone,
+					.is_public = i % 2 == 0};
+		assert_int_equal(
+			pthread_create(&thread[i], NULL, change, &c[i]), 0);
+	}
+	assert_int_equal(cdx_dataset_unpin(T.s, &gone), 1);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pthread_join(thread[i], NULL), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(c[i].rc, 0);
+	assert_true(c[3].rc == 0 || c[3].rc == -EBUSY || c[3].rc == -ENOENT);
+	assert_int_equal(cdx_public_complete(T.s, NULL, NULL), 0);
+	assert_int_equal(cdx_dataset_publish(T.s, &kept, true), 0);
+	check(&kept, true);
+	assert_int_equal(rows(), 1101);
+	tmp_fsck_clean(&T);
+}
+
 /* ---- the cache's, fsck's ---- */
 
 static void cached_blocks(void **state)
@@ -545,6 +594,7 @@ int main(void)
 		TEST(a_volumes_datasets),
 		TEST(an_older_store),
 		TEST(interrupted),
+		TEST(several_at_once),
 		TEST(cached_blocks),
 		TEST(what_fsck_finds),
 		TEST(records),
