@@ -116,6 +116,26 @@ static bool not_modified(struct cdx_web_req *r, const char *etag)
 	return true;
 }
 
+/* The CID's text as it was asked for, which is one of its names and saves making
+ * another; its usual text when that is longer, or not made of letters and digits. */
+static void name_of(char out[CDX_CID_TEXT_MAX], const struct cdx_web_req *r,
+		    const struct cdx_cid *cid)
+{
+	const char *asked = cdx_web_path(r) + strlen("/ipfs/");
+	size_t n = 0;
+
+	while (n < CDX_CID_TEXT_MAX - 1 &&
+	       ((asked[n] >= '0' && asked[n] <= '9') ||
+		(asked[n] >= 'A' && asked[n] <= 'Z') ||
+		(asked[n] >= 'a' && asked[n] <= 'z'))) {
+		out[n] = asked[n];
+		n++;
+	}
+	out[n] = '\0';
+	if (asked[n] != '\0')
+		cdx_cid_text(out, cid);
+}
+
 /* Headers of an answer whose bytes the CID names; false: it was answered. */
 static bool begin(struct cdx_web_req *r, const struct cdx_cid *cid)
 {
@@ -123,7 +143,7 @@ static bool begin(struct cdx_web_req *r, const struct cdx_cid *cid)
 	char etag[CDX_CID_TEXT_MAX + 2];
 	char file[CDX_CID_TEXT_MAX + 64];
 
-	cdx_cid_text(text, cid);
+	name_of(text, r, cid);
 	snprintf(etag, sizeof(etag), "\"%s\"", text);
 	snprintf(file, sizeof(file), "attachment; filename=\"%s.bin\"", text);
 	return cdx_serve_forever(r, etag) &&
