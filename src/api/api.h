@@ -48,6 +48,7 @@ struct cdx_api {
 	const char *mountpoint; /* NULL: not mounted */
 	int64_t started;	/* wall seconds */
 	struct cdx_log *log;	/* whose level can be changed; NULL: none's */
+	atomic_uint rest_port;	/* where REST is answered; 0: nowhere */
 	/* Brings in what a kernel still caches of open files; NULL: nothing
 	 * is mounted */
 	void (*flush)(void *arg);

@@ -100,6 +100,29 @@ static int feed(struct cdx_ingest *in, struct cdx_call *call,
 	return rc < 0 ? rc : cdx_ingest_end(in, cid);
 }
 
+int cdx_api_ingest(const struct cdx_api *api, struct cdx_call *call,
+		   const struct cdx_ingest_opts *o, struct cdx_cid *out,
+		   char why[CDX_API_WHY_MAX])
+{
+	uint64_t room = cdx_api_room(api);
+	struct cdx_ingest *in;
+	int rc = cdx_ingest_new(&in, api->node->store, o);
+
+	if (rc == 0) {
+		rc = feed(in, call, out);
+		cdx_ingest_free(in);
+	}
+	if (rc == -ENAMETOOLONG) {
+		snprintf(why, CDX_API_WHY_MAX,
+			 "a file name has up to %d bytes, a MIME type up to %d",
+			 CDX_FILENAME_MAX, CDX_MIMETYPE_MAX);
+		rc = -EINVAL;
+	} else if (rc == CDX_E_QUOTA) {
+		cdx_api_why_quota(why, 0, room);
+	}
+	return rc;
+}
+
 static void add(const struct cdx_api *api, struct cdx_call *call)
 {
 	const char *private = call->param(call, "private");
@@ -108,10 +131,8 @@ static void add(const struct cdx_api *api, struct cdx_call *call)
 		.mimetype = call->param(call, "mimetype"),
 		.is_private = private != NULL && strcmp(private, "1") == 0,
 	};
-	uint64_t room = cdx_api_room(api);
 	char why[CDX_API_WHY_MAX] = "";
 	uint64_t block_size = 0;
-	struct cdx_ingest *in;
 	struct cdx_cid cid;
 	char text[CDX_CID_TEXT_MAX];
 	int rc = cdx_api_number(call, "blockSize", 1, CDX_BLOCK_SIZE_MAX,
@@ -119,19 +140,7 @@ static void add(const struct cdx_api *api, struct cdx_call *call)
 
 	if (rc >= 0) {
 		o.block_size = (uint32_t)block_size;
-		rc = cdx_ingest_new(&in, api->node->store, &o);
-	}
-	if (rc == 0) {
-		rc = feed(in, call, &cid);
-		cdx_ingest_free(in);
-	}
-	if (rc == -ENAMETOOLONG) {
-		snprintf(why, sizeof(why),
-			 "a file name has up to %d bytes, a MIME type up to %d",
-			 CDX_FILENAME_MAX, CDX_MIMETYPE_MAX);
-		rc = -EINVAL;
-	} else if (rc == CDX_E_QUOTA) {
-		cdx_api_why_quota(why, 0, room);
+		rc = cdx_api_ingest(api, call, &o, &cid, why);
 	}
 	if (rc < 0) {
 		cdx_api_reply_why(call, rc, why);

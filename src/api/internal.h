@@ -106,6 +106,19 @@ json_t *cdx_api_codec(uint32_t codec, uint32_t m);
 
 /* ---- calls ---- */
 
+/**
+ * cdx_api_ingest - the body of a call becomes a dataset
+ *
+ * @why: in words, where there is more to say than the result does
+ *
+ * -ENODATA: the body was empty; otherwise the errors of ingests and of the
+ * call's read.  What failed leaves nothing behind.
+ */
+CDX_MUST_CHECK int cdx_api_ingest(const struct cdx_api *api,
+				  struct cdx_call *call,
+				  const struct cdx_ingest_opts *o,
+				  struct cdx_cid *out,
+				  char why[CDX_API_WHY_MAX]);
 /* @rest is what follows /control/v1/datasets */
 void cdx_api_datasets(struct cdx_api *api, struct cdx_call *call,
 		      const char *rest);

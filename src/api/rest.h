@@ -14,18 +14,22 @@
  */
 struct cdx_rest;
 
+/* Reasons in words */
+#define CDX_REST_WHY_MAX 512u
+
 /**
  * cdx_rest_new - listen and answer
  *
  * @api:  borrowed; its node has the store, the peers and the rest
  * @conf: section [api]; copied
- * @why:  CDX_API_WHY_MAX bytes, in words (a busy port: with its holder)
+ * @why:  in words (a busy port: with its holder)
  *
  * Makes STORE/api-token (mode 0600) when there is none.  Errors as
  * cdx_server_tcp; -EPERM a token file that others can read.
  */
 CDX_MUST_CHECK int cdx_rest_new(struct cdx_rest **out, struct cdx_api *api,
-				const struct cdx_conf_api *conf, char *why);
+				const struct cdx_conf_api *conf,
+				char why[CDX_REST_WHY_MAX]);
 /* Waits for the calls under way.  NULL is allowed. */
 void cdx_rest_free(struct cdx_rest *r);
 /* Where it listens */

@@ -134,6 +134,11 @@ json_t *cdx_api_status(const struct cdx_api *api)
 		"protection", protection_json(n->volume), "proofKeys",
 		cdx_api_proof_keys_json(n->store));
 
+	if (j != NULL && atomic_load(&api->rest_port) != 0)
+		json_object_set_new(
+			j, "api",
+			json_pack("{s:i}", "port",
+				  (int)atomic_load(&api->rest_port)));
 	if (j != NULL && api->mountpoint != NULL)
 		json_object_set_new(j, "mountpoint",
 				    json_string(api->mountpoint));

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+# shellcheck shell=bash
+# Shared by the suites of the REST API: sourced, not run.  Gives, beside what
+# tests/lib.sh gives, nodes on the loopback, on ports that the system chose: no
+# namespaces, and no root.
+
+: "${CDX_SRCDIR:?CDX_SRCDIR names the sources}"
+: "${CDX_BUILDDIR:?CDX_BUILDDIR names the build folder}"
+CDX_TMP=${CDX_TMP:-${TMPDIR:-/tmp}}
+CODEXFS=${CODEXFS:-$CDX_BUILDDIR/codexfs}
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+
+NODES=()
+rest_end() {
+	local status=$? s
+
+	for s in "${NODES[@]}"; do
+		"$CODEXFS" umount "$s" >/dev/null 2>&1
+		timeout 60 flock "$s/lock" true
+		if [ "$status" -ne 0 ] && [ "$status" -ne 77 ]; then
+			printf -- '-- %s:\n' "$s.log" >&2
+			tail -n 20 "$s.log" >&2
+		fi
+	done
+	scratch_end "$status"
+	exit "$status"
+}
+trap rest_end EXIT
+need curl python3 flock
+
+# rest_node STORE [OPTIONS of node]: makes the store when there is none; sets API,
+# its URL without the prefix, and TOKEN
+rest_node() {
+	local store=$1 port
+
+	shift
+	[ -d "$store" ] ||
+		"$CODEXFS" init --quota 1G "$store" >"$W/init.out" 2>&1 ||
+		fail "init: $(cat "$W/init.out")"
+	"$CODEXFS" node --listen 127.0.0.1:0 --api 127.0.0.1:0 --nat none \
+		--dht no --cache 256M --log-file "$store.log" "$@" "$store" \
+		>"$W/node.out" 2>&1 </dev/null ||
+		fail "node: $(cat "$W/node.out" "$store.log")"
+	NODES+=("$store")
+	"$CODEXFS" status --json "$store" >"$W/status" ||
+		fail "status of $store"
+	port=$(member "$W/status" 'j["api"]["port"]')
+	API=http://127.0.0.1:$port
+	TOKEN=$(cat "$store/api-token") || fail "no token in $store"
+	export API TOKEN
+}
+# rest_addr URL: where others reach the node behind it: a peer id and an address
+rest_addr() {
+	curl -sf "$1/api/codex/v1/debug/info" >"$W/info" || fail "debug/info"
+	PEER=$(member "$W/info" 'j["id"]')
+	ADDR=$(member "$W/info" 'j["addrs"][0]')
+	export PEER ADDR
+}
