@@ -34,7 +34,7 @@ struct cdx_column {
  * @out:  where to
  *
  * Nothing is hashed here, and of a block with several locations one is read:
- * cdx_protection_read is the second chance.  Errors: those of the tables and
+ * cdx_protection_read_own is the second chance.  Errors: those of the tables and
  * -ENOMEM; blocks that cannot be read are none.  Thread: safe.
  */
 CDX_MUST_CHECK int cdx_column_read(struct cdx_store *s,

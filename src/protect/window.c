@@ -339,8 +339,8 @@ static int second_chance(struct cdx_window *w, uint32_t column, uint32_t i)
 
 	if (w->state[at] != CDX_BLOCK_BAD)
 		return 0;
-	rc = cdx_protection_read(w->sh->s, cdx_window_block(w, column, i), p,
-				 column * p->steps + w->first + i);
+	rc = cdx_protection_read_own(w->sh->s, cdx_window_block(w, column, i),
+				     p, column * p->steps + w->first + i);
 	if (rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE)
 		return rc;
 	if (rc == 0)

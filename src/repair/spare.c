@@ -100,7 +100,7 @@ static int second_chance(struct spare *sp, uint32_t column, uint32_t i)
 	uint64_t index = column * sp->p.steps + sp->first + i;
 	int rc;
 
-	rc = cdx_protection_read(
+	rc = cdx_protection_read_own(
 		sp->s, sp->bytes + (size_t)i * sp->p.block_size, &sp->p, index);
 	if (rc == 0)
 		sp->state[i] = CDX_BLOCK_GOOD;

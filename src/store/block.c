@@ -112,35 +112,29 @@ static int read_own(struct cdx_store *s, uint8_t *out, uint32_t size,
 	return CDX_E_HASH;
 }
 
-/* What is not here, or bad, may have been fetched before. */
-static int read_any(struct cdx_store *s, uint8_t *out, uint32_t size,
-		    const struct cdx_digest *digest, bool quiet)
+int cdx_block_read_how(struct cdx_store *s, uint8_t *out, uint32_t size,
+		       const struct cdx_digest *digest, unsigned how)
 {
-	int rc = read_own(s, out, size, digest, quiet);
+	uint64_t token = cdx_store_read_begin(s);
+	int rc;
 
-	if (rc != -ENOENT && rc != -ENODATA && rc != CDX_E_HASH)
+	rc = read_own(s, out, size, digest, (how & CDX_BLOCK_QUIET) != 0);
+	cdx_store_read_end(s, token);
+	if ((how & CDX_BLOCK_OWN) != 0 ||
+	    (rc != -ENOENT && rc != -ENODATA && rc != CDX_E_HASH))
 		return rc;
+	/* what is not here, or bad, may have been fetched before */
 	return cdx_cache_get_block(s, out, size, digest) == 0 ? 0 : rc;
 }
 
 int cdx_block_read(struct cdx_store *s, uint8_t *out, uint32_t size,
 		   const struct cdx_digest *digest)
 {
-	uint64_t token = cdx_store_read_begin(s);
-	int rc;
-
-	rc = read_any(s, out, size, digest, false);
-	cdx_store_read_end(s, token);
-	return rc;
+	return cdx_block_read_how(s, out, size, digest, 0);
 }
 
 int cdx_block_read_quiet(struct cdx_store *s, uint8_t *out, uint32_t size,
 			 const struct cdx_digest *digest)
 {
-	uint64_t token = cdx_store_read_begin(s);
-	int rc;
-
-	rc = read_any(s, out, size, digest, true);
-	cdx_store_read_end(s, token);
-	return rc;
+	return cdx_block_read_how(s, out, size, digest, CDX_BLOCK_QUIET);
 }

@@ -74,6 +74,16 @@ CDX_MUST_CHECK int cdx_block_read_quiet(struct cdx_store *s, uint8_t *out,
 					uint32_t size,
 					const struct cdx_digest *digest);
 
+/* The same, with a sum of these */
+enum cdx_block_how {
+	CDX_BLOCK_QUIET = 1, /* as cdx_block_read_quiet */
+	CDX_BLOCK_OWN = 2, /* not from the cache, which may drop it any time */
+};
+CDX_MUST_CHECK int cdx_block_read_how(struct cdx_store *s, uint8_t *out,
+				      uint32_t size,
+				      const struct cdx_digest *digest,
+				      unsigned how);
+
 /* ---- leaf records: the blocks of a dataset in index order ---- */
 
 enum cdx_leaf_state {

@@ -249,7 +249,7 @@ int cdx_protection_leaf(struct cdx_store *s, const struct cdx_protection *p,
 }
 
 static int read_at(struct cdx_store *s, uint8_t *out,
-		   const struct cdx_protection *p, uint64_t index)
+		   const struct cdx_protection *p, uint64_t index, unsigned how)
 {
 	bool absent = (p->absent >> (index / p->steps) & 1) != 0;
 	struct cdx_leaf leaf;
@@ -258,17 +258,17 @@ static int read_at(struct cdx_store *s, uint8_t *out,
 	rc = cdx_protection_leaf(s, p, index, &leaf);
 	if (rc == 0 && leaf.state == CDX_LEAF_BURNT)
 		rc = -ENODATA;
-	if (rc == 0 && !absent)
-		rc = cdx_block_read(s, out, p->block_size, &leaf.digest);
-	else if (rc == 0)
-		rc = cdx_block_read_quiet(s, out, p->block_size, &leaf.digest);
+	if (rc == 0)
+		rc = cdx_block_read_how(s, out, p->block_size, &leaf.digest,
+					absent ? how | CDX_BLOCK_QUIET : how);
 	if (rc == -ENOENT || (rc == CDX_E_HASH && absent))
 		return -ENODATA;
 	return rc;
 }
 
-int cdx_protection_read(struct cdx_store *s, uint8_t *out,
-			const struct cdx_protection *p, uint64_t index)
+static int read_index(struct cdx_store *s, uint8_t *out,
+		      const struct cdx_protection *p, uint64_t index,
+		      unsigned how)
 {
 	uint64_t token;
 	int rc;
@@ -280,9 +280,21 @@ int cdx_protection_read(struct cdx_store *s, uint8_t *out,
 		return 0;
 	}
 	token = cdx_store_read_begin(s);
-	rc = read_at(s, out, p, index);
+	rc = read_at(s, out, p, index, how);
 	cdx_store_read_end(s, token);
 	return rc;
+}
+
+int cdx_protection_read(struct cdx_store *s, uint8_t *out,
+			const struct cdx_protection *p, uint64_t index)
+{
+	return read_index(s, out, p, index, 0);
+}
+
+int cdx_protection_read_own(struct cdx_store *s, uint8_t *out,
+			    const struct cdx_protection *p, uint64_t index)
+{
+	return read_index(s, out, p, index, CDX_BLOCK_OWN);
 }
 
 /* ---- begin ---- */

@@ -107,12 +107,18 @@ CDX_MUST_CHECK int cdx_protection_leaf(struct cdx_store *s,
 				       uint64_t index, struct cdx_leaf *out);
 /* The digest of the empty block: SHA-256 of nothing */
 extern const struct cdx_digest cdx_digest_empty;
-/* Block at an encoded index, verified; zeros for padding.  -ENODATA: not here;
- * CDX_E_HASH: here and wrong (logged and counted, but not for a slot that is
- * marked absent).  @out: p->block_size bytes. */
+/* Block at an encoded index, verified; zeros for padding.  -ENODATA: not here,
+ * nor in the cache; CDX_E_HASH: here and wrong (logged and counted, but not for a
+ * slot that is marked absent).  @out: p->block_size bytes. */
 CDX_MUST_CHECK int cdx_protection_read(struct cdx_store *s, uint8_t *out,
 				       const struct cdx_protection *p,
 				       uint64_t index);
+
+/* The same from its own places alone: for who asks whether it is kept, since
+ * the cache keeps nothing. */
+CDX_MUST_CHECK int cdx_protection_read_own(struct cdx_store *s, uint8_t *out,
+					   const struct cdx_protection *p,
+					   uint64_t index);
 
 /**
  * cdx_protection_begin - a new record in state CODING

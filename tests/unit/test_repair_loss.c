@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "seed.h"
+#include "store/cache.h"
 #include "store/quota.h"
 #include "store_tmp.h"
 
@@ -316,6 +317,77 @@ static void test_from_dir(void **state)
 	tmp_store_free(&t);
 }
 
+/* Puts a slot's blocks where they do not count as kept. */
+static void cache_slot(struct tmp_store *t, const struct cdx_slots *sl,
+		       uint32_t slot)
+{
+	uint8_t *b = malloc(sl->g.block_size);
+	struct cdx_digest digest;
+
+	for (uint64_t s = 0; s < sl->g.steps; s++) {
+		assert_int_equal(cdx_protection_read(
+					 t->s, b, &sl->rec,
+					 cdx_geometry_index(&sl->g, slot, s)),
+				 0);
+		cdx_sha256(&digest, b, sl->g.block_size);
+		assert_int_equal(cdx_cache_put_block(t->s, &digest, b,
+						     sl->g.block_size),
+				 0);
+	}
+	free(b);
+}
+
+/* All slots are given back and come again from files and from each other. */
+static void test_all_evicted(void **state)
+{
+	struct seed seed = seed_start("all evicted");
+	struct cdx_protect_opts po = pk_opts(4, 2);
+	struct cdx_rebuild_report report;
+	struct cdx_rebuild o = {.source = cdx_slot_dir_read};
+	char why[CDX_REPAIR_WHY_MAX];
+	struct cdx_slot_dir *dir;
+	char path[PATH_MAX];
+	struct cdx_slots sl;
+	struct tmp_store t;
+	struct pk_data d;
+
+	(void)state;
+	tmp_store_new(&t, SHARE);
+	po.cell_size = 512;
+	pk_add(&t, &d, &seed, NULL, 41 * 8192 - 3, 8192);
+	pk_protect(&t, &d, &po);
+	assert_true(snprintf(path, sizeof(path), "%.3000s/slots", t.path) > 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	export_all(&t, &d, path, 0x35);
+	pk_slots(&t, &d, &sl);
+	assert_int_equal(cdx_slot_dir_open(&dir, path, &sl.g), 0);
+	/* what is cached is no reason to spare a slot, but can be read */
+	cache_slot(&t, &sl, 0);
+	for (uint64_t s = 0; s < sl.g.steps; s++)
+		pk_corrupt(&t, &d, 0, s);
+	pk_evict(&t, &d, 5);
+	assert_int_equal(cdx_repair_can_spare(t.s, &sl, 1, &o, why), -EBUSY);
+	assert_int_equal(cdx_protection_read(t.s, d.p, &sl.rec, 0), 0);
+	assert_int_equal(cdx_protection_evict(t.s, &sl.rec), 0);
+	assert_int_equal(cdx_cache_resize(t.s, 0), 0);
+	assert_int_equal(pk_rebuild(&t, &d, 3, NULL, &report), -ENODATA);
+	o.source_arg = dir;
+	for (uint32_t i = 0; i < 6; i++) {
+		/* the last ones from those that are back */
+		assert_int_equal(
+			pk_rebuild(&t, &d, i, i < 4 ? &o : NULL, &report), 0);
+		/* slot 3 has padding */
+		assert_int_equal(report.kept, i == 3 ? 3 : 0);
+	}
+	cdx_slot_dir_close(dir);
+	cdx_slots_free(&sl);
+	local_same(&t, &d);
+	tmp_reclaim(&t);
+	tmp_fsck_clean(&t);
+	pk_free(&d);
+	tmp_store_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +397,7 @@ int main(void)
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_interrupted),
 		cmocka_unit_test(test_from_dir),
+		cmocka_unit_test(test_all_evicted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
