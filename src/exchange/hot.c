@@ -21,7 +21,8 @@ struct shard {
 };
 
 struct cdx_hot {
-	size_t max; /* of a shard */
+	size_t max;	     /* of a shard */
+	_Atomic size_t live; /* bytes of all blocks, kept or not */
 	struct shard shard[SHARDS];
 };
 
@@ -103,18 +104,24 @@ struct cdx_hot_block *cdx_hot_get(struct cdx_hot *h,
 	return b;
 }
 
-struct cdx_hot_block *cdx_hot_block_new(const struct cdx_digest *digest,
-					uint32_t size)
+int cdx_hot_block_new(struct cdx_hot *h, struct cdx_hot_block **out,
+		      const struct cdx_digest *digest, uint32_t size)
 {
-	struct cdx_hot_block *b = malloc(sizeof(*b) + size);
+	struct cdx_hot_block *b;
 
+	if (atomic_load(&h->live) + size > h->max * SHARDS + CDX_HOT_LOANS)
+		return -EAGAIN;
+	b = malloc(sizeof(*b) + size);
 	if (b == NULL)
-		return NULL;
+		return -ENOMEM;
 	cdx_list_init(&b->node);
 	atomic_init(&b->refs, 1);
+	b->hot = h;
 	b->digest = *digest;
 	b->size = size;
-	return b;
+	atomic_fetch_add(&h->live, cost(b));
+	*out = b;
+	return 0;
 }
 
 void cdx_hot_put(struct cdx_hot *h, struct cdx_hot_block *b)
@@ -140,6 +147,8 @@ void cdx_hot_release(void *block)
 {
 	struct cdx_hot_block *b = block;
 
-	if (atomic_fetch_sub(&b->refs, 1) == 1)
-		free(b);
+	if (atomic_fetch_sub(&b->refs, 1) != 1)
+		return;
+	atomic_fetch_sub(&b->hot->live, cost(b));
+	free(b);
 }

@@ -72,9 +72,9 @@ static int read_block(struct cdx_exchange_server *s, struct cdx_hot_block **out,
 
 	if (size < 0 || (uint32_t)size > CDX_BLOCK_SIZE_MAX)
 		return -ENOENT;
-	b = cdx_hot_block_new(digest, (uint32_t)size);
-	if (b == NULL)
-		return -ENOMEM;
+	rc = cdx_hot_block_new(s->hot, &b, digest, (uint32_t)size);
+	if (rc < 0)
+		return rc;
 	rc = cdx_block_read(s->store, b->bytes, b->size, digest);
 	if (rc < 0) {
 		cdx_hot_release(b);
@@ -100,7 +100,7 @@ int cdx_serve_block_get(struct cdx_exchange_server *s,
 	if (rc == 0) {
 		cdx_hot_put(s->hot, *out);
 		forget_bad(s, digest);
-	} else if (rc != -ENOENT && rc != -ENOMEM) {
+	} else if (rc != -ENOENT && rc != -ENOMEM && rc != -EAGAIN) {
 		note_bad(s, digest);
 	}
 	return rc;
@@ -255,8 +255,8 @@ void cdx_serve_ipfs(struct cdx_exchange_server *s, struct cdx_web_req *r,
 	if (rc == -ENOENT && is_ours(s, &digest))
 		atomic_fetch_add_explicit(&s->not_served, 1,
 					  memory_order_relaxed);
-	if (rc == -ENOMEM)
-		cdx_serve_fail(r, 503, "out of memory\n");
+	if (rc == -ENOMEM || rc == -EAGAIN)
+		cdx_serve_fail(r, 503, "too much is being sent just now\n");
 	else
 		cdx_serve_fail(r, 404, "not here\n");
 }

@@ -65,7 +65,8 @@ void cdx_serve_ipfs(struct cdx_exchange_server *s, struct cdx_web_req *r,
 CDX_MUST_CHECK int cdx_serve_block_size(struct cdx_exchange_server *s,
 					const struct cdx_digest *digest);
 /* A verified block, with a reference; whether it may be served was asked.
- * -ENOENT; -ENOMEM; CDX_E_HASH and others of reading */
+ * -ENOENT; -ENOMEM; -EAGAIN too much is being sent; CDX_E_HASH and others of
+ * reading */
 CDX_MUST_CHECK int cdx_serve_block_get(struct cdx_exchange_server *s,
 				       struct cdx_hot_block **out,
 				       const struct cdx_digest *digest);
