@@ -9,10 +9,12 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "store/cache_internal.h"
 #include "store/records.h"
 
-/* First byte: which record; the rest is its value (for free, protection
- * and slot node records: key and value).  Whatever decodes must encode to the very same bytes. */
+/* First byte: which record; the rest is its value (for free, protection and slot
+ * node records: key and value; for those of the cache: length of the key, key and
+ * value).  Whatever decodes must encode to the very same bytes. */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -123,11 +125,36 @@ static void slot_row(const uint8_t *p, size_t len)
 	same(key, sizeof(key), p, sizeof(key));
 }
 
+static void cache(const uint8_t *p, size_t len)
+{
+	struct cdx_buf again = {0};
+	struct cdx_tree_page page;
+	struct cdx_cache_rec rec;
+	size_t key_len;
+
+	if (len == 0 || (size_t)p[0] > len - 1)
+		return;
+	key_len = p[0];
+	p++;
+	len -= 1 + key_len;
+	if (cdx_cache_decode(&rec, p, key_len, p + key_len, len) < 0)
+		return;
+	cdx_cache_encode(&again, &rec);
+	if (cdx_buf_ok(&again) == 0)
+		same(again.p, again.len, p + key_len, len);
+	cdx_buf_free(&again);
+	if (rec.kind != CDX_CACHE_PAGE)
+		return;
+	cdx_cache_to_page(&page, &rec);
+	same((const uint8_t *)page.leaf, page.n * sizeof(page.leaf[0]),
+	     rec.body, page.n * sizeof(page.leaf[0]));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size == 0)
 		return 0;
-	switch (data[0] % 7) {
+	switch (data[0] % 8) {
 	case 0:
 		area(data + 1, size - 1);
 		break;
@@ -148,6 +175,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 6:
 		slot_row(data + 1, size - 1);
+		break;
+	case 7:
+		cache(data + 1, size - 1);
 		break;
 	}
 	return 0;
