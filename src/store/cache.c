@@ -158,7 +158,7 @@ int cdx_cache_get_page(struct cdx_store *s, struct cdx_tree_page *out,
 		}
 	}
 	if (rc == 0)
-		cdx_cache_used(s, &key, &rec);
+		cdx_cache_used(s, &key, &rec, NULL);
 	count(s, rc);
 	return rc;
 }
@@ -215,7 +215,7 @@ static int get_manifest(struct cdx_store *s, struct cdx_buf *out,
 	cdx_buf_put(out, rec.body, rec.body_len);
 	rc = cdx_buf_ok(out);
 	if (rc == 0)
-		cdx_cache_used(s, &key, &rec);
+		cdx_cache_used(s, &key, &rec, NULL);
 	return rc;
 }
 

@@ -207,6 +207,53 @@ int cdx_cache_put_block(struct cdx_store *s, const struct cdx_digest *digest,
 	return rc;
 }
 
+/* ---- out of files with little in them ---- */
+
+#define SPARSE 16u /* one in so many of what a file can hold */
+
+static int rewrite(struct cdx_store *s, const struct cdx_cache_key *key,
+		   const struct cdx_cache_rec *rec,
+		   const struct cdx_cache_write *w)
+{
+	struct cdx_cache_rec moved = *rec;
+	struct cdx_cache_change ch;
+	int rc;
+
+	rc = cdx_cache_change_begin(&ch, s);
+	if (rc < 0)
+		return rc;
+	moved.area = w->area;
+	moved.off = w->off;
+	rc = cdx_cache_take_out(&ch, key, rec);
+	if (rc == 0)
+		rc = cdx_cache_put_in(&ch, key, &moved);
+	return cdx_cache_change_end(&ch, rc);
+}
+
+int cdx_cache_move(struct cdx_store *s, const struct cdx_cache_key *key,
+		   const struct cdx_cache_rec *rec, const uint8_t *block)
+{
+	struct cdx_cache_write w = {.room = cdx_block_room(rec->size)};
+	struct cdx_cache *c = cdx_store_cache(s);
+	struct cdx_area_info info;
+	int rc;
+
+	if (rec->area == c->area)
+		return 0;
+	rc = cdx_area_info(s, rec->area, &info);
+	if (rc < 0 || info.live > c->area_max / SPARSE)
+		return rc < 0 ? rc : 0;
+	memcpy(w.digest.b, key->b + 1, sizeof(w.digest.b));
+	rc = take_place(s, &w);
+	if (rc < 0)
+		return rc;
+	rc = write_at(s, &w, block, rec->size);
+	if (rc == 0)
+		rc = rewrite(s, key, rec, &w);
+	place_done(c, &w);
+	return rc < 0 ? rc : 1;
+}
+
 /* ---- get ---- */
 
 static int load_block(struct cdx_store *s, struct cdx_cache_rec *out,
@@ -291,7 +338,7 @@ int cdx_cache_get_block(struct cdx_store *s, uint8_t *out, uint32_t size,
 		rc = -ENOENT;
 	}
 	if (rc == 0)
-		cdx_cache_used(s, &key, &rec);
+		cdx_cache_used(s, &key, &rec, out);
 	atomic_fetch_add(rc == 0 ? &c->hits : &c->misses, 1);
 	return rc;
 }

@@ -289,19 +289,24 @@ static bool same(struct cdx_store *s, const struct cdx_cache_key *key,
 }
 
 void cdx_cache_used(struct cdx_store *s, const struct cdx_cache_key *key,
-		    const struct cdx_cache_rec *seen)
+		    const struct cdx_cache_rec *seen, const uint8_t *block)
 {
 	struct cdx_buf row CDX_CLEANUP(cdx_buf_free) = {0};
 	struct cdx_cache *c = cdx_store_cache(s);
 	struct cdx_cache_rec rec;
+	int rc = 0;
 
 	if (s->readonly ||
 	    c->clock() / (int64_t)c->bucket_s <= (int64_t)seen->bucket ||
 	    pthread_mutex_trylock(&c->mu) != 0)
 		return;
-	/* if it fails it looks older than it is */
-	if (same(s, key, seen, &rec, &row))
-		(void)!cdx_cache_touch(s, key, &rec, &row);
+	if (same(s, key, seen, &rec, &row)) {
+		if (block != NULL)
+			rc = cdx_cache_move(s, key, &rec, block);
+		/* if it fails it looks older than it is */
+		if (rc == 0)
+			(void)!cdx_cache_touch(s, key, &rec, &row);
+	}
 	(void)pthread_mutex_unlock(&c->mu);
 }
 

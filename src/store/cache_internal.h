@@ -167,9 +167,16 @@ CDX_MUST_CHECK int cdx_cache_touch(struct cdx_store *s,
 				   struct cdx_cache_rec *rec,
 				   struct cdx_buf *row);
 /* The same for a reader, who does not wait for anybody and does not care whether
- * it came about. */
+ * it came about.  @block: bytes of a block; NULL for others. */
 void cdx_cache_used(struct cdx_store *s, const struct cdx_cache_key *key,
-		    const struct cdx_cache_rec *seen);
+		    const struct cdx_cache_rec *seen, const uint8_t *block);
+/* Moves a block that was used out of a file that has little else, so that files
+ * do not stay for ever for the sake of a few: 1 it was, 0 no need.  Caller holds
+ * mu. */
+CDX_MUST_CHECK int cdx_cache_move(struct cdx_store *s,
+				  const struct cdx_cache_key *key,
+				  const struct cdx_cache_rec *rec,
+				  const uint8_t *block);
 /* Drops what was read and is not what it should be, unless it was replaced. */
 void cdx_cache_drop_bad(struct cdx_store *s, const struct cdx_cache_key *key,
 			const struct cdx_cache_rec *seen);

@@ -12,7 +12,6 @@
 
 #include <cmocka.h>
 
-#include "base/clock.h"
 #include "base/err.h"
 #include "cache_kit.h"
 #include "store/block.h"
@@ -361,6 +360,53 @@ static void empty_files_go(void **state)
 	tmp_fsck_clean(&T);
 }
 
+static void drop(unsigned n)
+{
+	struct cdx_digest d = ck_digest(n);
+	struct cdx_cache_key key = cdx_cache_key(CDX_CACHE_BLOCK, &d);
+	struct cdx_cache_rec rec = rec_of(n);
+
+	cdx_cache_drop_bad(T.s, &key, &rec);
+	assert_false(has(n));
+}
+
+/* What is used again and again does not keep a file for itself. */
+static void sparse_files_go(void **state)
+{
+	uint64_t used;
+
+	(void)state;
+	cdx_store_cache(T.s)->area_max = 32 * SIZE;
+	for (unsigned i = 0; i < 70; i++)
+		assert_int_equal(put(i), 0);
+	assert_int_equal(files().n, 3);
+	hour(1);
+	for (unsigned i = 10; i < 13; i++)
+		assert_int_equal(get(i), 0);
+	/* the rest of the first file goes; what is left is more than 1/16 */
+	assert_int_equal(cdx_cache_resize(T.s, UINT64_C(41) * SIZE), 0);
+	assert_int_equal(files().n, 3);
+	assert_int_equal(get(11), 0);
+	hour(2);
+	assert_int_equal(get(11), 0);
+	assert_int_equal(files().n, 3);
+	drop(10);
+	used = stats().used;
+	hour(3);
+	assert_int_equal(get(11), 0);
+	assert_int_equal(get(12), 0);
+	assert_int_equal(files().n, 2);
+	assert_int_equal(stats().used, used);
+	assert_int_equal(files().live, used);
+	tmp_reclaim(&T);
+	assert_int_equal(get(11), 0);
+	assert_int_equal(get(12), 0);
+	tmp_fsck_clean(&T);
+	reopen();
+	assert_int_equal(get(12), 0);
+	tmp_fsck_clean(&T);
+}
+
 /* A file that somebody removed costs what it held, and no more. */
 static void file_is_removed(void **state)
 {
@@ -475,6 +521,14 @@ static void same_at_once(void **state)
 	tmp_fsck_clean(&T);
 }
 
+/* An hour for every few calls */
+static int64_t fast_clock(void)
+{
+	static atomic_int ticks;
+
+	return (int64_t)atomic_fetch_add(&ticks, 1) * 600;
+}
+
 /* A share of half of the blocks: everything is evicted and punched all the
  * time, and nobody ever reads something else than what he asked for. */
 static void *churn(void *arg)
@@ -510,9 +564,8 @@ static void evicted_under_readers(void **state)
 	atomic_int failed = 0;
 
 	(void)state;
-	cdx_store_cache(T.s)->area_max = 7 * SIZE;
-	cdx_store_cache(T.s)->bucket_s = 1;
-	cdx_store_cache(T.s)->clock = cdx_clock_wall_s;
+	cdx_store_cache(T.s)->area_max = 32 * SIZE;
+	cdx_store_cache(T.s)->clock = fast_clock;
 	assert_int_equal(cdx_cache_resize(T.s, UINT64_C(24) * SIZE), 0);
 	run_workers(churn, w, &failed);
 	assert_int_equal(failed, 0);
@@ -534,13 +587,13 @@ static void evicted_under_readers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(blocks_come_back),	     CASE(refuses_sizes),
-		CASE(counts_once),	     CASE(oldest_go_first),
-		CASE(use_counts_by_hours),   CASE(touches_once_an_hour),
-		CASE(clock_jumps_back),	     CASE(resizes),
-		CASE(empty_files_go),	     CASE(file_is_removed),
-		CASE(damage_is_dropped),     CASE(same_at_once),
-		CASE(evicted_under_readers),
+		CASE(blocks_come_back),	   CASE(refuses_sizes),
+		CASE(counts_once),	   CASE(oldest_go_first),
+		CASE(use_counts_by_hours), CASE(touches_once_an_hour),
+		CASE(clock_jumps_back),	   CASE(resizes),
+		CASE(empty_files_go),	   CASE(file_is_removed),
+		CASE(sparse_files_go),	   CASE(damage_is_dropped),
+		CASE(same_at_once),	   CASE(evicted_under_readers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
