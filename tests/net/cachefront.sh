@@ -21,14 +21,20 @@ mkdir "$W/kept"
 cat >"$W/conf" <<END
 proxy_cache_path $W/kept keys_zone=kept:4m max_size=256m inactive=1h
 	use_temp_path=off;
+proxy_http_version 1.1;
+proxy_set_header Connection "";
+proxy_cache kept;
+add_header X-Cache \$upstream_cache_status;
 server {
 	listen $(addr 2):8000;
+	location / { proxy_pass http://$(addr 1):8070; }
+}
+# one that does not look at what is asked for behind the "?"
+server {
+	listen $(addr 2):8001;
 	location / {
 		proxy_pass http://$(addr 1):8070;
-		proxy_http_version 1.1;
-		proxy_set_header Connection "";
-		proxy_cache kept;
-		add_header X-Cache \$upstream_cache_status;
+		proxy_cache_key careless\$uri;
 	}
 }
 END
@@ -50,11 +56,47 @@ say "a manifest is kept by the cache: the node lets it"
 
 # ---- a node ----
 
-fetch() { # OUT
+fetch() { # FILE
+	rm -f "$1"
 	"$CODEXFS" dataset get --store "$B" -o "$1" "$cid"
 }
-start_node 3 "$B" "${common[@]}" --cache 64M \
-	--peer "/ip4/$(addr 2)/tcp/8000/http"
+# new_node PORT: B with nothing in it, and the cache at this port
+new_node() {
+	rm -rf "$B"
+	make_store "$B"
+	start_node 3 "$B" "${common[@]}" --cache 64M \
+		--peer "/ip4/$(addr 2)/tcp/$1/http"
+}
+# believes_nothing WHAT: B has no bytes of it, and did not take any
+believes_nothing() {
+	fetch "$W/got" >"$W/out" 2>&1 && fail "$1 was taken for the dataset"
+	[ ! -s "$W/got" ] || cmp -s -n "$(stat -c %s "$W/got")" "$W/got" \
+		"$W/file" || fail "bytes of it were written: $1"
+	stop_node "$B"
+	"$CODEXFS" fsck "$B" >"$W/out" 2>&1 || fail "fsck: $(cat "$W/out")"
+	say "noticed: $1"
+}
+# poison KIND: one bit in the middle of every answer that is kept for such a path
+poison() {
+	python3 - "$W/kept" "$1" <<'END' || fail "nothing of $1 is kept"
+import os, sys
+n = 0
+for folder, _, names in os.walk(sys.argv[1]):
+    for name in names:
+        with open(os.path.join(folder, name), "r+b") as f:
+            kept = f.read()
+            at = kept.index(b"\r\n\r\n") + 4
+            if sys.argv[2].encode() not in kept[:at]:
+                continue
+            at += (len(kept) - at) // 2
+            f.seek(at)
+            f.write(bytes([kept[at] ^ 1]))
+            n += 1
+sys.exit(n == 0)
+END
+}
+
+new_node 8000
 until_ok 60 "B reads through the cache" fetch "$W/got"
 cmp "$W/got" "$W/file" || fail "other bytes through the cache"
 stop_node "$B"
@@ -62,36 +104,24 @@ say "a node read 10 MB through the cache"
 
 # ---- poison ----
 
-# One bit of every answer that is kept, in its middle; nobody has it now but the
-# cache
-stop_node "$A"
-find "$W/kept" -type f | python3 -c 'import os, sys
-for name in sys.stdin.read().split():
-    n = os.path.getsize(name)
-    with open(name, "r+b") as f:
-        head = f.read()
-        at = head.index(b"\r\n\r\n") + 4
-        at += (n - at) // 2
-        f.seek(at)
-        f.write(bytes([head[at] ^ 1]))'
+poison "/ipfs/"
 cached HIT "$front/ipfs/$cid?format=raw"
 cmp -s "$W/got" "$W/manifest" && fail "the cache was not poisoned"
-rm -rf "$B"
-make_store "$B"
-start_node 3 "$B" "${common[@]}" --cache 64M \
-	--peer "/ip4/$(addr 2)/tcp/8000/http"
-fetch "$W/got" >"$W/out" 2>&1 && fail "poison was taken for the dataset"
-[ ! -s "$W/got" ] || cmp -s -n "$(stat -c %s "$W/got")" "$W/got" "$W/file" ||
-	fail "bytes of poison were written"
-stop_node "$B"
-"$CODEXFS" fsck "$B" >"$W/out" 2>&1 || fail "fsck: $(cat "$W/out")"
-say "poison was noticed"
+poison "/manifest"
+new_node 8000
+believes_nothing "a manifest with another bit"
+
+rm -rf "${W:?}/kept/"*
+new_node 8001
+believes_nothing "an answer to another question"
+
+poison "/blocks"
+new_node 8001
+believes_nothing "a block with another bit"
 
 # ---- and without it ----
 
 rm -rf "${W:?}/kept/"*
-start_node 1 "$A" "${common[@]}"
-start_node 3 "$B" "${common[@]}" --cache 64M \
-	--peer "/ip4/$(addr 2)/tcp/8000/http"
+new_node 8000
 until_ok 60 "B reads when the cache was emptied" fetch "$W/got"
 cmp "$W/got" "$W/file" || fail "other bytes through the cache"

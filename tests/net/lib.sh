@@ -163,7 +163,7 @@ kill_node() {
 # start_mount HOST STORE FOLDER CONFIGURATION
 start_mount() {
 	mkdir -p "$3"
-	in_ns "$1" "$CODEXFS" mount -o "config=$4" "$2" "$3" \
+	in_ns "$1" "$CODEXFS" mount --log-file "$2.log" -o "config=$4" "$2" "$3" \
 		>"$W/mount.out" 2>&1 </dev/null ||
 		fail "mount $2: $(cat "$W/mount.out")"
 	STORES+=("$2")

@@ -4,7 +4,8 @@
 # Three nodes and a stranger who only know a bootstrap: what one adds another reads
 # through its mount, a cache takes over when the first leaves, a stranger's curl
 # fetches a block and checks it; then the network falls apart and comes together,
-# and the bootstrap goes and comes back.
+# the bootstrap goes and comes back, a line loses packets, and a node is killed while
+# another fetches from it.
 . "$(dirname "$0")/lib.sh"
 need ss sha256sum cmp
 if [ ! -c /dev/fuse ]; then skip "there is no /dev/fuse"; fi
@@ -107,8 +108,24 @@ six=$(publish six 2000001)
 until_ok 300 "B finds A through the bootstrap that came back" reads six "$six"
 say "the bootstrap went and came back"
 
+# ---- a line that loses packets, a node that is killed ----
+
+seven=$(publish seven 15000001)
+until_ok 120 "C fetches what A added" gets seven "$seven"
+eight=$(publish eight 1000001)
+loss 2 3
+until_ok 180 "B reads over a line that loses packets" reads eight "$eight"
+heal
+rate 1 40
+rate 3 40
+reads seven "$seven" >"$W/read" 2>&1 &
+reading=$!
+sleep 1
+kill_node "$A"
+wait "$reading" || until_ok 120 "B reads on from C" reads seven "$seven"
+say "A was killed while B fetched from it"
+
 stop_mount "$M"
-stop_node "$A"
 stop_node "$C"
 for s in "$A" "$B" "$C"; do
 	"$CODEXFS" fsck "$s" >"$W/out" 2>&1 || fail "fsck $s: $(cat "$W/out")"
