@@ -39,20 +39,21 @@ struct cdx_discovery_opts {
 };
 
 /* Returns new; starts OpenDHT's threads when it is wanted.  -ENOTSUP it is wanted
- * and was not built in; -EADDRINUSE the port; -EINVAL a bootstrap that is no
- * HOST:PORT; -ENOMEM. */
+ * and was not built in; -EADDRINUSE, -EACCES the port; -EINVAL a bootstrap that is
+ * no HOST:PORT; -EMFILE too many open files for OpenDHT; -ENOMEM; -EIO. */
 CDX_MUST_CHECK int cdx_discovery_new(struct cdx_discovery **out,
 				     const struct cdx_discovery_opts *opts);
 /* Ends it at once: nothing is withdrawn.  Calls nobody back.  Waits for OpenDHT's
  * threads (some 100 ms).  NULL is allowed. */
 void cdx_discovery_free(struct cdx_discovery *d);
-/* Withdraws what was announced, as far as @ms go, then calls @done; after that
- * cdx_discovery_free. */
+/* Withdraws what was announced, as far as @ms go, then calls @done, from which or
+ * after which cdx_discovery_free is called.  Nothing is announced any more. */
 void cdx_discovery_withdraw(struct cdx_discovery *d, unsigned ms,
 			    void (*done)(void *arg), void *arg);
 
 /* Where we are, for all records from now on; addresses of others' view (dial-back,
- * UPnP) are the caller's to add.  @tls_key: NULL for none. */
+ * UPnP) are the caller's to add.  Without one nothing is announced.  @tls_key: NULL
+ * for none. */
 void cdx_discovery_place(struct cdx_discovery *d, const struct cdx_maddr *addr,
 			 unsigned n, const struct cdx_digest *tls_key);
 
@@ -76,7 +77,11 @@ typedef void cdx_find_fn(void *arg, const struct cdx_provider_record *r);
  * @cid: of a manifest or a tree
  * @ms:  the end comes at the latest then
  *
- * Never calls back before it returns.  -ENOMEM.
+ * A peer whose newer record comes later is given again.  What was withdrawn, or is
+ * older than what any find has seen, is not given; of the DHT at most 256 values of
+ * a key are looked at, and 400 signatures a second checked for all finds.  Never
+ * calls back before it returns.  @fn may cancel, and may not free the object.
+ * -ENOMEM.
  */
 CDX_MUST_CHECK int cdx_discovery_find(struct cdx_discovery *d,
 				      struct cdx_find **out,
@@ -96,7 +101,8 @@ struct cdx_discovery_stats {
 	uint64_t stale;	  /* expired, or an older sequence */
 	uint64_t oversized;
 	uint64_t foreign; /* another network or key, or not ours at all */
-	uint32_t nodes;	  /* good nodes that the DHT knows (0: alone) */
+	uint32_t nodes;	  /* 0: alone; 1: others answer, OpenDHT's C interface
+			     does not say how many */
 	uint16_t port;	  /* UDP port in use; 0: no DHT */
 	uint32_t inflight_finds;
 	uint32_t inflight_puts;
