@@ -11,7 +11,7 @@
 #include "store/cache_internal.h"
 #include "store/records.h"
 
-#define DIGEST 32u
+#define DIGEST sizeof(struct cdx_digest)
 /* Longer values have pages of LMDB's to themselves. */
 #define IN_LEAF 2000u
 

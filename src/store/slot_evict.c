@@ -122,7 +122,7 @@ static int evict_some(struct cdx_store *s, uint64_t base, uint64_t id,
 {
 	struct cdx_block_set *set CDX_CLEANUP(cdx_block_set_dropp) = NULL;
 	struct cdx_block_set *ready;
-	struct cdx_protection p;
+	struct cdx_protection p = {0};
 	uint64_t first;
 	uint64_t end;
 	uint64_t n;
