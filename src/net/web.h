@@ -63,9 +63,9 @@ void cdx_web_addr(const struct cdx_web *w, struct sockaddr_storage *out);
 
 struct cdx_web_stats {
 	uint64_t requests;
-	uint64_t bytes_sent; /* of bodies */
-	uint64_t refused;    /* connections over a limit */
-	uint64_t timed_out;
+	uint64_t bytes_sent;  /* of bodies */
+	uint64_t refused;     /* connections over a limit */
+	uint64_t timed_out;   /* while asking or answered; not kept idle ones */
 	uint32_t connections; /* now */
 };
 /* Thread: safe. */

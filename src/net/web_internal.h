@@ -39,12 +39,13 @@ struct cdx_web_conn {
 	struct cdx_web *web;
 	struct cdx_web_peer *peer;
 	int fd;
-	bool first;   /* no request has come yet; its worker's */
 	bool cut;     /* guarded by mu: it was shut down for its time */
 	bool waiting; /* guarded by mu: suspended, so it is not idle */
 	/* when what it does now must have ended: a request be here, or an
 	 * answer have gone */
 	_Atomic uint64_t deadline_ns;
+	/* it has had an answer and is kept: its end is no time-out */
+	_Atomic bool kept;
 };
 
 struct cdx_web {

@@ -81,7 +81,6 @@ struct cdx_web_conn *cdx_web_conn_new(struct cdx_web *w,
 		return NULL;
 	c->web = w;
 	c->fd = fd;
-	c->first = true;
 	cdx_web_conn_deadline(c, w->opts.idle_s);
 	pthread_mutex_lock(&w->mu);
 	c->peer = peer_get(w, cdx_web_peer_key(sa));

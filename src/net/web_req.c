@@ -212,7 +212,7 @@ static struct cdx_web_req *req_new(struct cdx_web *w,
 		return NULL;
 	r->web = w;
 	r->conn = info->socket_context;
-	r->conn->first = false;
+	atomic_store_explicit(&r->conn->kept, false, memory_order_relaxed);
 	r->mhd = mhd;
 	r->method = method;
 	r->path = url;
@@ -297,6 +297,7 @@ void cdx_web_on_completed(void *arg, struct MHD_Connection *conn CDX_UNUSED,
 		pthread_mutex_unlock(&w->mu);
 	}
 	cdx_web_conn_deadline(r->conn, w->opts.idle_s);
+	atomic_store_explicit(&r->conn->kept, true, memory_order_relaxed);
 	/* one that never was sent */
 	if (r->answer != NULL)
 		MHD_destroy_response(r->answer);

