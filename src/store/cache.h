@@ -20,10 +20,13 @@
  *
  * Puts are batches like all others: visible at once, durable with the next group,
  * and the callers do not wait for that.  Thread: all safe; they block on the
- * disk.  -ENOSPC: the share has no room for it even when everything else goes.
+ * disk.  -ENOSPC: the share has no room for it even when everything else goes, or
+ * the disk is full; -EROFS; those of batches.  An error of a put is no reason not
+ * to hand on what was fetched.
  */
 
-/* @p: @size bytes that hash to @digest (not checked again) */
+/* @p: @size bytes that hash to @digest (not checked again).  -EINVAL: not 1 byte to
+ * 4 MiB. */
 CDX_MUST_CHECK int cdx_cache_put_block(struct cdx_store *s,
 				       const struct cdx_digest *digest,
 				       const uint8_t *p, uint32_t size);
@@ -36,7 +39,7 @@ CDX_MUST_CHECK int cdx_cache_get_block(struct cdx_store *s, uint8_t *out,
 CDX_MUST_CHECK int cdx_cache_block_size(struct cdx_store *s,
 					const struct cdx_digest *digest);
 
-/* @p: verified against @tree */
+/* @p: verified against @tree.  -EINVAL: its numbers contradict each other. */
 CDX_MUST_CHECK int cdx_cache_put_page(struct cdx_store *s,
 				      const struct cdx_digest *tree,
 				      const struct cdx_tree_page *p);
@@ -47,12 +50,13 @@ CDX_MUST_CHECK int cdx_cache_get_page(struct cdx_store *s,
 				      uint32_t page);
 
 /* @bytes: the manifest that @cid names (not checked); @tree: of it, by which it
- * is found too */
+ * is found too.  -EINVAL: no CID of a manifest, or too long. */
 CDX_MUST_CHECK int cdx_cache_put_manifest(struct cdx_store *s,
 					  const struct cdx_cid *cid,
 					  const struct cdx_digest *tree,
 					  const void *bytes, size_t len);
-/* Appends its exact bytes.  @digest: of the manifest, or of its tree. -ENOENT */
+/* Appends its exact bytes.  @digest: of the manifest, or of its tree (of several
+ * manifests with one tree the longest).  -ENOENT */
 CDX_MUST_CHECK int cdx_cache_get_manifest(struct cdx_store *s,
 					  struct cdx_buf *out,
 					  const struct cdx_digest *digest);
