@@ -119,6 +119,7 @@ void cdx_api_call(void *arg, struct cdx_call *call)
 {
 	static const char datasets[] = PREFIX "/datasets";
 	static const char chain[] = PREFIX "/chain";
+	static const char peers[] = PREFIX "/peers";
 	static const char proof[] = PREFIX "/proof";
 	struct cdx_api *api = arg;
 	const char *path = call->path;
@@ -136,6 +137,8 @@ void cdx_api_call(void *arg, struct cdx_call *call)
 		cdx_api_policy(api, call);
 	else if (strncmp(path, chain, sizeof(chain) - 1) == 0)
 		cdx_api_chain(api, call, path + sizeof(chain) - 1);
+	else if (strncmp(path, peers, sizeof(peers) - 1) == 0)
+		cdx_api_peers(api, call, path + sizeof(peers) - 1);
 	else if (strncmp(path, proof, sizeof(proof) - 1) == 0)
 		cdx_api_proof(api, call, path + sizeof(proof) - 1);
 	else if (strncmp(path, datasets, sizeof(datasets) - 1) == 0)

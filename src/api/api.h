@@ -32,6 +32,10 @@
  *   POST   /control/v1/datasets/CID/export?slots=&dir=
  *   POST   /control/v1/datasets/CID/evict?slots=
  *   POST   /control/v1/datasets/CID/rebuild?slots=&from=
+ *   GET    /control/v1/datasets/CID/open
+ *   GET    /control/v1/datasets/CID/providers?ms=
+ *   POST   /control/v1/datasets/CID/announce?private=
+ *   GET    /control/v1/peers
  *   GET    /control/v1/chain/info
  *   GET    /control/v1/chain/accounts
  *   GET    /control/v1/chain/balance?address=

@@ -230,7 +230,10 @@ typedef void part_fn(struct cdx_api *api, struct cdx_call *call,
 static void data(struct cdx_api *api, struct cdx_call *call,
 		 const struct cdx_cid *cid)
 {
-	get(api, call, cid);
+	if (api->node->peers != NULL)
+		cdx_api_fetch(api, call, cid);
+	else
+		get(api, call, cid);
 }
 
 /* What is below a dataset's path */
@@ -248,6 +251,9 @@ static const struct {
 	{"POST", "export", cdx_api_slots_export},
 	{"POST", "evict", cdx_api_evict},
 	{"POST", "rebuild", cdx_api_rebuild},
+	{"GET", "open", cdx_api_open},
+	{"GET", "providers", cdx_api_find},
+	{"POST", "announce", cdx_api_announce},
 };
 
 /* What a CID is that names no manifest */
@@ -279,6 +285,12 @@ static void one(struct cdx_api *api, struct cdx_call *call, const char *rest)
 		cdx_api_reply_why(call, -EINVAL, "that is not a CID");
 		return;
 	}
+	/* a tree is announced too */
+	if (cid.codec == CDX_CODEC_ROOT && slash != NULL &&
+	    strcmp(slash, "/providers") == 0) {
+		cdx_api_find(api, call, &cid);
+		return;
+	}
 	if (cid.codec != CDX_CODEC_MANIFEST) {
 		cdx_api_reply_why(call, -ENOENT, not_manifest(&cid));
 		return;
@@ -308,4 +320,6 @@ void cdx_api_datasets(struct cdx_api *api, struct cdx_call *call,
 		one(api, call, rest + 1);
 	else
 		cdx_api_reply_error(call, -ENOENT);
+	if (strcmp(call->method, "GET") != 0)
+		cdx_api_changed(api);
 }

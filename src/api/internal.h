@@ -171,4 +171,27 @@ cdx_api_slots_claim(struct cdx_slots *sl, struct cdx_api *api,
 		    struct cdx_call *call, const struct cdx_cid *cid,
 		    uint32_t *slots, char why[CDX_API_WHY_MAX]);
 
+/* ---- others (peers.c, peers_json.c) ---- */
+
+/* @rest is what follows /control/v1/peers */
+void cdx_api_peers(struct cdx_api *api, struct cdx_call *call,
+		   const char *rest);
+/* Datasets came, went or changed: what is announced is looked at again */
+void cdx_api_changed(struct cdx_api *api);
+void cdx_api_find(struct cdx_api *api, struct cdx_call *call,
+		  const struct cdx_cid *cid);
+void cdx_api_announce(struct cdx_api *api, struct cdx_call *call,
+		      const struct cdx_cid *cid);
+/* What a dataset is, and its bytes, from wherever they are */
+void cdx_api_open(struct cdx_api *api, struct cdx_call *call,
+		  const struct cdx_cid *cid);
+void cdx_api_fetch(struct cdx_api *api, struct cdx_call *call,
+		   const struct cdx_cid *cid);
+/* Texts of addresses; returns new, as the two below */
+struct cdx_maddr;
+json_t *cdx_api_addrs_json(const struct cdx_maddr *addr, uint32_t n);
+struct cdx_peers;
+json_t *cdx_api_node_json(struct cdx_peers *p);
+json_t *cdx_api_cache_json(struct cdx_store *s);
+
 #endif

@@ -139,6 +139,12 @@ json_t *cdx_api_status(const struct cdx_api *api)
 			j, "api",
 			json_pack("{s:i}", "port",
 				  (int)atomic_load(&api->rest_port)));
+	if (j != NULL)
+		(void)json_object_set_new(j, "cache",
+					  cdx_api_cache_json(n->store));
+	if (j != NULL && n->peers != NULL)
+		(void)json_object_set_new(j, "node",
+					  cdx_api_node_json(n->peers));
 	if (j != NULL && api->mountpoint != NULL)
 		json_object_set_new(j, "mountpoint",
 				    json_string(api->mountpoint));

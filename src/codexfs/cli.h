@@ -33,6 +33,7 @@ int verb_chain(int argc, char **argv);
 int verb_policy(int argc, char **argv);
 int verb_key(int argc, char **argv);
 int verb_node(int argc, char **argv);
+int verb_peers(int argc, char **argv);
 int verb_config(int argc, char **argv);
 
 /* fstab: called as mount.codexfs or mount.fuse.codexfs SPEC DIR [-sfnv]

@@ -17,6 +17,8 @@
 static const char help[] =
 	"Usage: codexfs dataset add [options] FILE     put a file's bytes in\n"
 	"       codexfs dataset get [options] CID      write a dataset out\n"
+	"       codexfs dataset find [options] CID     who has it\n"
+	"       codexfs dataset announce [options] CID let others have it\n"
 	"       codexfs dataset show [options] CID     its manifest\n"
 	"       codexfs dataset cid [options] FILE     the CID that add gives\n"
 	"       codexfs dataset ls [options]           what is here\n"
@@ -31,6 +33,7 @@ static const char help[] =
 	"\n"
 	"Datasets are public: plaintext, with name and type where given.  FILE\n"
 	"may be - for standard input.  rm never touches what a volume uses.\n"
+	"A node, or a mount with peers, gets what is not here from others.\n"
 	"A protected dataset has K + M slots, any K of which give it back.\n"
 	"\n"
 	"  -o, --output FILE     get, inputs, prove: where to (default: standard\n"
@@ -39,7 +42,7 @@ static const char help[] =
 	"  --no-filename         add, cid: none\n"
 	"  --mimetype TYPE       add, cid: MIME type in the manifest\n"
 	"  --block-size SIZE     add, cid: of a block, up to 4M (64K)\n"
-	"  --private             add: neither announce nor serve it\n"
+	"  --private             add, announce: neither announce nor serve it\n"
 	"  --data K              add, protect: data slots (the store's policy)\n"
 	"  --parity M            add, protect: parity slots (the same); add\n"
 	"                        protects when one of these is given\n"
@@ -102,7 +105,8 @@ static int size_option(uint64_t *out, const char *name)
 {
 	uint64_t v;
 
-	if (cdx_size_parse(&v, optarg) < 0 || v == 0 || v > CDX_BLOCK_SIZE_MAX) {
+	if (cdx_size_parse(&v, optarg) < 0 || v == 0 ||
+	    v > CDX_BLOCK_SIZE_MAX) {
 		cli_error("%s takes a size from 1 byte to 4M, not %s", name,
 			  optarg);
 		return -EINVAL;
@@ -220,6 +224,9 @@ static const struct command commands[] = {
 	 TAKES_NAMES | TAKES_CODE | CLI_TAKES(OPT_PRIVATE) |
 		 CLI_TAKES(OPT_JSON)},
 	{"get", dataset_get, CLI_TAKES('o')},
+	{"find", dataset_find, CLI_TAKES(OPT_JSON)},
+	{"announce", dataset_announce,
+	 CLI_TAKES(OPT_PRIVATE) | CLI_TAKES(OPT_JSON)},
 	{"show", dataset_show, CLI_TAKES(OPT_JSON)},
 	{"cid", dataset_cid, TAKES_NAMES | CLI_TAKES(OPT_JSON)},
 	{"ls", ls, CLI_TAKES(OPT_JSON)},

@@ -36,6 +36,9 @@ int dataset_add(struct dataset_args *a, const char *file);
 int dataset_cid(struct dataset_args *a, const char *file);
 /* dataset_get.c */
 int dataset_get(struct dataset_args *a, const char *cid);
+/* dataset_net.c */
+int dataset_find(struct dataset_args *a, const char *cid);
+int dataset_announce(struct dataset_args *a, const char *cid);
 /* dataset_list.c */
 int dataset_show(struct dataset_args *a, const char *cid);
 int dataset_ls(struct dataset_args *a);

@@ -11,12 +11,61 @@
 #include "base/err.h"
 #include "codexfs/dataset.h"
 
-/* Size of the dataset, to know that all of it came */
+/* What the process has had from others since it began */
+struct had {
+	json_int_t bytes;
+	json_int_t degraded;
+};
+
+static void look(struct cdx_client *c, struct had *out)
+{
+	json_t *j = NULL;
+	const json_t *e;
+
+	memset(out, 0, sizeof(*out));
+	if (cdx_client_json(c, &j, "GET", "/control/v1/status") == 0) {
+		e = json_object_get(json_object_get(j, "node"), "exchange");
+		out->bytes =
+			json_integer_value(json_object_get(e, "bytesReceived"));
+		out->degraded =
+			json_integer_value(json_object_get(e, "degraded"));
+	}
+	json_decref(j);
+}
+
+/* Where it came from, as far as nobody else fetched at the time */
+static void tell_sources(struct cdx_client *c, const struct had *before,
+			 uint64_t size)
+{
+	struct had now;
+	char all[32];
+	char from[32];
+
+	if (!isatty(STDERR_FILENO))
+		return;
+	look(c, &now);
+	cli_bytes(all, size);
+	cli_bytes(from, (uint64_t)(now.bytes - before->bytes));
+	fprintf(stderr, "%s, %s of it from others", all, from);
+	if (now.degraded > before->degraded)
+		fprintf(stderr, ", %lld blocks made from others",
+			(long long)(now.degraded - before->degraded));
+	fputc('\n', stderr);
+}
+
+/* Size of the dataset, to know that all of it came: of one that is here, or
+ * that others have */
 static int expected_size(struct cdx_client *c, const char *cid, uint64_t *size,
 			 json_t **answer)
 {
 	int rc = dataset_ask(c, answer, "GET", dataset_path(cid, "%s", ""));
 
+	if (rc == -ENOENT && c->socket != NULL) {
+		json_decref(*answer);
+		cli_progress("searching", 0, 0, false);
+		rc = dataset_ask(c, answer, "GET", dataset_path(cid, "/open"));
+		cli_progress_end();
+	}
 	if (rc == 0)
 		*size = (uint64_t)json_integer_value(
 			json_object_get(*answer, "size"));
@@ -41,8 +90,11 @@ static int fetch(struct cdx_client *c, struct dataset_stream *s,
 	if (rc < 0)
 		return rc;
 	if (s->status == 200)
-		/* the answer can only break off when a later block is bad */
-		return s->done == s->total ? 0 : CDX_E_HASH;
+		/* the answer can only break off when a later block is bad, or
+		 * is to be had from nobody any more */
+		return s->done == s->total ? 0
+		       : c->socket == NULL ? CDX_E_HASH
+					   : -ENODATA;
 	json_decref(*answer);
 	*answer = json_loadb((const char *)s->error.p, s->error.len, 0, NULL);
 	rc = (int)json_integer_value(json_object_get(*answer, "code"));
@@ -53,10 +105,15 @@ static int get_to(struct cdx_client *c, struct dataset_stream *s,
 		  const char *cid)
 {
 	json_t *j = NULL;
-	int rc = expected_size(c, cid, &s->total, &j);
+	struct had before;
+	int rc;
 
+	look(c, &before);
+	rc = expected_size(c, cid, &s->total, &j);
 	if (rc == 0)
 		rc = fetch(c, s, cid, &j);
+	if (rc == 0)
+		tell_sources(c, &before, s->total);
 	if (rc < 0)
 		rc = cli_fail("get the dataset", rc, j);
 	json_decref(j);

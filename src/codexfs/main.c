@@ -18,6 +18,7 @@ static const struct cli_verb verbs[] = {
 	{"umount", "unmount and wait until everything is on disk", verb_umount},
 	{"node", "be a node without a mount: find, keep and serve datasets",
 	 verb_node},
+	{"peers", "list the peers that a node or mount knows", verb_peers},
 	{"status", "show a store or a mount", verb_status},
 	{"sync", "make what was written durable, sealed or protected",
 	 verb_sync},

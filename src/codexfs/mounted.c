@@ -27,6 +27,7 @@
 #include "fs/fs.h"
 #include "net/server.h"
 #include "node/node.h"
+#include "node/peers.h"
 
 /* Pages the kernel reads ahead of a sequential reader; libfuse cannot raise
  * it above 128 KiB. */
@@ -165,6 +166,9 @@ static int do_mount(struct mounted *m)
 	struct cdx_fs_opts o = {
 		.volume = m->node.volume,
 		.store = m->node.store,
+		.exchange = m->node.peers == NULL
+				    ? NULL
+				    : cdx_peers_exchange(m->node.peers),
 		.log = a->log,
 		.source = a->store,
 		.mountpoint = a->mountpoint,

@@ -8,7 +8,8 @@
 
 static const char help[] =
 	"Usage: codexfs status [options] [STORE|MNT]\n\n"
-	"Shows a store or a mount: space, files, segments, protection, errors.\n\n"
+	"Shows a store, a mount or a node: space, files, segments, protection,\n"
+	"errors, and what it is among others.\n\n"
 	"  --json                the whole status as JSON\n" CLI_COMMON_HELP;
 
 enum {
@@ -92,6 +93,73 @@ static void print_proof_keys(const json_t *list)
 	json_array_foreach(list, i, key) cli_print_proof_key(key);
 }
 
+static const char *word(const json_t *j, const char *name)
+{
+	const char *s = json_string_value(json_object_get(j, name));
+
+	return s == NULL ? "" : s;
+}
+
+static void print_reach(const json_t *node)
+{
+	const json_t *r = json_object_get(node, "reach");
+
+	printf("%-18s%s", "reachable", word(r, "state"));
+	if (word(r, "why")[0] != '\0') {
+		fputs(": ", stdout);
+		cli_print_text(word(r, "why"));
+	}
+	putchar('\n');
+	if (word(r, "advice")[0] != '\0')
+		printf("%-18s%s\n", "", word(r, "advice"));
+	if (word(node, "nat")[0] != '\0') {
+		printf("%-18s", "router");
+		cli_print_text(word(node, "nat"));
+		putchar('\n');
+	}
+}
+
+/* What it is among others */
+static void print_node(const json_t *node)
+{
+	char got[32];
+	char sent[32];
+	json_t *one;
+	size_t i;
+
+	if (!json_is_object(node))
+		return;
+	printf("%-18s%s\n", "node", word(node, "id"));
+	json_array_foreach(json_object_get(node, "addresses"), i, one) printf(
+		"%-18s%s\n", i == 0 ? "address" : "", json_string_value(one));
+	print_reach(node);
+	printf("%-18s%llu keys, %llu nodes of the DHT known\n", "announced",
+	       (unsigned long long)number(node, "discovery", "keys"),
+	       (unsigned long long)number(node, "discovery", "dhtNodes"));
+	cli_bytes(got, number(node, "exchange", "bytesReceived"));
+	cli_bytes(sent, number(node, "server", "bytesSent"));
+	printf("%-18s%s in, %s out, %llu peers, %llu blocks made from others, "
+	       "%llu bad\n",
+	       "exchange", got, sent,
+	       (unsigned long long)number(node, "exchange", "peers"),
+	       (unsigned long long)number(node, "exchange", "degraded"),
+	       (unsigned long long)number(node, "exchange", "bad"));
+}
+
+static void print_cache(const json_t *st)
+{
+	char used[32];
+	char limit[32];
+
+	if (number(st, "cache", "limit") == 0)
+		return;
+	cli_bytes(used, number(st, "cache", "used"));
+	cli_bytes(limit, number(st, "cache", "limit"));
+	printf("%-18s%s of %s, %llu hits, %llu misses\n", "cache", used, limit,
+	       (unsigned long long)number(st, "cache", "hits"),
+	       (unsigned long long)number(st, "cache", "misses"));
+}
+
 static void print(const json_t *st, const struct cdx_client *c)
 {
 	const char *mnt = json_string_value(json_object_get(st, "mountpoint"));
@@ -122,6 +190,8 @@ static void print(const json_t *st, const struct cdx_client *c)
 	       (unsigned long long)number(st, "segments", "sealed"));
 	print_protection(st);
 	print_proof_keys(json_object_get(st, "proofKeys"));
+	print_cache(st);
+	print_node(json_object_get(st, "node"));
 	printf("%-18s%s\n", "namespace", text(st, "volume", "namespace"));
 	printf("%-18s%llu bad blocks, %llu made from others, %llu failed "
 	       "reads\n",

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "crypto/hash.h"
+#include "node/node_net.h"
 
 static int store_error(char error[CDX_NODE_ERROR_MAX], int rc, const char *path,
 		       const char *holder)
@@ -110,7 +111,7 @@ static int open_parts(struct cdx_node *n, const struct cdx_node_opts *o,
 	rc = cdx_volume_open(&n->volume, &vo);
 	if (rc < 0)
 		return volume_error(error, rc, n->path);
-	return 0;
+	return cdx_node_net_start(n, o, keys, error);
 }
 
 int cdx_node_open(struct cdx_node *out, const struct cdx_node_opts *opts,
@@ -152,6 +153,7 @@ int cdx_node_close(struct cdx_node *n)
 	int rc = 0;
 	int rc2 = 0;
 
+	cdx_node_net_end(n);
 	/* what it has under way is in the store */
 	cdx_chain_free(n->chain);
 	if (n->volume != NULL)

@@ -29,6 +29,7 @@ struct cdx_peers_opts {
 	const struct cdx_keyfile *keys;	  /* read, not kept */
 	const struct cdx_conf_node *conf; /* copied */
 	const struct cdx_log *log;	  /* kept */
+	unsigned dial_s; /* between tests of being reached; 0: 1800 */
 };
 /* Returns new: listens, searches, announces from now on.  @why: in words. */
 CDX_MUST_CHECK int cdx_peers_new(struct cdx_peers **out,
@@ -81,6 +82,7 @@ struct cdx_peers_status {
 	struct cdx_exchange_stats exchange;
 	struct cdx_exchange_server_stats server;
 };
+/* Blocks for a turn of the loop. */
 void cdx_peers_status(struct cdx_peers *p, struct cdx_peers_status *out);
 
 #endif
