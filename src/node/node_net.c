@@ -86,15 +86,18 @@ int cdx_node_net_start(struct cdx_node *n, const struct cdx_node_opts *opts,
 	}
 	net.arg = cdx_peers_exchange(n->peers);
 	net.timeout_ms = opts->peers->read_timeout_s * 1000;
-	cdx_vol_set_net(n->volume, &net);
-	return 0;
+	rc = cdx_vol_set_net(n->volume, &net);
+	if (rc < 0)
+		snprintf(error, CDX_NODE_ERROR_MAX, "%s cannot be a node: %s",
+			 n->path, cdx_strerror(rc));
+	return rc;
 }
 
 void cdx_node_net_end(struct cdx_node *n)
 {
 	if (n->peers == NULL)
 		return;
-	cdx_vol_set_net(n->volume, NULL);
+	(void)!cdx_vol_set_net(n->volume, NULL);
 	cdx_peers_free(n->peers);
 	n->peers = NULL;
 }

@@ -87,7 +87,7 @@ static int on_dataset(void *arg, const struct cdx_dataset_info *info,
 		return -ENOMEM;
 	a->manifest = info->cid;
 	a->tree = info->tree;
-	if (!info->is_private && !info->dropping)
+	if (cdx_dataset_is_public(info) && !info->dropping)
 		a->holding = CDX_HOLDS_ALL;
 	return 0;
 }
