@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "node/peers.h"
+#include "seed.h"
+#include "store/cache.h"
+#include "store/dataset_store.h"
+#include "store/public.h"
+#include "store_tmp.h"
+
+/* Several nodes in one process, on the loopback, which know each other by
+ * address: announcing, finding, getting, and whether others can reach one. */
+
+#define SHARE (UINT64_C(256) << 20)
+#define BYTES 1000000u
+/* Longer than anything takes; nothing waits for it when all is well */
+#define PATIENCE_NS UINT64_C(120000000000)
+
+static struct seed seed;
+
+struct node {
+	struct tmp_store t;
+	struct cdx_pool *pool;
+	struct cdx_conf_node conf;
+	struct cdx_keyfile keys;
+	struct cdx_peers *p;
+};
+
+static void nap(void)
+{
+	const struct timespec ts = {.tv_nsec = 20000000};
+
+	nanosleep(&ts, NULL);
+}
+
+static void init(struct node *n, const char *listen)
+{
+	memset(n, 0, sizeof(*n));
+	tmp_store_new(&n->t, SHARE);
+	assert_int_equal(cdx_pool_new(&n->pool, 2), 0);
+	cdx_root_random(&n->keys.root);
+	n->conf.network = strdup("test of peers");
+	n->conf.listen = listen == NULL ? NULL : strdup(listen);
+	assert_non_null(n->conf.network);
+}
+
+static int try_start(struct node *n, char why[CDX_PEERS_WHY_MAX])
+{
+	const struct cdx_peers_opts o = {
+		.store = n->t.s,
+		.pool = n->pool,
+		.keys = &n->keys,
+		.conf = &n->conf,
+		.log = &n->t.log,
+		.dial_s = 1,
+	};
+
+	return cdx_peers_new(&n->p, &o, why);
+}
+
+static void start(struct node *n)
+{
+	char why[CDX_PEERS_WHY_MAX];
+
+	if (try_start(n, why) < 0)
+		fail_msg("no node: %s", why);
+}
+
+static void stop(struct node *n)
+{
+	cdx_peers_free(n->p);
+	cdx_pool_free(n->pool);
+	cdx_conf_node_free(&n->conf);
+	tmp_store_free(&n->t);
+}
+
+static void address(struct node *n, struct cdx_maddr *out)
+{
+	struct cdx_peers_status st;
+
+	cdx_peers_status(n->p, &st);
+	assert_int_equal(st.n_addrs, 1);
+	*out = st.addr[0];
+}
+
+/* @n asks @of, too */
+static void knows(struct node *n, struct node *of)
+{
+	address(of, &n->conf.peer[n->conf.n_peers++]);
+}
+
+static void add(struct node *n, struct cdx_cid *cid, uint8_t *bytes,
+		bool private)
+{
+	const struct cdx_ingest_opts o = {.is_private = private};
+	struct cdx_ingest *in;
+
+	seed_fill(&seed, bytes, BYTES);
+	assert_int_equal(cdx_ingest_new(&in, n->t.s, &o), 0);
+	assert_int_equal(cdx_ingest_feed(in, bytes, BYTES), 0);
+	assert_int_equal(cdx_ingest_end(in, cid), 0);
+	cdx_ingest_free(in);
+}
+
+struct seen {
+	unsigned n;
+	struct cdx_provider_record last;
+};
+
+static int on_found(void *arg, const struct cdx_provider_record *r)
+{
+	struct seen *s = arg;
+
+	s->n++;
+	s->last = *r;
+	return 0;
+}
+
+static unsigned found(struct node *n, const struct cdx_cid *cid,
+		      struct seen *out)
+{
+	memset(out, 0, sizeof(*out));
+	assert_int_equal(cdx_peers_find(n->p, cid, 20000, on_found, out), 0);
+	return out->n;
+}
+
+/* Until as many say that they have it */
+static void await_found(struct node *n, const struct cdx_cid *cid,
+			unsigned want, struct seen *out)
+{
+	uint64_t end = cdx_clock_mono_ns() + PATIENCE_NS;
+
+	while (found(n, cid, out) != want) {
+		assert_true(cdx_clock_mono_ns() < end);
+		nap();
+	}
+}
+
+static void await_reach(struct node *n, enum cdx_reach want,
+			struct cdx_peers_status *out)
+{
+	uint64_t end = cdx_clock_mono_ns() + PATIENCE_NS;
+
+	for (;;) {
+		cdx_peers_status(n->p, out);
+		if (out->reach == want)
+			return;
+		if (cdx_clock_mono_ns() >= end)
+			fail_msg("reach is %d, not %d: %s", (int)out->reach,
+				 (int)want, out->reach_why);
+		nap();
+	}
+}
+
+static void await_keys(struct node *n, uint32_t want)
+{
+	uint64_t end = cdx_clock_mono_ns() + PATIENCE_NS;
+	struct cdx_peers_status st;
+
+	do {
+		cdx_peers_status(n->p, &st);
+		assert_true(cdx_clock_mono_ns() < end);
+		nap();
+	} while (st.discovery.keys != want);
+}
+
+static void get(struct node *n, const struct cdx_cid *cid, const uint8_t *bytes)
+{
+	uint8_t *buf = malloc(BYTES + 1);
+	struct cdx_reader *rd;
+	char why[256];
+	int rc;
+
+	assert_non_null(buf);
+	rc = cdx_exchange_open_wait(cdx_peers_exchange(n->p), &rd, cid, false,
+				    0, NULL, NULL, why);
+	if (rc < 0)
+		fail_msg("cannot open: %d %s", rc, why);
+	assert_true(cdx_reader_size(rd) == BYTES);
+	assert_int_equal(cdx_reader_read_wait(rd, buf, 0, BYTES + 1, 0, NULL,
+					      NULL),
+			 BYTES);
+	assert_memory_equal(buf, bytes, BYTES);
+	cdx_reader_put(rd);
+	free(buf);
+}
+
+/* ---- tests ---- */
+
+static void test_find_and_get(void **state)
+{
+	uint8_t *bytes = malloc(BYTES);
+	struct cdx_dataset_info info;
+	struct cdx_cache_stats cache;
+	struct cdx_maddr addr;
+	struct node a;
+	struct node b;
+	struct seen s;
+	struct cdx_cid cid;
+
+	(void)state;
+	assert_non_null(bytes);
+	init(&a, "127.0.0.1:0");
+	init(&b, "127.0.0.1:0");
+	b.conf.has_cache = true;
+	b.conf.cache = 32u << 20;
+	add(&a, &cid, bytes, false);
+	start(&a);
+	knows(&b, &a);
+	start(&b);
+	await_found(&b, &cid, 1, &s);
+	assert_memory_equal(&s.last.id, &cdx_peers_identity(a.p)->id,
+			    sizeof(s.last.id));
+	assert_int_equal(s.last.holding, CDX_HOLDS_ALL);
+	assert_int_equal(s.last.n_addrs, 1);
+	address(&a, &addr);
+	assert_true(cdx_maddr_equal(&s.last.addr[0], &addr));
+	/* a tree is found as well */
+	assert_int_equal(cdx_dataset_info(a.t.s, &cid, &info), 0);
+	await_found(&b, &info.tree, 1, &s);
+	get(&b, &cid, bytes);
+	/* what is kept is announced: a manifest and a tree */
+	await_keys(&b, 2);
+	cdx_cache_stats(b.t.s, &cache);
+	assert_true(cache.limit == 32u << 20);
+	assert_true(cache.used >= BYTES);
+	stop(&a);
+	get(&b, &cid, bytes);
+	stop(&b);
+	free(bytes);
+}
+
+static void test_announce(void **state)
+{
+	uint8_t *bytes = malloc(BYTES);
+	struct node a;
+	struct node b;
+	struct seen s;
+	struct cdx_cid cid;
+
+	(void)state;
+	assert_non_null(bytes);
+	init(&a, "127.0.0.1:0");
+	init(&b, NULL);
+	add(&a, &cid, bytes, true);
+	start(&a);
+	knows(&b, &a);
+	start(&b);
+	assert_int_equal(found(&b, &cid, &s), 0);
+	assert_int_equal(cdx_peers_announce(a.p, &cid, true), 0);
+	await_keys(&a, 2);
+	await_found(&b, &cid, 1, &s);
+	get(&b, &cid, bytes);
+	assert_int_equal(cdx_peers_announce(a.p, &cid, false), 0);
+	await_keys(&a, 0);
+	await_found(&b, &cid, 0, &s);
+	/* what was added later is told of when the node hears of it */
+	add(&a, &cid, bytes, false);
+	cdx_peers_changed(a.p);
+	await_found(&b, &cid, 1, &s);
+	seed_fill(&seed, cid.digest, 32);
+	assert_int_equal(cdx_peers_announce(a.p, &cid, true), -ENOENT);
+	assert_int_equal(cdx_peers_announce(a.p, &cid, false), -ENOENT);
+	stop(&b);
+	stop(&a);
+	free(bytes);
+}
+
+static void test_reached(void **state)
+{
+	char id[CDX_PEER_ID_TEXT_MAX];
+	struct cdx_peers_status st;
+	struct node a;
+	struct node b;
+
+	(void)state;
+	init(&a, "127.0.0.1:0");
+	init(&b, "127.0.0.1:0");
+	start(&a);
+	cdx_peers_status(a.p, &st);
+	assert_int_equal(st.reach, CDX_REACH_UNKNOWN);
+	assert_true(st.port != 0);
+	knows(&b, &a);
+	start(&b);
+	await_reach(&b, CDX_REACH_YES, &st);
+	cdx_peer_id_text(id, &cdx_peers_identity(a.p)->id);
+	assert_non_null(strstr(st.reach_why, id));
+	assert_true(st.reach_at > 0);
+	stop(&b);
+	stop(&a);
+}
+
+/* It announces a port where nobody is: three peers try, and are believed. */
+static void test_not_reached(void **state)
+{
+	struct cdx_peers_status st;
+	struct node peer[3];
+	struct node d;
+
+	(void)state;
+	init(&d, "127.0.0.1:0");
+	for (unsigned i = 0; i < 3; i++) {
+		init(&peer[i], "127.0.0.1:0");
+		start(&peer[i]);
+		knows(&d, &peer[i]);
+	}
+	assert_int_equal(cdx_maddr_parse(&d.conf.announce[0], "127.0.0.1:1"),
+			 0);
+	d.conf.n_announce = 1;
+	start(&d);
+	await_reach(&d, CDX_REACH_NO, &st);
+	assert_true(st.reach_why[0] != '\0');
+	stop(&d);
+	for (unsigned i = 0; i < 3; i++)
+		stop(&peer[i]);
+}
+
+static void test_connect(void **state)
+{
+	struct cdx_peer_record r;
+	struct cdx_peers_status st;
+	struct cdx_maddr addr;
+	struct cdx_buf b = {0};
+	char why[CDX_PEERS_WHY_MAX];
+	struct node a;
+	struct node c;
+	struct node other;
+	char *spr;
+
+	(void)state;
+	init(&a, "127.0.0.1:0");
+	init(&c, NULL);
+	init(&other, NULL);
+	free(other.conf.network);
+	other.conf.network = strdup("another");
+	start(&a);
+	start(&c);
+	start(&other);
+	address(&a, &addr);
+	assert_int_equal(cdx_peers_connect(c.p, &addr, NULL, &r, why), 0);
+	assert_memory_equal(&r.id, &cdx_peers_identity(a.p)->id, sizeof(r.id));
+	assert_int_equal(cdx_peers_connect(c.p, &addr,
+					   &cdx_peers_identity(c.p)->id, &r,
+					   why),
+			 CDX_E_AUTH);
+	assert_int_equal(cdx_peers_connect(other.p, &addr, NULL, &r, why),
+			 -ENOENT);
+	addr.port = 1;
+	assert_true(cdx_peers_connect(c.p, &addr, NULL, &r, why) < 0);
+	assert_true(why[0] != '\0');
+	/* who does not listen has a record without addresses */
+	cdx_peers_status(c.p, &st);
+	assert_int_equal(st.reach, CDX_REACH_NONE);
+	assert_int_equal(st.n_addrs, 0);
+	assert_int_equal(cdx_peers_spr(a.p, &spr), 0);
+	assert_int_equal(cdx_spr_parse(&b, spr), 0);
+	assert_int_equal(cdx_peer_record_open(&r, b.p, b.len,
+					      &cdx_peers_identity(a.p)->network,
+					      cdx_clock_wall_s()),
+			 0);
+	assert_int_equal(r.n_addrs, 1);
+	assert_true(r.expires > cdx_clock_wall_s() + 3000);
+	cdx_buf_free(&b);
+	free(spr);
+	stop(&other);
+	stop(&c);
+	stop(&a);
+}
+
+static void test_no_start(void **state)
+{
+	char why[CDX_PEERS_WHY_MAX] = "";
+	struct cdx_maddr addr;
+	char text[64];
+	struct node a;
+	struct node b;
+
+	(void)state;
+	init(&a, "127.0.0.1:0");
+	init(&b, NULL);
+	start(&a);
+	address(&a, &addr);
+	snprintf(text, sizeof(text), "127.0.0.1:%u", addr.port);
+	b.conf.listen = strdup(text);
+	assert_int_equal(try_start(&b, why), -EADDRINUSE);
+	assert_non_null(strstr(why, text));
+	assert_null(b.p);
+	free(b.conf.listen);
+	b.conf.listen = strdup("127.0.0.1:0");
+	b.conf.tls_cert = strdup("/nowhere/cert.pem");
+	b.conf.tls_key = strdup("/nowhere/key.pem");
+	assert_int_equal(try_start(&b, why), -ENOENT);
+	assert_non_null(strstr(why, "/nowhere/cert.pem"));
+	stop(&b);
+	stop(&a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_find_and_get),
+		cmocka_unit_test(test_announce),
+		cmocka_unit_test(test_reached),
+		cmocka_unit_test(test_not_reached),
+		cmocka_unit_test(test_connect),
+		cmocka_unit_test(test_no_start),
+	};
+
+	seed = seed_start("test_node_peers");
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
