@@ -142,6 +142,9 @@ json_t *cdx_api_status(const struct cdx_api *api)
 	if (j != NULL)
 		(void)json_object_set_new(j, "cache",
 					  cdx_api_cache_json(n->store));
+	if (j != NULL && n->alone_why != NULL)
+		(void)json_object_set_new(j, "noNode",
+					  json_string(n->alone_why));
 	if (j != NULL && n->peers != NULL)
 		(void)json_object_set_new(j, "node",
 					  cdx_api_node_json(n->peers));

@@ -162,6 +162,7 @@ int cdx_node_close(struct cdx_node *n)
 	if (n->store != NULL)
 		rc2 = cdx_store_close(n->store);
 	cdx_pool_free(n->pool);
+	free(n->alone_why);
 	free(n->path);
 	memset(n, 0, sizeof(*n));
 	return rc < 0 ? rc : rc2;

@@ -26,6 +26,7 @@ struct cdx_node {
 	struct cdx_proof_keys *proof_keys;
 	struct cdx_chain *chain;
 	struct cdx_peers *peers; /* node/peers.h; NULL: alone */
+	char *alone_why;	 /* though it was to have peers; else NULL */
 	const struct cdx_log *log;
 };
 
@@ -41,6 +42,7 @@ struct cdx_node_opts {
 	/* What it is among others; NULL: it is alone, as every verb that opens
 	 * the store for a moment must be */
 	const struct cdx_conf_node *peers;
+	bool alone_too; /* open it also when they cannot be had */
 	bool readonly;
 	bool noatime;
 	bool sync_write;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "crypto/block.h"
@@ -79,6 +80,12 @@ int cdx_node_net_start(struct cdx_node *n, const struct cdx_node_opts *opts,
 	if (opts->peers == NULL)
 		return 0;
 	rc = cdx_peers_new(&n->peers, &o, why);
+	if (rc < 0 && opts->alone_too) {
+		cdx_log(opts->log, ERROR, "node",
+			"%s is no node, as it should be: %s", n->path, why);
+		n->alone_why = strdup(why);
+		return n->alone_why == NULL ? -ENOMEM : 0;
+	}
 	if (rc < 0) {
 		snprintf(error, CDX_NODE_ERROR_MAX, "%s cannot be a node: %s",
 			 n->path, why);

@@ -356,14 +356,10 @@ static uint64_t cache_mark(struct cdx_peers *p)
 	return st.entries + st.evicted;
 }
 
-/* Work that blocks */
-static void *worker_main(void *arg)
+/* What may take long and nobody waits for */
+static void *keeper_main(void *arg)
 {
 	struct cdx_peers *p = arg;
-	uint64_t called = 0;
-	uint64_t next_scan = 0;
-	uint64_t mark = 0;
-	bool changed = true;
 	int rc;
 
 	size_cache(p);
@@ -372,6 +368,18 @@ static void *worker_main(void *arg)
 		cdx_log(p->log, ERROR, "peers",
 			"the list of public blocks is not complete: %s",
 			cdx_strerror(rc));
+	return NULL;
+}
+
+/* Work that blocks, a little at a time */
+static void *worker_main(void *arg)
+{
+	struct cdx_peers *p = arg;
+	uint64_t called = 0;
+	uint64_t next_scan = 0;
+	uint64_t mark = 0;
+	bool changed = true;
+
 	do {
 		uint64_t now = cdx_clock_mono_ns();
 		uint64_t newer = cache_mark(p);
@@ -450,6 +458,8 @@ int cdx_peers_new(struct cdx_peers **out, const struct cdx_peers_opts *opts,
 		rc = cdx_await(p->loop, make_parts, &s);
 	if (rc == 0)
 		rc = start_thread(&p->worker, &p->has_worker, worker_main, p);
+	if (rc == 0)
+		rc = start_thread(&p->keeper, &p->has_keeper, keeper_main, p);
 	if (rc < 0) {
 		if (why[0] == '\0')
 			snprintf(why, CDX_PEERS_WHY_MAX, "%s",
@@ -463,11 +473,13 @@ int cdx_peers_new(struct cdx_peers **out, const struct cdx_peers_opts *opts,
 
 static void end_threads(struct cdx_peers *p)
 {
+	pthread_mutex_lock(&p->mu);
+	p->stop = true;
+	pthread_cond_signal(&p->wake);
+	pthread_mutex_unlock(&p->mu);
+	if (p->has_keeper)
+		pthread_join(p->keeper, NULL);
 	if (p->has_worker) {
-		pthread_mutex_lock(&p->mu);
-		p->stop = true;
-		pthread_cond_signal(&p->wake);
-		pthread_mutex_unlock(&p->mu);
 		pthread_join(p->worker, NULL);
 		/* without a worker nothing was announced */
 		(void)!cdx_await(p->loop, withdraw, p);

@@ -62,6 +62,8 @@ struct cdx_peers {
 	bool has_thread;
 	pthread_t worker;
 	bool has_worker;
+	pthread_t keeper;
+	bool has_keeper;
 	/* immutable once started; what they are, is loop-confined or safe */
 	struct cdx_http *http;
 	struct cdx_discovery *discovery;

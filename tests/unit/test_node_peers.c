@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/err.h"
 #include "node/peers.h"
 #include "seed.h"
 #include "store/cache.h"
