@@ -20,6 +20,7 @@
 #endif
 
 #include "api/api.h"
+#include "api/rest.h"
 #include "base/err.h"
 #include "base/io.h"
 #include "codexfs/cli.h"
@@ -38,6 +39,7 @@ struct mounted {
 	struct cdx_node node;
 	struct cdx_api api;
 	struct cdx_server *server;
+	struct cdx_rest *rest;
 	struct cdx_fs *fs;
 	int ready_fd;
 	pthread_t ready_thread;
@@ -136,6 +138,7 @@ static int open_node(struct mounted *m)
 	}
 	cdx_api_init(&m->api, &m->node);
 	m->api.mountpoint = a->mountpoint;
+	m->api.log = a->log;
 	return 0;
 }
 
@@ -157,6 +160,27 @@ static int serve_control(struct mounted *m)
 			     m->args->log);
 	if (rc < 0)
 		tell(m, '-', "cannot make the control socket in the store");
+	return rc;
+}
+
+/* REST, where it is asked for.  Who has it in the configuration only is mounted
+ * without, too. */
+static int serve_rest(struct mounted *m)
+{
+	const struct cli_conf *conf = m->args->conf;
+	char why[CDX_REST_WHY_MAX];
+	int rc;
+
+	if (conf->api.listen == NULL)
+		return 0;
+	rc = cdx_rest_new(&m->rest, &m->api, &conf->api, why);
+	if (rc < 0 && !conf->of_node) {
+		cdx_log(m->args->log, ERROR, "mount", "there is no REST: %s",
+			why);
+		return 0;
+	}
+	if (rc < 0)
+		tell(m, '-', why);
 	return rc;
 }
 
@@ -211,6 +235,9 @@ int mounted_run(const struct mounted_args *args)
 	int rc = open_node(&m);
 	int rc2;
 
+	/* before somebody may be told that it is mounted */
+	if (rc == 0)
+		rc = serve_rest(&m);
 	if (rc == 0)
 		rc = do_mount(&m);
 	if (rc == 0)
@@ -226,6 +253,7 @@ int mounted_run(const struct mounted_args *args)
 #endif
 	/* first the calls that use the mount, then the mount */
 	atomic_store(&m.api.stopping, true);
+	cdx_rest_free(m.rest);
 	cdx_server_free(m.server);
 	cdx_fs_free(m.fs);
 	if (m.ready_started)

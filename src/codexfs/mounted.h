@@ -14,7 +14,7 @@ struct mounted_args {
 	const struct mount_options *options;
 	const struct cli_conf *conf; /* loaded */
 	const struct cdx_keyfile *keys;
-	const struct cdx_log *log;
+	struct cdx_log *log;
 	int ready_fd; /* the waiting parent, or -1 in the foreground */
 };
 

@@ -11,6 +11,7 @@
 #include <systemd/sd-daemon.h>
 #endif
 
+#include "api/rest.h"
 #include "base/err.h"
 #include "codexfs/cli.h"
 #include "codexfs/conf_opts.h"
@@ -58,6 +59,7 @@ struct running {
 	struct cdx_node node;
 	struct cdx_api api;
 	struct cdx_server *server;
+	struct cdx_rest *rest;
 	int ready_fd;
 };
 
@@ -80,18 +82,28 @@ static int open_node(struct running *r)
 		return rc;
 	}
 	cdx_api_init(&r->api, &r->node);
+	r->api.log = &r->a->common.log;
 	return 0;
 }
 
 static int serve(struct running *r)
 {
+	const struct cdx_conf_api *conf = &r->a->conf.api;
+	char why[CDX_REST_WHY_MAX];
 	int rc = cdx_server_unix(&r->server, cdx_store_dirfd(r->node.store),
 				 "control.sock", cdx_api_call, &r->api,
 				 &r->a->common.log);
 
-	if (rc < 0)
+	if (rc < 0) {
 		daemon_tell(&r->ready_fd, '-',
 			    "cannot make the control socket in the store");
+		return rc;
+	}
+	if (conf->listen == NULL)
+		return 0;
+	rc = cdx_rest_new(&r->rest, &r->api, conf, why);
+	if (rc < 0)
+		daemon_tell(&r->ready_fd, '-', why);
 	return rc;
 }
 
@@ -135,6 +147,7 @@ static int run(void *arg, int ready_fd)
 	sd_notify(0, "STOPPING=1");
 #endif
 	atomic_store(&r.api.stopping, true);
+	cdx_rest_free(r.rest);
 	cdx_server_free(r.server);
 	cdx_api_end(&r.api);
 	rc2 = cdx_node_close(&r.node);
