@@ -30,7 +30,7 @@
 #define CACHE_PART 16u
 /* How often configured peers that have not answered are asked again */
 #define CALL_AGAIN_NS UINT64_C(60000000000)
-/* What is searched and waited for at a time */
+/* Between tests of whether others reach us */
 #define DIAL_S 1800u
 
 /* ---- files of TLS ---- */
@@ -146,9 +146,8 @@ static int make_server(struct cdx_peers *p, char *why)
 		return 0;
 	rc = cdx_exchange_server_new(&p->server, &o, reason);
 	if (rc < 0) {
-		snprintf(why, CDX_PEERS_WHY_MAX, "cannot listen on %.100s: %s",
-			 c->listen,
-			 reason[0] != '\0' ? reason : cdx_strerror(rc));
+		snprintf(why, CDX_PEERS_WHY_MAX, "cannot listen on %s",
+			 reason[0] != '\0' ? reason : c->listen);
 		return rc;
 	}
 	cdx_exchange_server_addr(p->server, &sa);
