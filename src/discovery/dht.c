@@ -27,8 +27,12 @@ _Static_assert(sizeof(dht_infohash) == CDX_DHT_PLACE_LEN,
 
 #define MS UINT64_C(1000000)
 /* Who has not been answered for so long asks: alone, and not */
-#define PROBE_ALONE_MS 5000u
+#define PROBE_ALONE_MS 2000u
 #define PROBE_MS 60000u
+/* Alone, the bootstrap nodes are called each time at first, and later every so
+ * many times */
+#define BOOT_OFTEN 15u
+#define BOOT_EVERY 15u
 #define SAVE_MS 500u
 
 /* Of a search that is over OpenDHT keeps the nodes for an hour, and with each
@@ -62,8 +66,8 @@ struct cdx_dht_get {
 	cdx_dht_put_fn *put_fn;
 	cdx_dht_get_fn *get_fn;
 	void *arg;
-	unsigned values;  /* OpenDHT's thread only */
-	dht_value *fence; /* of a permanent put; until it is done */
+	unsigned values;   /* OpenDHT's thread only */
+	dht_value *fence;  /* of a permanent put; until it is done */
 	struct event *end; /* until it is over */
 	struct cdx_dht_place place;
 };
@@ -101,6 +105,7 @@ struct cdx_dht {
 	bool has_state;
 	bool connected;
 	bool probing;
+	unsigned alone;	   /* ticks */
 	uint64_t heard_ns; /* last answer */
 	struct cdx_loop_timer *probe;
 	struct cdx_dht_boot *boot; /* NULL: nobody to ask */
@@ -300,8 +305,6 @@ static void heard(struct cdx_dht *d, bool ok)
 	d->connected = ok;
 	if (ok)
 		d->heard_ns = cdx_clock_mono_ns();
-	else if (d->boot)
-		cdx_dht_boot_wake(d->boot);
 	if (was != ok)
 		d->changed(d->arg);
 }
@@ -328,6 +331,12 @@ static void probe_tick(void *arg)
 	struct cdx_dht *d = arg;
 	uint64_t wait = (d->connected ? PROBE_MS : PROBE_ALONE_MS) * MS;
 
+	/* a probe waits as long as OpenDHT is not sure of anybody, so this does
+	 * not wait for the probe */
+	d->alone = d->connected ? 0 : d->alone + 1;
+	if (d->boot && d->alone &&
+	    (d->alone <= BOOT_OFTEN || d->alone % BOOT_EVERY == 0))
+		cdx_dht_boot_wake(d->boot);
 	if (cdx_clock_mono_ns() - d->heard_ns >= wait)
 		probe(d);
 }
