@@ -30,6 +30,8 @@
 #define NODES_MAX 5
 #define FIND_MS 10000u
 #define FOUND_MAX 8
+#define FLOOD 400u
+#define LEFT 4u
 
 struct node {
 	struct cdx_identity who;
@@ -343,6 +345,112 @@ static void networks(void **state)
 	net_end(&net);
 }
 
+static void on_put(void *arg, bool ok)
+{
+	unsigned *n = arg;
+
+	assert_true(ok);
+	--*n;
+}
+
+/* Puts whatever it is where records of @cid are */
+static void put_raw(struct net *net, const struct cdx_cid *cid, const void *p,
+		    size_t len, unsigned *left)
+{
+	struct cdx_discovery *d = net->node[1].d;
+	struct cdx_dht_place place;
+	struct cdx_digest key;
+
+	cdx_provider_key(&key, cid);
+	cdx_discovery_locate(&place, d, &key);
+	++*left;
+	assert_int_equal(
+		cdx_dht_put(d->dht, &place, p, len, true, on_put, left), 0);
+}
+
+static bool none_left(void *arg)
+{
+	return *(unsigned *)arg == 0;
+}
+
+static struct cdx_buf record(const struct cdx_cid *cid, int64_t expires)
+{
+	struct cdx_identity who = identity(77, "test");
+	struct cdx_provider_record r;
+	struct cdx_buf b = {0};
+
+	memset(&r, 0, sizeof(r));
+	cdx_provider_key(&r.key, cid);
+	r.seq = 1;
+	r.expires = expires;
+	r.holding = CDX_HOLDS_ALL;
+	assert_int_equal(cdx_provider_sign(&b, &r, &who), 0);
+	return b;
+}
+
+/* What others put at a dataset's place */
+static void rubbish(void **state)
+{
+	struct cdx_cid cid = cid_of("a", CDX_CODEC_MANIFEST);
+	struct cdx_cid other = cid_of("b", CDX_CODEC_MANIFEST);
+	int64_t now = cdx_clock_wall_s();
+	static const uint8_t zeros[CDX_DHT_VALUE_MAX + 1];
+	struct cdx_discovery_stats st;
+	unsigned left = 0;
+	struct cdx_buf b;
+	struct search s;
+	struct net net;
+
+	(void)state;
+	net_start(&net, 4);
+	put_raw(&net, &cid, zeros, sizeof(zeros), &left);
+	put_raw(&net, &cid, zeros, 10, &left);
+	b = record(&cid, now - 3600);
+	put_raw(&net, &cid, b.p, b.len, &left);
+	cdx_buf_free(&b);
+	b = record(&other, now + 600);
+	put_raw(&net, &cid, b.p, b.len, &left);
+	cdx_buf_free(&b);
+	b = record(&cid, now + 600);
+	b.p[b.len - 1] ^= 1;
+	put_raw(&net, &cid, b.p, b.len, &left);
+	b.p[b.len - 1] ^= 1;
+	put_raw(&net, &cid, b.p, b.len, &left);
+	cdx_buf_free(&b);
+	loop_kit_until(&net.kit, none_left, &left);
+	s = find(&net, 3, &cid);
+	assert_int_equal(s.n, 1);
+	st = stats(&net, 3);
+	assert_int_equal(st.records, 6);
+	assert_int_equal(st.oversized, 1);
+	assert_int_equal(st.foreign, 2);
+	assert_int_equal(st.stale, 1);
+	assert_int_equal(st.forged, 1);
+	net_end(&net);
+}
+
+/* More values at a key than are looked at: the find ends, and costs no more. */
+static void flood(void **state)
+{
+	struct cdx_cid cid = cid_of("a", CDX_CODEC_MANIFEST);
+	unsigned left = 0;
+	struct search s;
+	struct net net;
+
+	(void)state;
+	net_start(&net, 3);
+	for (unsigned i = 0; i < FLOOD; i++) {
+		put_raw(&net, &cid, &i, sizeof(i), &left);
+		if (i % 20 == 0)
+			loop_kit_until(&net.kit, none_left, &left);
+	}
+	loop_kit_until(&net.kit, none_left, &left);
+	s = find(&net, 2, &cid);
+	assert_int_equal(s.n, 0);
+	assert_int_equal(stats(&net, 2).records, CDX_DHT_VALUES_MAX);
+	net_end(&net);
+}
+
 struct leaving {
 	struct net *net;
 	bool done;
@@ -361,9 +469,6 @@ static void withdrawn(void *arg)
 
 static void leave(void **state)
 {
-	enum {
-		LEFT = 4
-	};
 	struct cdx_cid cid[LEFT];
 	struct net net;
 	struct leaving l = {.net = &net};
@@ -423,7 +528,6 @@ static void bootstrap_down(void **state)
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 	struct sockaddr_in a = {.sin_family = AF_INET};
 	socklen_t len = sizeof(a);
-	char text[32];
 
 	(void)state;
 	/* a port that is nobody's for now */
@@ -462,7 +566,6 @@ static void bootstrap_down(void **state)
 	s = find(&net, 2, &cid);
 	assert_int_equal(s.n, 1);
 	/* and its port is taken now */
-	(void)snprintf(text, sizeof(text), "x");
 	{
 		struct cdx_discovery *d;
 		struct cdx_discovery_opts o = {.loop = net.kit.loop,
@@ -473,7 +576,7 @@ static void bootstrap_down(void **state)
 		assert_int_equal(cdx_discovery_new(&d, &o), -EADDRINUSE);
 		assert_null(d);
 		o.dht_port = 0;
-		o.bootstrap[0] = text;
+		o.bootstrap[0] = "x";
 		o.n_bootstrap = 1;
 		assert_int_equal(cdx_discovery_new(&d, &o), -EINVAL);
 		assert_null(d);
@@ -580,6 +683,8 @@ int main(void)
 		cmocka_unit_test(changes),
 		cmocka_unit_test(without_address),
 		cmocka_unit_test(networks),
+		cmocka_unit_test(rubbish),
+		cmocka_unit_test(flood),
 		cmocka_unit_test(leave),
 		cmocka_unit_test(leave_alone),
 		cmocka_unit_test(bootstrap_down),
