@@ -28,6 +28,11 @@ gets() { # NAME CID, by C, which keeps it
 		cmp "$W/got" "$W/$1"
 }
 
+found() { # CID HOST: B has heard that it is there
+	"$CODEXFS" dataset find --store "$B" "$1" >"$W/found"
+	grep -q "/$(addr "$2")/" "$W/found"
+}
+
 net_up 4
 for s in "$A" "$B" "$C"; do make_store "$s"; done
 start_bootstrap $BOOT 4222 three
@@ -54,6 +59,9 @@ say "B read 20 MB of A through its mount"
 two=$(publish two 5000001)
 until_ok 120 "C fetches what A added" gets two "$two"
 stop_node "$A"
+# what nobody had a moment ago is not asked for again for some seconds: so first
+# see that there is somebody
+until_ok 120 "B hears of C" found "$two" 3
 until_ok 120 "B reads from the cache of C" reads two "$two"
 say "C took over for A"
 
