@@ -4,9 +4,12 @@
 # docs/openapi.yaml against a running node: every path, operation, status and shape.
 . "$(dirname "$0")/rest_lib.sh"
 
+rest_node "$W/other"
+rest_addr "$API"
 rest_node "$W/store"
 python3 "$CDX_SRCDIR/tests/net/openapi.py" "$CDX_SRCDIR/docs/openapi.yaml" \
-	"$API" "$TOKEN" "$CDX_SRCDIR/src/api/rest_route.c" || exit 1
+	"$API" "$TOKEN" "$CDX_SRCDIR/src/api/rest_route.c" "$PEER" "$ADDR" ||
+	exit 1
 # the same that Prometheus would read
 curl -sf "$API/metrics" >"$W/metrics" || fail "metrics"
 python3 - "$W/metrics" <<'END' || exit 1

@@ -9,6 +9,7 @@ import { NodeUploadStrategy } from "@codex-storage/sdk-js/node";
 
 const [url, token, file, remote, peer, addr] = process.argv.slice(2);
 const bytes = readFileSync(file);
+const ours = Buffer.from(bytes).reverse();
 const basic = Buffer.from("user:" + token).toString("base64");
 const codex = new Codex(url, { auth: { basic } });
 const open = new Codex(url);
@@ -44,13 +45,13 @@ async function content(response) {
 
 // ---- data ----
 const upload = data.upload(
-  new NodeUploadStrategy(bytes, { filename: "f.bin", mimetype: "text/plain" }),
+  new NodeUploadStrategy(ours, { filename: "f.bin", mimetype: "text/plain" }),
 );
 const cid = await ok(upload.result);
 assert.match(cid, /^z[1-9A-HJ-NP-Za-km-z]+$/);
-const plain = await ok(data.upload(new NodeUploadStrategy(bytes)).result);
+const plain = await ok(data.upload(new NodeUploadStrategy(ours)).result);
 assert.notEqual(plain, cid);
-const bad = await data.upload(new NodeUploadStrategy(bytes, { filename: "a/b" }))
+const bad = await data.upload(new NodeUploadStrategy(ours, { filename: "a/b" }))
   .result;
 assert.equal(bad.error, true);
 assert.equal(bad.data.code, 422);
@@ -73,10 +74,10 @@ assert.ok(space.quotaUsedBytes >= bytes.length);
 
 const response = await ok(data.localDownload(cid));
 assert.equal(response.headers.get("content-type"), "text/plain");
-assert.ok(bytes.equals(Buffer.from(await response.arrayBuffer())));
+assert.ok(ours.equals(Buffer.from(await response.arrayBuffer())));
 await refused(data.localDownload(remote), 404, /not here/);
 await refused(data.localDownload("nonsense"), 400, /CID/);
-assert.ok(bytes.equals(await content(data.networkDownloadStream(cid))));
+assert.ok(ours.equals(await content(data.networkDownloadStream(cid))));
 
 // ---- node ----
 const spr = await ok(node.spr());
