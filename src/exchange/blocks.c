@@ -8,10 +8,73 @@
 
 /* Blocks and pages in memory, counted, and where blocks are copied to. */
 
+void cdx_xspare_init(struct cdx_xspare *s)
+{
+	(void)pthread_mutex_init(&s->mu, NULL);
+}
+
+static struct cdx_xblock *next_of(const struct cdx_xblock *b)
+{
+	struct cdx_xblock *next;
+
+	memcpy(&next, b->p, sizeof(struct cdx_xblock *));
+	return next;
+}
+
+void cdx_xspare_fini(struct cdx_xspare *s)
+{
+	while (s->first != NULL) {
+		struct cdx_xblock *b = s->first;
+
+		s->first = next_of(b);
+		free(b);
+	}
+	(void)pthread_mutex_destroy(&s->mu);
+}
+
+/* One of just this size, or NULL.  Others go: datasets of different block sizes
+ * are not read at once for long. */
+static struct cdx_xblock *spare_take(struct cdx_xspare *s, uint32_t size)
+{
+	struct cdx_xblock *b;
+
+	(void)pthread_mutex_lock(&s->mu);
+	b = s->first;
+	if (b != NULL) {
+		s->first = next_of(b);
+		s->bytes -= b->size;
+	}
+	(void)pthread_mutex_unlock(&s->mu);
+	if (b != NULL && b->size != size) {
+		free(b);
+		b = NULL;
+	}
+	return b;
+}
+
+static bool spare_put(struct cdx_xspare *s, struct cdx_xblock *b)
+{
+	bool take;
+
+	if (b->size < sizeof(struct cdx_xblock *))
+		return false;
+	(void)pthread_mutex_lock(&s->mu);
+	take = s->bytes + b->size <= CDX_X_SPARE;
+	if (take) {
+		memcpy(b->p, &s->first, sizeof(struct cdx_xblock *));
+		s->first = b;
+		s->bytes += b->size;
+	}
+	(void)pthread_mutex_unlock(&s->mu);
+	return take;
+}
+
 struct cdx_xblock *cdx_xblock_new(struct cdx_exchange *ex, uint32_t size)
 {
-	struct cdx_xblock *b = malloc(sizeof(*b) + size);
+	struct cdx_xblock *b = spare_take(&ex->spare, size);
 
+	if (b == NULL)
+		b = malloc(sizeof(*b) + size);
 	if (b == NULL)
 		return NULL;
 	atomic_init(&b->refs, 1);
@@ -32,7 +95,8 @@ void cdx_xblock_put(struct cdx_xblock *b)
 	if (b == NULL || atomic_fetch_sub(&b->refs, 1) != 1)
 		return;
 	atomic_fetch_sub_explicit(&b->ex->used, b->size, memory_order_relaxed);
-	free(b);
+	if (!spare_put(&b->ex->spare, b))
+		free(b);
 }
 
 struct cdx_xpage *cdx_xpage_new(const struct cdx_tree_page *p, bool good)
@@ -77,7 +141,7 @@ unsigned cdx_xwant_targets(struct cdx_xwant *w, struct cdx_xtarget *t)
 		if (waiter->dst == NULL || waiter->promised)
 			continue;
 		waiter->promised = true;
-		cdx_xop_ref(waiter->op);
+		cdx_xop_pin(waiter->op);
 		t[n].waiter = waiter;
 		t[n].op = waiter->op;
 		t[n].dst = waiter->dst;
@@ -102,6 +166,6 @@ void cdx_xtargets_end(struct cdx_xtarget *t, unsigned n, bool copied)
 		t[i].waiter->promised = false;
 		if (copied)
 			t[i].waiter->copied = true;
-		cdx_op_put(t[i].op);
+		cdx_xop_unpin(t[i].op);
 	}
 }

@@ -31,6 +31,7 @@ struct cdx_xdecode {
 	unsigned waiting;
 	unsigned got;
 	bool running;
+	bool later; /* a column's peers may come back */
 	struct cdx_xwaiter waiter[CDX_EC_COLUMNS_MAX];
 	struct cdx_xblock *block[CDX_EC_COLUMNS_MAX];
 	/* of data columns that were not fetched: their leaves, where known */
@@ -52,14 +53,16 @@ bool cdx_xdecode_can(const struct cdx_xwant *w)
 	return !w->part && w->s->set->codable;
 }
 
-static unsigned decodes_max(const struct cdx_xsession *s)
+unsigned cdx_xdecode_room(const struct cdx_xsession *s)
 {
 	size_t step = (size_t)s->set->g.k * s->set->manifest.block_size;
-	size_t n = s->ex->memory / 2 / step;
+	size_t max = s->ex->memory / 2 / step;
 
-	if (n < 1)
-		return 1;
-	return n < DECODES_MAX ? (unsigned)n : DECODES_MAX;
+	if (max < 1)
+		max = 1;
+	if (max > DECODES_MAX)
+		max = DECODES_MAX;
+	return s->n_decodes < max ? (unsigned)max - s->n_decodes : 0;
 }
 
 static void decode_free(struct cdx_xdecode *d)
@@ -73,6 +76,7 @@ static void decode_free(struct cdx_xdecode *d)
 	}
 	cdx_list_del(&d->node);
 	s->n_decodes--;
+	s->doubt = true;
 	cdx_xsession_kick(s);
 	cdx_xsession_unuse(s);
 	free(d);
@@ -198,14 +202,22 @@ static bool know_leaf(struct cdx_xdecode *d, uint32_t col)
 	return true;
 }
 
+/* Too little is left, or only with peers that fail again and again: then it is
+ * tried once more, later. */
 static void give_up(struct cdx_xdecode *d)
 {
 	struct cdx_xwant *w = d->want;
+	bool later = d->later;
 
 	w->decode = NULL;
 	d->want = NULL;
 	decode_free(d);
-	cdx_xwant_failed(w, -ENODATA);
+	if (!later) {
+		cdx_xwant_failed(w, -ENODATA);
+		return;
+	}
+	w->not_before = cdx_clock_mono_ns() + CDX_X_NS_S;
+	cdx_xwant_set(w, CDX_X_NEED);
 }
 
 static void decode(struct cdx_xdecode *d)
@@ -300,6 +312,8 @@ static void part_came(struct cdx_xwaiter *w, int rc, struct cdx_xblock *block)
 		d->got++;
 	} else {
 		d->s->lost |= UINT32_C(1) << col;
+		if (rc == -EAGAIN)
+			d->later = true;
 	}
 	if (d->got == geometry(d)->k)
 		decode(d);
@@ -307,20 +321,23 @@ static void part_came(struct cdx_xwaiter *w, int rc, struct cdx_xblock *block)
 		give_up(d);
 }
 
-/* Steps that count on this block look for another: it comes from the same others
- * as theirs. */
-static void disappoint(struct cdx_xwant *w)
+void cdx_xdecode_disappoint(struct cdx_xwant *w, bool later)
 {
-	cdx_list_foreach(pos, &w->waiters) {
+	struct cdx_list *pos = w->waiters.next;
+
+	while (pos != &w->waiters) {
 		struct cdx_xwaiter *waiter =
 			cdx_list_entry(pos, struct cdx_xwaiter, node);
 
-		if (waiter->fn != part_came)
+		if (waiter->fn != part_came) {
+			pos = pos->next;
 			continue;
-		cdx_xwaiter_leave(waiter);
-		part_came(waiter, -ENODATA, NULL);
+		}
+		cdx_list_del(&waiter->node);
+		waiter->want = NULL;
+		part_came(waiter, later ? -EAGAIN : -ENODATA, NULL);
 		/* the list may be another one now */
-		pos = &w->waiters;
+		pos = w->waiters.next;
 	}
 }
 
@@ -329,7 +346,9 @@ int cdx_xdecode_start(struct cdx_xwant *w)
 	struct cdx_xsession *s = w->s;
 	struct cdx_xdecode *d;
 
-	if (s->n_decodes >= decodes_max(s))
+	s->lost |= UINT32_C(1) << (w->index / s->set->g.steps);
+	cdx_xdecode_disappoint(w, false);
+	if (cdx_xdecode_room(s) == 0)
 		return -EAGAIN;
 	d = calloc(1, sizeof(*d));
 	if (d == NULL)
@@ -340,13 +359,11 @@ int cdx_xdecode_start(struct cdx_xwant *w)
 	d->col = (uint32_t)(w->index / s->set->g.steps);
 	for (unsigned i = 0; i < CDX_EC_COLUMNS_MAX; i++)
 		cdx_list_init(&d->waiter[i].node);
-	s->lost |= UINT32_C(1) << d->col;
 	s->n_decodes++;
 	cdx_xsession_use(s);
 	cdx_list_add_tail(&s->decodes, &d->node);
 	w->decode = d;
 	cdx_xwant_set(w, CDX_X_DECODE);
-	disappoint(w);
 	if (!more(d))
 		give_up(d);
 	return 0;

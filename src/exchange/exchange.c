@@ -85,6 +85,7 @@ static void set_up(struct cdx_exchange *ex,
 	ex->block_ms = opts->block_ms != 0 ? opts->block_ms : BLOCK_MS;
 	ex->find_ms = opts->find_ms != 0 ? opts->find_ms : FIND_MS;
 	ex->lie_s = opts->lie_s != 0 ? opts->lie_s : LIE_S;
+	cdx_xspare_init(&ex->spare);
 	cdx_list_init(&ex->ops);
 	cdx_list_init(&ex->sessions);
 	cdx_list_init(&ex->dirty);
@@ -160,6 +161,7 @@ void cdx_exchange_free(struct cdx_exchange *ex)
 	cdx_loop_timer_del(ex->tick);
 	cdx_loop_io_del(ex->io);
 	cdx_xbox_put(ex->box);
+	cdx_xspare_fini(&ex->spare);
 	free(ex);
 }
 

@@ -95,6 +95,7 @@ struct cdx_op {
 	unsigned ms;
 	uint64_t deadline;
 	bool ended;
+	unsigned pins; /* workers that write into its memory */
 	int rc;
 	struct cdx_xjob call; /* calls the user back */
 	/* begins it; may end it at once */
@@ -111,12 +112,16 @@ struct cdx_op {
  * destroyed and nobody is called. */
 CDX_MUST_CHECK int cdx_xop_start(struct cdx_exchange *ex, struct cdx_op *op,
 				 struct cdx_op **out, unsigned ms);
-/* Ends it: detaches, and has the user called. */
+/* Ends it: detaches, and has the user called as soon as no worker writes into its
+ * memory any more. */
 void cdx_xop_end(struct cdx_exchange *ex, struct cdx_op *op, int rc);
 /* For who keeps one beyond its end */
 void cdx_xop_ref(struct cdx_op *op);
+/* For a worker that is about to write into its memory; on the loop, as the next */
+void cdx_xop_pin(struct cdx_op *op);
+void cdx_xop_unpin(struct cdx_op *op);
 
-/* ---- blocks in memory (verify.c) ---- */
+/* ---- blocks in memory (blocks.c) ---- */
 
 /* immutable once it was verified; counted */
 struct cdx_xblock {
@@ -125,6 +130,17 @@ struct cdx_xblock {
 	uint32_t size;
 	uint8_t p[];
 };
+/* Blocks that are done with, for the next ones: fresh memory costs more than what
+ * is done in it.  locked by mu */
+#define CDX_X_SPARE (8u << 20) /* bytes */
+struct cdx_xspare {
+	pthread_mutex_t mu;
+	struct cdx_xblock *first; /* linked through their bytes */
+	size_t bytes;
+};
+void cdx_xspare_init(struct cdx_xspare *s);
+void cdx_xspare_fini(struct cdx_xspare *s);
+
 /* NULL without memory.  Thread: safe. */
 struct cdx_xblock *cdx_xblock_new(struct cdx_exchange *ex, uint32_t size);
 struct cdx_xblock *cdx_xblock_ref(struct cdx_xblock *b);
@@ -290,6 +306,7 @@ struct cdx_xwant {
 	uint32_t no; /* sources that have not got it */
 	unsigned flying;
 	uint64_t since;
+	uint64_t not_before;	  /* decoding it is not tried again */
 	struct cdx_xblock *block; /* when ready */
 	struct cdx_xdecode *decode;
 	struct cdx_list waiters;
@@ -324,6 +341,7 @@ struct cdx_xsession {
 	struct cdx_list demand; /* needed */
 	struct cdx_list ahead;
 	unsigned needed;      /* on these two */
+	bool doubt;	      /* something may be to be had from nobody */
 	unsigned looks;	      /* jobs */
 	struct cdx_map pages; /* by number */
 	struct cdx_list page_use;
@@ -460,6 +478,11 @@ bool cdx_xdecode_can(const struct cdx_xwant *w);
 /* Begins it.  -ENOMEM; -EAGAIN too many are under way */
 CDX_MUST_CHECK int cdx_xdecode_start(struct cdx_xwant *w);
 void cdx_xdecode_cancel(struct cdx_xdecode *d);
+/* How many more may be begun */
+unsigned cdx_xdecode_room(const struct cdx_xsession *s);
+/* Steps that count on this block look for another of theirs.  @later: its peers
+ * may come back */
+void cdx_xdecode_disappoint(struct cdx_xwant *w, bool later);
 
 /* ---- manifests (open.c) ---- */
 
@@ -505,8 +528,9 @@ struct cdx_exchange {
 	struct cdx_loop_io *io;
 	struct cdx_loop_timer *tick;
 	bool closing;
-	atomic_bool caching;	/* there is a share for it */
-	unsigned jobs;		/* on the pool */
+	atomic_bool caching; /* there is a share for it */
+	unsigned jobs;	     /* on the pool */
+	struct cdx_xspare spare;
 	atomic_size_t used;	/* bytes of blocks */
 	atomic_size_t reserved; /* bytes that were asked for */
 	struct cdx_list ops;	/* begun */
@@ -534,6 +558,17 @@ struct cdx_reader {
 	uint64_t window; /* bytes ahead */
 	uint64_t ahead;	 /* wanted up to here */
 };
+struct cdx_xread_args {
+	uint64_t off;
+	size_t len;
+	unsigned ms;
+	cdx_reader_read_fn *fn;
+	void *arg;
+	uint8_t *buf;
+};
+/* As cdx_reader_read.  @buf: where the bytes go, @len of them, or NULL */
+CDX_MUST_CHECK int cdx_xread(struct cdx_reader *rd, struct cdx_op **op,
+			     const struct cdx_xread_args *a);
 /* A reader of an open session.  NULL without memory. */
 struct cdx_reader *cdx_xreader_new(struct cdx_xsession *s);
 

@@ -95,6 +95,13 @@ static void tell_done(struct cdx_xjob *j)
 	op_put(CDX_CONTAINER(j, struct cdx_op, call));
 }
 
+static void tell(struct cdx_exchange *ex, struct cdx_op *op)
+{
+	op->call.work = tell_work;
+	op->call.done = tell_done;
+	cdx_xjob_submit(ex, &op->call, CDX_POOL_READ);
+}
+
 void cdx_xop_end(struct cdx_exchange *ex, struct cdx_op *op, int rc)
 {
 	if (op->ended)
@@ -103,7 +110,19 @@ void cdx_xop_end(struct cdx_exchange *ex, struct cdx_op *op, int rc)
 	op->rc = rc;
 	cdx_list_del(&op->node);
 	op->detach(op);
-	op->call.work = tell_work;
-	op->call.done = tell_done;
-	cdx_xjob_submit(ex, &op->call, CDX_POOL_READ);
+	if (op->pins == 0)
+		tell(ex, op);
+}
+
+void cdx_xop_pin(struct cdx_op *op)
+{
+	cdx_xop_ref(op);
+	op->pins++;
+}
+
+void cdx_xop_unpin(struct cdx_op *op)
+{
+	if (--op->pins == 0 && op->ended)
+		tell(op->box->ex, op);
+	op_put(op);
 }

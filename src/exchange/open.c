@@ -337,9 +337,12 @@ static void open_begin(struct cdx_exchange *ex, struct cdx_op *op)
 		end_openers(s, 0, "", false);
 		return;
 	}
-	/* it may have come by other ways since it was looked for */
+	/* it may have come by other ways since it was looked for, or somebody
+	 * may have announced it since others were searched for */
 	if (!s->looking)
 		s->looked = false;
+	if (s->find == NULL)
+		s->found_at = 0;
 	cdx_xsession_kick(s);
 }
 

@@ -317,6 +317,7 @@ void cdx_xpeer_lied(struct cdx_exchange *ex, struct cdx_xpeer *p,
 			if (r->peer == p && r != but)
 				cdx_xrequest_cancel(r);
 		}
+		s->doubt = true;
 		cdx_xsession_kick(s);
 	}
 }

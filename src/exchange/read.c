@@ -105,6 +105,7 @@ struct read_op {
 	cdx_reader_read_fn *fn;
 	void *arg;
 	uint8_t *buf;
+	bool own;      /* buf is ours */
 	unsigned left; /* blocks */
 	unsigned n;
 	struct cdx_xwaiter *waiter;
@@ -230,7 +231,8 @@ static void read_destroy(struct cdx_op *op)
 
 	cdx_reader_put(r->rd);
 	free(r->waiter);
-	free(r->buf);
+	if (r->own)
+		free(r->buf);
 	free(r);
 }
 
@@ -251,7 +253,10 @@ static int make_room(struct read_op *r)
 	if (r->len == 0)
 		return 0;
 	r->n = (unsigned)((r->off % size + r->len + size - 1) / size);
-	r->buf = malloc(r->len);
+	if (r->buf == NULL) {
+		r->own = true;
+		r->buf = malloc(r->len);
+	}
 	r->waiter = calloc(r->n, sizeof(*r->waiter));
 	if (r->buf == NULL || r->waiter == NULL)
 		return -ENOMEM;
@@ -260,12 +265,12 @@ static int make_room(struct read_op *r)
 	return 0;
 }
 
-int cdx_reader_read(struct cdx_reader *rd, struct cdx_op **op, uint64_t off,
-		    size_t len, unsigned ms, cdx_reader_read_fn *fn, void *arg)
+int cdx_xread(struct cdx_reader *rd, struct cdx_op **op,
+	      const struct cdx_xread_args *a)
 {
 	struct read_op *r;
 
-	if (len > CDX_X_READ_MAX)
+	if (a->len > CDX_X_READ_MAX)
 		return -EINVAL;
 	r = calloc(1, sizeof(*r));
 	if (r == NULL)
@@ -276,13 +281,28 @@ int cdx_reader_read(struct cdx_reader *rd, struct cdx_op **op, uint64_t off,
 	r->op.destroy = read_destroy;
 	r->ex = rd->box->ex;
 	r->rd = cdx_reader_ref(rd);
-	r->off = off;
-	r->len = len;
-	r->fn = fn;
-	r->arg = arg;
+	r->off = a->off;
+	r->len = a->len;
+	r->fn = a->fn;
+	r->arg = a->arg;
+	r->buf = a->buf;
 	if (make_room(r) != 0) {
 		read_destroy(&r->op);
 		return -ENOMEM;
 	}
-	return cdx_xop_start(r->ex, &r->op, op, ms);
+	return cdx_xop_start(r->ex, &r->op, op, a->ms);
+}
+
+int cdx_reader_read(struct cdx_reader *rd, struct cdx_op **op, uint64_t off,
+		    size_t len, unsigned ms, cdx_reader_read_fn *fn, void *arg)
+{
+	const struct cdx_xread_args a = {
+		.off = off,
+		.len = len,
+		.ms = ms,
+		.fn = fn,
+		.arg = arg,
+	};
+
+	return cdx_xread(rd, op, &a);
 }

@@ -183,6 +183,7 @@ static void not_there(struct cdx_xrequest *r, struct cdx_xitem *item)
 	if (w == NULL)
 		return;
 	w->no |= UINT32_C(1) << r->at;
+	r->s->doubt = true;
 	if (w->state == CDX_X_FLY && w->flying == 0)
 		cdx_xwant_set(w, CDX_X_NEED);
 }
@@ -238,6 +239,8 @@ static void request_end(struct cdx_xrequest *r, bool absent)
 {
 	struct cdx_xsession *s = r->s;
 
+	if (r->left > 0)
+		s->doubt = true;
 	for (unsigned i = 0; i < r->n; i++) {
 		struct cdx_xitem *item = &r->item[i];
 		struct cdx_xwant *w;

@@ -232,6 +232,12 @@ enum hope {
 	HOPE_NONE,
 };
 
+/* Nobody waits for a peer that has failed, where others can make up for it. */
+static unsigned fails_max(const struct cdx_xsession *s)
+{
+	return s->set->codable ? 1 : FAILS_GONE;
+}
+
 static enum hope hope(struct cdx_xsession *s, struct cdx_xwant *w, uint64_t now)
 {
 	bool later = false;
@@ -241,39 +247,28 @@ static enum hope hope(struct cdx_xsession *s, struct cdx_xwant *w, uint64_t now)
 
 		if (!alive(src, now) || !cdx_xsource_may(s, i, w))
 			continue;
-		if (src->peer->fails < FAILS_GONE)
+		if (src->peer->fails < fails_max(s))
 			return HOPE_SOON;
 		later = true;
 	}
+	cdx_xsession_find(s);
 	if (!cdx_xsession_found(s, w->since))
 		return HOPE_SOON;
 	return later ? HOPE_LATER : HOPE_NONE;
 }
 
-/* A source that may have it, whatever state it is in */
-static bool anybody(struct cdx_xsession *s, struct cdx_xwant *w, uint64_t now)
-{
-	for (unsigned i = 0; i < s->n_sources; i++) {
-		const struct cdx_xsource *src = &s->source[i];
-
-		if (alive(src, now) && cdx_xsource_may(s, i, w) &&
-		    src->peer->fails < FAILS_GONE)
-			return true;
-	}
-	return false;
-}
-
 /* What can be had from nobody is made from others of its step, or given up. */
-static void give_up(struct cdx_xwant *w, enum hope h)
+static void give_up(struct cdx_xwant *w, enum hope h, uint64_t now)
 {
-	if (cdx_xdecode_can(w)) {
-		int rc = cdx_xdecode_start(w);
-
-		if (rc == 0 || rc == -EAGAIN || rc == -ENOMEM)
-			return;
+	if (cdx_xdecode_can(w) && w->not_before <= now) {
+		/* otherwise it goes on waiting, for room or memory */
+		(void)!cdx_xdecode_start(w);
+		return;
 	}
-	if (h == HOPE_NONE)
+	if (h == HOPE_NONE && w->not_before <= now)
 		cdx_xwant_failed(w, -ENODATA);
+	else if (w->part)
+		cdx_xdecode_disappoint(w, true);
 }
 
 static void stuck(struct cdx_xsession *s, struct cdx_list *queue, uint64_t now)
@@ -290,14 +285,11 @@ static void stuck(struct cdx_xsession *s, struct cdx_list *queue, uint64_t now)
 
 		if (n == LOST_MAX || ++seen > SCAN_MAX)
 			break;
-		if (!anybody(s, w, now)) {
-			cdx_xsession_find(s);
-			if (hope(s, w, now) != HOPE_SOON) {
-				lost[n] = w;
-				serial[n] = w->serial;
-				index[n++] = w->index;
-			}
-		}
+		if (hope(s, w, now) == HOPE_SOON)
+			continue;
+		lost[n] = w;
+		serial[n] = w->serial;
+		index[n++] = w->index;
 	}
 	/* each may take others along */
 	for (unsigned i = 0; i < n; i++) {
@@ -305,7 +297,7 @@ static void stuck(struct cdx_xsession *s, struct cdx_list *queue, uint64_t now)
 
 		if (w == lost[i] && w->serial == serial[i] &&
 		    w->state == CDX_X_NEED)
-			give_up(w, hope(s, w, now));
+			give_up(w, hope(s, w, now), now);
 	}
 }
 
@@ -323,17 +315,21 @@ static bool late(const struct cdx_xrequest *r, uint64_t now)
 	return now - r->began > 2 * need + 2 * CDX_X_TICK_MS * CDX_X_NS_MS;
 }
 
-/* Somebody faster who has nothing to do */
+/* Somebody with nothing to do, who would have given what is left by now */
 static int helper(const struct cdx_xrequest *r, uint64_t now)
 {
 	const struct cdx_xsession *s = r->s;
+	uint64_t size = (uint64_t)r->left * s->set->manifest.block_size;
 	int at = -1;
 
 	for (unsigned i = 0; i < s->n_sources; i++) {
 		const struct cdx_xpeer *p = s->source[i].peer;
 
-		if (i == r->at || !ready(&s->source[i], now) ||
-		    p->inflight > 0 || p->rate < r->peer->rate)
+		if (i == r->at || !ready(&s->source[i], now) || p->inflight > 0)
+			continue;
+		if (p->rate != 0 &&
+		    size * 1000 / p->rate * CDX_X_NS_MS + p->rtt_ns >
+			    now - r->began)
 			continue;
 		if (at < 0 || p->rate > s->source[at].peer->rate)
 			at = (int)i;
@@ -401,10 +397,13 @@ void cdx_xsession_pump(struct cdx_xsession *s)
 	cdx_xlook_pump(s);
 	if (s->needed == 0)
 		return;
-	if (s->n_sources == 0)
+	if (s->n_sources == 0) {
 		cdx_xsession_find(s);
+		s->doubt = true;
+	}
 	ask(s, now);
-	if (s->needed > 0) {
+	if (s->needed > 0 && s->doubt) {
+		s->doubt = false;
 		stuck(s, &s->demand, now);
 		stuck(s, &s->ahead, now);
 	}

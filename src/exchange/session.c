@@ -193,16 +193,22 @@ static void clear_bit(struct cdx_xsession *s, unsigned at)
 		((struct cdx_xwant *)val)->no &= ~(UINT32_C(1) << at);
 }
 
+static int place_of(const struct cdx_xsession *s, const struct cdx_xpeer *p)
+{
+	for (unsigned i = 0; i < s->n_sources; i++) {
+		if (s->source[i].peer == p)
+			return (int)i;
+	}
+	return -ENOENT;
+}
+
 int cdx_xsession_source(struct cdx_xsession *s, struct cdx_xpeer *p,
 			enum cdx_holding holding,
 			const struct cdx_slot_set *slots)
 {
-	int at = -1;
+	struct cdx_xsource *src;
+	int at = place_of(s, p);
 
-	for (unsigned i = 0; i < s->n_sources; i++) {
-		if (s->source[i].peer == p)
-			at = (int)i;
-	}
 	if (at < 0) {
 		at = free_place(s);
 		if (at < 0)
@@ -212,13 +218,15 @@ int cdx_xsession_source(struct cdx_xsession *s, struct cdx_xpeer *p,
 		s->source[at].peer = p;
 		p->users++;
 	}
-	s->source[at].holding = holding;
+	src = &s->source[at];
+	src->holding = holding;
 	if (slots != NULL)
-		s->source[at].slots = *slots;
+		src->slots = *slots;
 	if (holding == CDX_HOLDS_NOTHING)
-		s->source[at].gone_until = UINT64_MAX;
-	else if (s->source[at].gone_until == UINT64_MAX)
-		s->source[at].gone_until = 0;
+		src->gone_until = UINT64_MAX;
+	else
+		/* who announces it now may have got it since he said no */
+		src->gone_until = 0;
 	cdx_xsession_kick(s);
 	return at;
 }
@@ -236,6 +244,7 @@ static void on_found(void *arg, const struct cdx_provider_record *r)
 			s->found_at = cdx_clock_mono_ns();
 		else
 			cdx_xsession_find(s);
+		s->doubt = true;
 		cdx_xsession_kick(s);
 		return;
 	}
@@ -250,7 +259,7 @@ static void add_known(struct cdx_xsession *s)
 		struct cdx_xpeer *p =
 			cdx_list_entry(pos, struct cdx_xpeer, node);
 
-		if (p->known)
+		if (p->known && place_of(s, p) < 0)
 			(void)cdx_xsession_source(s, p, CDX_HOLDS_SOME, NULL);
 	}
 }
@@ -264,12 +273,10 @@ void cdx_xsession_find(struct cdx_xsession *s)
 
 	if (s->find != NULL)
 		return;
-	if (!s->find_tree) {
-		if (s->found_at != 0 &&
-		    now - s->found_at < FIND_AGAIN_S * CDX_X_NS_S)
-			return;
-		add_known(s);
-	}
+	add_known(s);
+	if (!s->find_tree && s->found_at != 0 &&
+	    now - s->found_at < FIND_AGAIN_S * CDX_X_NS_S)
+		return;
 	if (ex->discovery != NULL) {
 		cdx_xcount(ex, finds);
 		if (cdx_discovery_find(ex->discovery, &s->find,
@@ -281,6 +288,7 @@ void cdx_xsession_find(struct cdx_xsession *s)
 	s->find = NULL;
 	s->find_tree = false;
 	s->found_at = now;
+	s->doubt = true;
 	cdx_xsession_kick(s);
 }
 
@@ -306,6 +314,19 @@ static void drop_stale(struct cdx_xsession *s, struct cdx_list *queue,
 	}
 }
 
+/* Who was named meanwhile is asked too; and others are searched for when those
+ * that are known do not do. */
+static void look_around(struct cdx_xsession *s, uint64_t now)
+{
+	add_known(s);
+	for (unsigned i = 0; i < s->n_sources; i++) {
+		if (s->source[i].peer->fails == 0 &&
+		    !cdx_xpeer_out(s->source[i].peer, now))
+			return;
+	}
+	cdx_xsession_find(s);
+}
+
 void cdx_xsession_tick(struct cdx_xsession *s, uint64_t now)
 {
 	drop_stale(s, &s->demand, now);
@@ -315,6 +336,9 @@ void cdx_xsession_tick(struct cdx_xsession *s, uint64_t now)
 		return;
 	}
 	cdx_xhedge(s, now);
+	if (s->needed > 0 && s->set != NULL)
+		look_around(s, now);
+	s->doubt = true;
 	if (s->needed > 0 || !cdx_list_empty(&s->openers))
 		cdx_xsession_kick(s);
 }

@@ -20,7 +20,6 @@ struct wait {
 	bool done;
 	ssize_t rc;
 	struct cdx_reader *rd;
-	uint8_t *out;
 	char *why;
 };
 
@@ -116,24 +115,28 @@ int cdx_exchange_open_wait(struct cdx_exchange *ex, struct cdx_reader **out,
 
 static void on_read(void *arg, const uint8_t *buf, ssize_t n)
 {
-	struct wait *w = arg;
-
-	if (n > 0)
-		memcpy(w->out, buf, (size_t)n);
-	wait_end(w, n);
+	(void)buf;
+	wait_end(arg, n);
 }
 
 ssize_t cdx_reader_read_wait(struct cdx_reader *rd, uint8_t *out, uint64_t off,
 			     size_t len, unsigned ms, bool (*cancel)(void *arg),
 			     void *arg)
 {
-	struct cdx_op *op;
 	struct wait w;
+	const struct cdx_xread_args a = {
+		.off = off,
+		.len = len,
+		.ms = ms,
+		.fn = on_read,
+		.arg = &w,
+		.buf = out,
+	};
+	struct cdx_op *op;
 	ssize_t rc;
 
 	wait_init(&w);
-	w.out = out;
-	rc = cdx_reader_read(rd, &op, off, len, ms, on_read, &w);
+	rc = cdx_xread(rd, &op, &a);
 	if (rc == 0) {
 		wait_for(&w, op, cancel, arg);
 		rc = w.rc;
