@@ -19,7 +19,7 @@ sudo=()
 
 packages=(libcmocka-dev clang shellcheck acl attr borgbackup curl dhtnode
 	e2fsprogs fio git gocryptfs iproute2 iptables libgmp-dev lmdb-utils
-	miniupnpd-iptables mount nginx-light openssl procps psmisc python3 restic
+	miniupnpd-nftables mount nftables nginx-light openssl procps psmisc python3 restic
 	rsync sqlite3 strace tar util-linux wget xxd xz-utils)
 # other builds of node bring an npm, beside which Debian's cannot be installed
 command -v npm >/dev/null || packages+=(nodejs npm)
