@@ -11,7 +11,6 @@
 #include "api/rest_internal.h"
 #include "base/err.h"
 #include "dataset/manifest_json.h"
-#include "node/peers.h"
 #include "store/cache.h"
 #include "store/kv.h"
 #include "store/quota.h"
@@ -98,13 +97,6 @@ void cdx_rest_data_list(struct cdx_rest_call *q)
 
 /* ---- upload ---- */
 
-/* Datasets came or went: who is told of them is looked up again */
-static void changed(struct cdx_rest_call *q)
-{
-	if (q->api->node->peers != NULL)
-		cdx_peers_changed(q->api->node->peers);
-}
-
 static void stored(struct cdx_rest_call *q, int rc, const struct cdx_cid *cid,
 		   const char *why)
 {
@@ -120,7 +112,7 @@ static void stored(struct cdx_rest_call *q, int rc, const struct cdx_cid *cid,
 		cdx_rest_error(q, rc, why);
 	} else {
 		atomic_fetch_add(&q->rest->uploads, 1);
-		changed(q);
+		cdx_api_changed(q->api);
 		cdx_cid_text(text, cid);
 		cdx_rest_text(q, 200, "%s", text);
 	}
@@ -231,7 +223,7 @@ void cdx_rest_data_delete(struct cdx_rest_call *q)
 		rc = unpin(q, &cid, why);
 		if (rc == 0)
 			rc = cdx_cache_drop_manifest(q->api->node->store, &cid);
-		changed(q);
+		cdx_api_changed(q->api);
 	}
 	if (rc == -EEXIST)
 		cdx_rest_text(q, 409,

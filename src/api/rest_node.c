@@ -190,18 +190,6 @@ static json_t *nodes_json(struct cdx_peers *p)
 	return out;
 }
 
-static json_t *addrs_json(const struct cdx_peers_status *st)
-{
-	json_t *out = json_array();
-	char text[CDX_MADDR_TEXT_MAX];
-
-	for (uint32_t i = 0; i < st->n_addrs; i++) {
-		cdx_maddr_text(text, &st->addr[i]);
-		json_array_append_new(out, json_string(text));
-	}
-	return out;
-}
-
 void cdx_rest_info(struct cdx_rest_call *q)
 {
 	struct cdx_peers *p = q->api->node->peers;
@@ -229,9 +217,11 @@ void cdx_rest_info(struct cdx_rest_call *q)
 		q, 200,
 		json_pack("{s:s, s:o, s:s, s:s, s:o, s:{s:o, s:o}, "
 			  "s:{s:s, s:s, s:s}}",
-			  "id", text, "addrs", addrs_json(st), "repo",
+			  "id", text, "addrs",
+			  cdx_api_addrs_json(st->addr, st->n_addrs), "repo",
 			  q->api->node->path, "spr", spr, "announceAddresses",
-			  addrs_json(st), "table", "localNode",
+			  cdx_api_addrs_json(st->addr, st->n_addrs), "table",
+			  "localNode",
 			  node_json(id, st->n_addrs > 0 ? &st->addr[0] : NULL,
 				    spr, true),
 			  "nodes", nodes_json(p), "codex", "version",
