@@ -65,6 +65,10 @@ int cdx_codex_ref_node(struct cdx_fs *fs, const struct codex_node *want,
 		}
 	}
 	if (rc == 0) {
+		n->far = want->far;
+		n->size = want->size;
+		if (n->seen == 0)
+			n->seen = want->seen;
 		n->lookups++;
 		*ino = n->ino;
 	}

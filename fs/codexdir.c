@@ -12,27 +12,20 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "repair/repair.h"
 #include "store/dataset_store.h"
 
 /*
  * The virtual tree
  *
  *   .codex/status.json      what `codexfs status --json` prints
- *   .codex/datasets/<cid>   local datasets; any known CID opens by name
+ *   .codex/datasets/<cid>   local datasets; any CID opens by name, and is looked
+ *                           for elsewhere when it is not here
  *   .codex/names/<name>     those that carry a file name
  *   .codex/segments/<id>    one line of text for each segment
  *
  * It is read-only and absent from readdir of the root.  Nodes are made at
  * lookup and forgotten with the kernel's last reference.
  */
-
-/* What an open file or directory reads from */
-struct codex_handle {
-	struct cdx_buf text;		 /* status, segments, listings */
-	struct cdx_dataset_info dataset; /* valid when is_dataset */
-	bool is_dataset;
-};
 
 /* ---- contents ---- */
 
@@ -124,6 +117,12 @@ static int node_stat(struct cdx_fs *fs, const struct codex_node *n,
 		break;
 	case CODEX_DATASET:
 		st->st_mode = S_IFREG | 0444;
+		if (n->far) {
+			st->st_size = (off_t)n->size;
+			st->st_blocks = (blkcnt_t)((n->size + 511) / 512);
+			st->st_mtim.tv_sec = n->seen;
+			break;
+		}
 		rc = cdx_dataset_info(fs->opts.store, &n->cid, &info);
 		if (rc == 0) {
 			st->st_size = (off_t)info.size;
@@ -301,27 +300,38 @@ static int lookup_node(struct cdx_fs *fs, fuse_ino_t parent, const char *name,
 	return -ENOTDIR;
 }
 
-void cdx_codex_lookup(struct cdx_fs *fs, fuse_req_t req, fuse_ino_t parent,
-		      const char *name)
+void cdx_codex_reply_entry(struct cdx_fs *fs, fuse_req_t req, int rc,
+			   struct codex_node *n)
 {
 	struct fuse_entry_param e = {.generation = 1};
-	struct codex_node n;
-	int rc = lookup_node(fs, parent, name, &n);
 
 	if (rc == 0)
-		rc = node_stat(fs, &n, &e.attr);
+		rc = node_stat(fs, n, &e.attr);
 	if (rc == -ESTALE)
 		rc = -ENOENT;
-	if (rc == 0 && cdx_codex_fixed_kind(n.ino) == 0)
-		rc = cdx_codex_ref_node(fs, &n, &n.ino);
+	if (rc == 0 && cdx_codex_fixed_kind(n->ino) == 0)
+		rc = cdx_codex_ref_node(fs, n, &n->ino);
 	if (rc < 0) {
 		cdx_fs_reply_err(req, rc);
 		return;
 	}
-	e.ino = n.ino;
-	e.attr.st_ino = n.ino;
+	e.ino = n->ino;
+	e.attr.st_ino = n->ino;
 	if (fuse_reply_entry(req, &e) == -ENOENT)
-		cdx_codex_forget(fs, n.ino, 1);
+		cdx_codex_forget(fs, n->ino, 1);
+}
+
+void cdx_codex_lookup(struct cdx_fs *fs, fuse_req_t req, fuse_ino_t parent,
+		      const char *name)
+{
+	struct codex_node n;
+	int rc = lookup_node(fs, parent, name, &n);
+
+	if (rc == -ENOENT && n.kind == CODEX_DATASET &&
+	    fs->opts.exchange != NULL)
+		cdx_codex_find_dataset(fs, req, &n);
+	else
+		cdx_codex_reply_entry(fs, req, rc, &n);
 }
 
 /* ---- files ---- */
@@ -335,16 +345,13 @@ void cdx_codex_open(struct cdx_fs *fs, fuse_req_t req, fuse_ino_t ino,
 
 	if (rc == 0 && (fi->flags & O_ACCMODE) != O_RDONLY)
 		rc = -EACCES;
+	if (rc == 0 && n.kind == CODEX_DATASET) {
+		cdx_codex_open_dataset(fs, req, &n, fi);
+		return;
+	}
 	if (rc == 0) {
 		h = calloc(1, sizeof(*h));
-		rc = h == NULL ? -ENOMEM : 0;
-	}
-	if (rc == 0 && n.kind == CODEX_DATASET) {
-		h->is_dataset = true;
-		rc = cdx_dataset_info(fs->opts.store, &n.cid, &h->dataset);
-		fi->keep_cache = 1; /* a CID never changes its bytes */
-	} else if (rc == 0) {
-		rc = node_text(fs, &n, &h->text);
+		rc = h == NULL ? -ENOMEM : node_text(fs, &n, &h->text);
 		fi->direct_io = 1;
 	}
 	if (rc < 0) {
@@ -368,31 +375,18 @@ void cdx_codex_read(struct cdx_fs *fs, fuse_req_t req, fuse_ino_t ino,
 		    size_t size, off_t off, struct fuse_file_info *fi)
 {
 	struct codex_handle *h = handle_of(fi);
-	uint8_t *buf;
-	int rc;
+	size_t from;
+	size_t n;
 
 	(void)ino;
-	if (!h->is_dataset) {
-		size_t from =
-			(size_t)off < h->text.len ? (size_t)off : h->text.len;
-		size_t n = h->text.len - from;
-
-		fuse_reply_buf(req, (const char *)h->text.p + from,
-			       n < size ? n : size);
+	if (h->is_dataset) {
+		cdx_codex_read_dataset(fs, req, h, size, off);
 		return;
 	}
-	buf = malloc(size);
-	if (buf == NULL) {
-		fuse_reply_err(req, ENOMEM);
-		return;
-	}
-	rc = cdx_repair_read(fs->opts.store, buf, &h->dataset, (uint64_t)off,
-			     size);
-	if (rc < 0)
-		cdx_fs_reply_err(req, rc);
-	else
-		fuse_reply_buf(req, (const char *)buf, (size_t)rc);
-	free(buf);
+	from = (size_t)off < h->text.len ? (size_t)off : h->text.len;
+	n = h->text.len - from;
+	fuse_reply_buf(req, (const char *)h->text.p + from,
+		       n < size ? n : size);
 }
 
 void cdx_codex_release(struct fuse_file_info *fi)
@@ -401,6 +395,7 @@ void cdx_codex_release(struct fuse_file_info *fi)
 
 	if (h == NULL)
 		return;
+	cdx_reader_put(h->reader);
 	cdx_buf_free(&h->text);
 	free(h);
 	fi->fh = 0;

@@ -9,6 +9,7 @@
 #include <fuse_lowlevel.h>
 #include <pthread.h>
 
+#include "base/list.h"
 #include "base/map.h"
 #include "fs/fs.h"
 
@@ -27,6 +28,10 @@ struct cdx_fs {
 	bool signals;
 	pthread_mutex_t writers_mu; /* guards the member below */
 	struct cdx_map writers;	    /* ino -> opens for writing, as a pointer */
+	pthread_mutex_t waits_mu;   /* guards the members down to ending */
+	pthread_cond_t waits_cv;    /* one ended, or is not being cancelled */
+	struct cdx_list waits;	    /* struct cdx_fs_wait */
+	bool ending;		    /* nobody is to wait any more */
 	pthread_mutex_t codex_mu;   /* guards the two members below */
 	struct cdx_map codex_nodes; /* virtual ino -> struct codex_node */
 	uint64_t codex_next;
@@ -50,6 +55,39 @@ void cdx_fs_opened(struct cdx_fs *fs, fuse_ino_t ino,
 		   struct fuse_file_info *fi);
 void cdx_fs_released(struct cdx_fs *fs, fuse_ino_t ino,
 		     const struct fuse_file_info *fi);
+
+/*
+ * A request that another thread answers (wait.c).  Malloc'd with fs, req, cancel
+ * and put filled in and all else zero; may be the first member of something
+ * larger.  Who starts it calls _begin, starts what the request waits for, and gives
+ * that to _begun; whose callback answers calls _answer, replies, and calls _end.
+ * One that was never begun is only ended, by the starter's own callback.
+ */
+struct cdx_fs_wait {
+	struct cdx_list link; /* fs->waits */
+	struct cdx_fs *fs;
+	fuse_req_t req;
+	void (*cancel)(void *op); /* does not call back before it returns */
+	void (*put)(void *op);	  /* gives it back, or NULL */
+	bool listed;		  /* set before anybody else has it */
+	/* guarded by waits_mu: */
+	void *op;
+	unsigned refs;
+	unsigned cancelling;
+	bool interrupted;
+	bool cancelled;
+	bool answered;
+};
+void cdx_fs_wait_begin(struct cdx_fs_wait *w);
+/* @op: what may be cancelled from now on; NULL: it has ended.  @w may be gone when
+ * this returns. */
+void cdx_fs_wait_begun(struct cdx_fs_wait *w, void *op);
+/* From now on nothing is cancelled: the request may be answered */
+void cdx_fs_wait_answer(struct cdx_fs_wait *w);
+/* It was answered; frees @w */
+void cdx_fs_wait_end(struct cdx_fs_wait *w);
+/* Ends all of them, and waits for that; new ones end at once */
+void cdx_fs_wait_all(struct cdx_fs *fs);
 
 /* Fills in all operations (ops.c, ops_io.c) */
 void cdx_fs_ops(struct fuse_lowlevel_ops *ops);

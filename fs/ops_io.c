@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 
 #include "base/err.h"
 
@@ -68,22 +69,48 @@ static void op_release(fuse_req_t req, fuse_ino_t ino,
 
 static void read_done(void *arg, const uint8_t *buf, ssize_t result)
 {
-	fuse_req_t req = arg;
+	struct cdx_fs_wait *w = arg;
 
+	cdx_fs_wait_answer(w);
 	if (result < 0)
-		cdx_fs_reply_err(req, (int)result);
+		cdx_fs_reply_err(w->req, (int)result);
 	else
-		fuse_reply_buf(req, (const char *)buf, (size_t)result);
+		fuse_reply_buf(w->req, (const char *)buf, (size_t)result);
+	cdx_fs_wait_end(w);
+}
+
+static void cancel_read(void *op)
+{
+	cdx_vol_op_cancel(op);
+}
+
+static void read_waits(void *arg, struct cdx_vol_op *op)
+{
+	struct cdx_fs_wait *w = arg;
+
+	w->cancel = cancel_read;
+	cdx_fs_wait_begin(w);
+	cdx_fs_wait_begun(w, op);
 }
 
 static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
+	struct cdx_fs_wait *w;
+
 	if (cdx_fs_is_virtual(ino)) {
 		cdx_codex_read(fuse_req_userdata(req), req, ino, size, off, fi);
 		return;
 	}
-	cdx_vol_read(volume_of(req), ino, (uint64_t)off, size, read_done, req);
+	w = calloc(1, sizeof(*w));
+	if (w == NULL) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	w->fs = fuse_req_userdata(req);
+	w->req = req;
+	cdx_vol_read_op(volume_of(req), ino, (uint64_t)off, size, read_waits,
+			read_done, w);
 }
 
 static void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf,

@@ -127,6 +127,9 @@ int cdx_fs_mount(struct cdx_fs **out, const struct cdx_fs_opts *opts)
 	fs->codex_next = CDX_FS_VIRTUAL + 1024;
 	pthread_mutex_init(&fs->codex_mu, NULL);
 	pthread_mutex_init(&fs->writers_mu, NULL);
+	pthread_mutex_init(&fs->waits_mu, NULL);
+	pthread_cond_init(&fs->waits_cv, NULL);
+	cdx_list_init(&fs->waits);
 	fs->mountpoint = strdup(opts->mountpoint);
 	rc = fs->mountpoint == NULL ? -ENOMEM : make_args(&args, opts);
 	if (rc < 0)
@@ -234,6 +237,7 @@ int cdx_fs_run(struct cdx_fs *fs)
 
 	rc = fuse_session_loop_mt(fs->session, &cfg);
 #endif
+	cdx_fs_wait_all(fs);
 	/* a positive result is the signal that ended the loop */
 	return rc > 0 ? 0 : rc;
 }
@@ -251,6 +255,8 @@ void cdx_fs_free(struct cdx_fs *fs)
 	cdx_codex_free(fs);
 	pthread_mutex_destroy(&fs->codex_mu);
 	pthread_mutex_destroy(&fs->writers_mu);
+	pthread_cond_destroy(&fs->waits_cv);
+	pthread_mutex_destroy(&fs->waits_mu);
 	cdx_map_free(&fs->writers);
 	free(fs->mountpoint);
 	free(fs);
