@@ -17,6 +17,8 @@
  * here is looked for; requests wait without a worker.
  */
 
+#define SHORT_BLOCK 1024u
+
 /* A lookup or an open that waits for a dataset's manifest */
 struct dataset_wait {
 	struct cdx_fs_wait w; /* first: it is freed by it */
@@ -142,7 +144,13 @@ static void opened(void *arg, int rc, struct cdx_reader *rd, const char *why)
 		h->is_dataset = true;
 		h->reader = rd;
 		d->fi.fh = (uint64_t)(uintptr_t)h;
-		d->fi.keep_cache = 1; /* a CID never changes its bytes */
+		/* A CID never changes its bytes.  Of very small blocks a read
+		 * may give fewer than were asked for, which the cache of the
+		 * kernel would take for the end. */
+		if (cdx_reader_manifest(rd)->block_size < SHORT_BLOCK)
+			d->fi.direct_io = 1;
+		else
+			d->fi.keep_cache = 1;
 		if (fuse_reply_open(d->w.req, &d->fi) == -ENOENT)
 			cdx_codex_release(&d->fi);
 	} else {

@@ -65,11 +65,17 @@ static json_t *segments_json(struct cdx_volume *v)
 	struct cdx_vol_status st;
 
 	cdx_vol_status(v, &st);
-	return json_pack("{s:I, s:I, s:I, s:I}", "open",
-			 (json_int_t)st.seg_open, "sealed",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+			 "open", (json_int_t)st.seg_open, "sealed",
 			 (json_int_t)st.seg_sealed, "bytes",
 			 (json_int_t)st.seg_bytes, "liveBytes",
-			 (json_int_t)st.seg_live_bytes);
+			 (json_int_t)st.seg_live_bytes,
+			 /* what is elsewhere */
+			 "evicted", (json_int_t)st.seg_evicted, "evictedBytes",
+			 (json_int_t)st.evicted_bytes, "evictions",
+			 (json_int_t)st.evictions, "blocksFetched",
+			 (json_int_t)st.far_blocks, "readsWaiting",
+			 (json_int_t)st.far_waiting);
 }
 
 /* How far the protection of segments is; bytes are of their data */

@@ -199,6 +199,46 @@ static void test_cancelled(void **state)
 	world_free(&w);
 }
 
+/* Who reads in order finds the next blocks there already */
+static void test_ahead(void **state)
+{
+	struct seg_env_read r;
+	struct parked a;
+	struct parked b;
+	struct world w;
+	uint8_t c;
+
+	(void)state;
+	world_new(&w, "ahead", 0);
+	far_mode(&w.k, FAR_HOLD);
+	park(&w, &a, 3 * BLOCK);
+	far_wait(&w.k, 1);
+	assert_int_equal(w.k.asked, 1);
+	park(&w, &b, 4 * BLOCK);
+	far_wait(&w.k, 50);
+	/* nobody waits for them when the ones that do are gone */
+	cdx_vol_op_cancel(a.op);
+	assert_int_equal(seg_env_wait(&a.r), -EINTR);
+	far_mode(&w.k, FAR_GIVE);
+	assert_int_equal(seg_env_wait(&b.r), sizeof(b.buf));
+	while (status(&w.e).far_blocks < 50)
+		usleep(1000);
+	seg_env_read_init(&r, &c);
+	cdx_vol_read_op(w.e.v, w.ino, 20 * BLOCK, 1, on_wait, seg_env_got, &r);
+	assert_true(r.done);
+	assert_int_equal(seg_env_wait(&r), 1);
+	world_reopen(&w);
+	/* and it ends with the mount */
+	far_mode(&w.k, FAR_HOLD);
+	park(&w, &a, 3 * BLOCK);
+	park(&w, &b, 4 * BLOCK);
+	far_wait(&w.k, 50);
+	far_unset(&w.k);
+	assert_int_equal(seg_env_wait(&a.r), -EIO);
+	assert_int_equal(seg_env_wait(&b.r), -EIO);
+	world_free(&w);
+}
+
 static void test_never(void **state)
 {
 	struct world w;
@@ -443,6 +483,7 @@ int main(void)
 		cmocka_unit_test(test_fetched),
 		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_cancelled),
+		cmocka_unit_test(test_ahead),
 		cmocka_unit_test(test_never),
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_reset),
