@@ -268,6 +268,8 @@ int cdx_volume_close(struct cdx_volume *v)
 
 	if (v == NULL)
 		return 0;
+	/* reads that wait use all that goes now */
+	(void)!cdx_vol_set_net(v, NULL);
 	cdx_background_stop(v);
 	if (!v->opts.readonly) {
 		if (cdx_store_failed(v->store) == 0)

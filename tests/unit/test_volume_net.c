@@ -24,8 +24,8 @@ struct world {
 	uint64_t ino;
 };
 
-/* A file all of whose blocks are elsewhere */
-static void world_new(struct world *w, const char *name, unsigned timeout_ms)
+/* A file in protected segments */
+static void world_begin(struct world *w, const char *name, unsigned timeout_ms)
 {
 	memset(w, 0, sizeof(*w));
 	w->s = seed_start(name);
@@ -40,6 +40,12 @@ static void world_new(struct world *w, const char *name, unsigned timeout_ms)
 	protect(&w->e);
 	far_new(&w->k, &w->e, seed_u64(&w->s));
 	w->k.timeout_ms = timeout_ms;
+}
+
+/* All of whose blocks are elsewhere */
+static void world_new(struct world *w, const char *name, unsigned timeout_ms)
+{
+	world_begin(w, name, timeout_ms);
 	far_evict(&w->k);
 	far_set(&w->k);
 }
@@ -287,6 +293,32 @@ static void test_wrong(void **state)
 	world_free(&w);
 }
 
+/* More is damaged than can be made from the rest: others have it, too */
+static void test_damaged(void **state)
+{
+	struct cdx_extent x;
+	struct world w;
+	uint8_t c;
+
+	(void)state;
+	world_begin(&w, "damaged", 0);
+	x = seg_env_extent(&w.e, w.ino, 0);
+	far_copy_segment(&w.k, x.loc.area);
+	for (uint64_t i = 0; i < 3; i++)
+		seg_env_flip(
+			&w.e, x.loc.area,
+			(off_t)(x.loc.off + 100 +
+				i * BLOCK *
+					protection_of(&w.e, x.loc.area).steps));
+	assert_int_equal(seg_env_read(&w.e, w.ino, 0, &c, 1), -EIO);
+	far_set(&w.k);
+	seg_env_same(&w.e, w.ino, w.p, w.len);
+	assert_int_equal(w.k.asked, 3);
+	assert_true(bad_blocks(&w.e) > 0);
+	assert_int_equal(status(&w.e).read_errors, 1);
+	world_free(&w);
+}
+
 #define PARKED 40
 
 static void test_reset(void **state)
@@ -486,6 +518,7 @@ int main(void)
 		cmocka_unit_test(test_ahead),
 		cmocka_unit_test(test_never),
 		cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_reset),
 		cmocka_unit_test(test_overwrite),
 		cmocka_unit_test(test_changed),
