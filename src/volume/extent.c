@@ -65,7 +65,7 @@ static bool record_ok(struct cdx_extent *x, struct cdx_cursor *c)
 	x->loc.off = cdx_cursor_be64(c);
 	x->loc.plain = cdx_cursor_be32(c);
 	x->loc.skip = cdx_cursor_be32(c);
-	return x->loc.plain <= CDX_RECORD_MAX && x->loc.skip <= x->loc.plain &&
+	return x->loc.plain <= CDX_REC_MAX && x->loc.skip <= x->loc.plain &&
 	       x->len <= x->loc.plain - x->loc.skip;
 }
 

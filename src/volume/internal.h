@@ -142,8 +142,8 @@ struct cdx_loc {
 	uint32_t skip;
 };
 
-#define CDX_INLINE_MAX 1900u  /* plain bytes; sealed value stays under 2 KiB */
-#define CDX_RECORD_MAX 65536u /* plain bytes */
+#define CDX_INLINE_MAX 1900u /* plain bytes; sealed value stays under 2 KiB */
+#define CDX_REC_MAX 65536u   /* plain bytes */
 
 /* One extent of a file: [off, off + len) is at loc (decoded from CDX_DB_EXTENT,
  * whose key is ino, off + len: the first key above (ino, x) is the first
@@ -208,7 +208,7 @@ void cdx_seg_run_burn(struct cdx_volume *v, struct cdx_seg_run *run);
  * cdx_rec_write - seal one record and append it to the records file
  *
  * @loc: out, RECORD
- * @p:   @len <= CDX_RECORD_MAX bytes
+ * @p:   @len <= CDX_REC_MAX bytes
  *
  * The batch gets what the area needs (and names_data).  -ENOSPC, CDX_E_QUOTA.
  */

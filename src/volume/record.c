@@ -256,7 +256,7 @@ int cdx_rec_write(struct cdx_volume *v, struct cdx_batch *b,
 	uint64_t off;
 	int r;
 
-	if (!len || len > CDX_RECORD_MAX)
+	if (!len || len > CDX_REC_MAX)
 		return -EINVAL;
 	r = take(v, size, &area, &off);
 	if (r < 0)
@@ -299,7 +299,7 @@ int cdx_rec_read(struct cdx_volume *v, uint8_t *out, const struct cdx_loc *loc)
 	CDX_CLEANUP(cdx_freep) uint8_t *sealed = NULL;
 	int r;
 
-	if (!loc->plain || loc->plain > CDX_RECORD_MAX)
+	if (!loc->plain || loc->plain > CDX_REC_MAX)
 		return CDX_E_CORRUPT;
 	sealed = malloc((size_t)loc->plain + CDX_SEAL_OVERHEAD);
 	if (!sealed)

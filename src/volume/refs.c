@@ -265,7 +265,7 @@ int cdx_backref_decode(struct cdx_backref *out, enum cdx_loc_kind kind,
 		return CDX_E_CORRUPT;
 	if (kind == CDX_LOC_SEGMENT)
 		return out->loc.plain || out->loc.skip ? CDX_E_CORRUPT : 0;
-	if (out->loc.plain > CDX_RECORD_MAX || out->loc.skip > out->loc.plain ||
+	if (out->loc.plain > CDX_REC_MAX || out->loc.skip > out->loc.plain ||
 	    out->len > out->loc.plain - out->loc.skip)
 		return CDX_E_CORRUPT;
 	return 0;

@@ -24,7 +24,7 @@ struct out {
 	struct cdx_batch *b;
 	struct cdx_extent_edit e;
 	uint64_t bytes;
-	uint8_t *run; /* CDX_RECORD_MAX bytes for gathering, made when needed */
+	uint8_t *run; /* CDX_REC_MAX bytes for gathering, made when needed */
 };
 
 /* ---- whole chunks ---- */
@@ -80,7 +80,7 @@ static int out_run(struct out *o, uint64_t lo, uint64_t hi)
 	int rc;
 
 	if (o->run == NULL)
-		o->run = malloc(CDX_RECORD_MAX);
+		o->run = malloc(CDX_REC_MAX);
 	if (o->run == NULL)
 		return -ENOMEM;
 	cdx_dirty_get(o->n->dirty, o->run, lo, len);

@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	pair.val_len = size - CDX_BACKREF_KEY;
 	if (cdx_backref_decode(&ref, CDX_LOC_RECORD, &pair) == 0 &&
 	    (ref.loc.skip + ref.len > ref.loc.plain ||
-	     ref.loc.plain > CDX_RECORD_MAX))
+	     ref.loc.plain > CDX_REC_MAX))
 		abort();
 	return 0;
 }
