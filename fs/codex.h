@@ -49,10 +49,10 @@ enum codex_kind cdx_codex_fixed_kind(uint64_t ino);
 CDX_MUST_CHECK int cdx_codex_find_node(struct cdx_fs *fs, uint64_t ino,
 				       struct codex_node *out);
 /* Finds or makes the node of a dataset or segment and counts a kernel
- * reference; @ino is its number.  -ENOMEM.  Thread: safe. */
+ * reference; @want gets its number and when it was first seen.  -ENOMEM.  Thread:
+ * safe. */
 CDX_MUST_CHECK int cdx_codex_ref_node(struct cdx_fs *fs,
-				      const struct codex_node *want,
-				      uint64_t *ino);
+				      struct codex_node *want);
 
 /* Answers a lookup: @rc, or the node, which gets a reference (codexdir.c) */
 void cdx_codex_reply_entry(struct cdx_fs *fs, fuse_req_t req, int rc,

@@ -32,8 +32,7 @@ int cdx_codex_find_node(struct cdx_fs *fs, uint64_t ino, struct codex_node *out)
 	return n != NULL ? 0 : -ESTALE;
 }
 
-int cdx_codex_ref_node(struct cdx_fs *fs, const struct codex_node *want,
-		       uint64_t *ino)
+int cdx_codex_ref_node(struct cdx_fs *fs, struct codex_node *want)
 {
 	struct codex_node *n = NULL;
 	size_t pos = 0;
@@ -70,7 +69,10 @@ int cdx_codex_ref_node(struct cdx_fs *fs, const struct codex_node *want,
 		if (n->seen == 0)
 			n->seen = want->seen;
 		n->lookups++;
-		*ino = n->ino;
+		/* when it was first seen is its mtime, which must not change
+		 * while the kernel has pages of it */
+		want->ino = n->ino;
+		want->seen = n->seen;
 	}
 	pthread_mutex_unlock(&fs->codex_mu);
 	return rc;

@@ -304,14 +304,19 @@ void cdx_codex_reply_entry(struct cdx_fs *fs, fuse_req_t req, int rc,
 			   struct codex_node *n)
 {
 	struct fuse_entry_param e = {.generation = 1};
+	bool counted = false;
 
+	if (rc == 0 && cdx_codex_fixed_kind(n->ino) == 0) {
+		rc = cdx_codex_ref_node(fs, n);
+		counted = rc == 0;
+	}
 	if (rc == 0)
 		rc = node_stat(fs, n, &e.attr);
 	if (rc == -ESTALE)
 		rc = -ENOENT;
-	if (rc == 0 && cdx_codex_fixed_kind(n->ino) == 0)
-		rc = cdx_codex_ref_node(fs, n, &n->ino);
 	if (rc < 0) {
+		if (counted)
+			cdx_codex_forget(fs, n->ino, 1);
 		cdx_fs_reply_err(req, rc);
 		return;
 	}
