@@ -76,6 +76,23 @@ int cdx_need_add(struct cdx_need *need, uint64_t area, uint32_t index)
 	return 0;
 }
 
+/* ---- who is at work here ---- */
+
+void cdx_far_enter(struct cdx_far *f)
+{
+	pthread_mutex_lock(&f->mu);
+	f->busy++;
+	pthread_mutex_unlock(&f->mu);
+}
+
+void cdx_far_leave(struct cdx_far *f)
+{
+	pthread_mutex_lock(&f->mu);
+	if (--f->busy == 0)
+		pthread_cond_broadcast(&f->cv);
+	pthread_mutex_unlock(&f->mu);
+}
+
 /* ---- waiting; caller holds mu ---- */
 
 /* Lets as many ask as there is memory for, in order of arrival */
@@ -182,17 +199,15 @@ static void fail(struct cdx_vol_op *op, int err)
 	op_end(op);
 }
 
-/* On a worker, or the thread: read again, or tell why not */
-static void go_on(void *arg)
+/* Read again, or tell why not */
+static void end_wait(struct cdx_vol_op *op)
 {
-	struct cdx_vol_op *op = arg;
 	struct cdx_volume *v = op->v;
 	struct cdx_need need;
 	int r;
 
 	if (op->err < 0) {
 		fail(op, op->err);
-		cdx_far_work(v->far);
 		return;
 	}
 	cdx_need_init(&need);
@@ -205,7 +220,18 @@ static void go_on(void *arg)
 	}
 	cdx_fetch_ahead(v, &need);
 	cdx_need_free(&need);
-	cdx_far_work(v->far);
+}
+
+/* On a worker, or the thread */
+static void go_on(void *arg)
+{
+	struct cdx_vol_op *op = arg;
+	struct cdx_far *f = op->v->far;
+
+	cdx_far_enter(f);
+	end_wait(op);
+	cdx_far_work(f);
+	cdx_far_leave(f);
 }
 
 /* The first that is ready, if the pool takes it; the thread runs others */
@@ -455,10 +481,7 @@ bool cdx_far_safe(struct cdx_volume *v, const struct cdx_cid *verifiable)
 	if (!ask)
 		return false;
 	safe = f->net.safe(f->net.arg, verifiable);
-	pthread_mutex_lock(&f->mu);
-	if (--f->busy == 0)
-		pthread_cond_broadcast(&f->cv);
-	pthread_mutex_unlock(&f->mu);
+	cdx_far_leave(f);
 	return safe;
 }
 

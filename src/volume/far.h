@@ -132,7 +132,7 @@ struct cdx_far {
 	struct cdx_map fetches; /* key -> struct cdx_fetch, under way */
 	size_t held;		/* blocks that admitted reads want */
 	unsigned ahead;		/* fetches that nobody waits for */
-	unsigned busy;		/* fetches and questions not ended */
+	unsigned busy;		/* fetches and others that use this */
 	struct cdx_map told;	/* areas whose trouble was logged */
 	uint64_t blocks;	/* had from others since open */
 	uint64_t waiting;	/* length of ops */
@@ -149,6 +149,9 @@ static inline bool cdx_far_on(const struct cdx_far *f)
 /* Parks a read that cdx_read_try gave back; takes what @need has. */
 void cdx_far_park(struct cdx_volume *v, const struct cdx_read_req *req,
 		  struct cdx_need *need);
+/* Between the two it does not go away, though nothing else is under way any more */
+void cdx_far_enter(struct cdx_far *f);
+void cdx_far_leave(struct cdx_far *f);
 /* Does what was queued under mu; no lock held.  Thread: safe. */
 void cdx_far_work(struct cdx_far *f);
 /* A read ends its waiting: with @err, or 0 to read again.  Caller holds mu and

@@ -253,8 +253,10 @@ static void on_block(void *arg, int rc, const uint8_t *block)
 	struct cdx_fetch *x = arg;
 	struct cdx_far *f = x->v->far;
 
+	cdx_far_enter(f);
 	answer(x, rc, block);
 	cdx_far_work(f);
+	cdx_far_leave(f);
 }
 
 /* ---- asking ---- */
