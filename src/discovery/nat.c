@@ -6,6 +6,7 @@
 #include "discovery/nat.h"
 
 #include <errno.h>
+#include <stddef.h>
 
 #ifndef HAVE_MINIUPNPC
 
