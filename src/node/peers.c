@@ -167,6 +167,7 @@ static int make_exchange(struct cdx_peers *p)
 		.discovery = p->discovery,
 		.who = &p->who,
 		.log = p->log,
+		.block_ms = p->conf.read_timeout_s * 1000,
 	};
 
 	return cdx_exchange_new(&p->exchange, &o);
