@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/await.h"
@@ -27,10 +29,11 @@
  *   bench_fetch provide STORE FILE LISTEN   makes a store of FILE in the new folder
  *       STORE, prints "PORT CID" and serves until its input ends; a line "protect"
  *       protects it 10 + 5 and is answered with the other CID, "lose N" then gives
- *       the first N slots back, and is answered with "lost N"
- *   bench_fetch get STORE CACHE_MIB CID FILE PIECE_KIB HOST:PORT...   fetches a
- *       dataset from these peers into nowhere, compares it with FILE when that is
- *       not "-", and prints bytes and seconds
+ *       the first N slots back, and is answered with "lost N"; "cpu" is answered
+ *       with the seconds of CPU time that it has taken
+ *   bench_fetch get STORE CACHE_MIB CID OUT PIECE_KIB HOST:PORT...   fetches a
+ *       dataset from these peers into the file OUT, or nowhere when that is "-",
+ *       and prints bytes, seconds, seconds of CPU time and what the exchange counts
  */
 
 #define SHARE ((uint64_t)8 << 30)
@@ -45,6 +48,16 @@ static void must(const char *what, int rc)
 {
 	if (rc < 0)
 		die(what, rc);
+}
+
+/* Seconds of CPU time of this process, system calls included */
+static double cpu_s(void)
+{
+	struct rusage u;
+
+	(void)getrusage(RUSAGE_SELF, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
 static struct cdx_loop *loop;
@@ -222,6 +235,9 @@ static void provide(char **arg)
 			say(&cid);
 		} else if (sscanf(line, "lose %u", &n) == 1) {
 			lose(&cid, n);
+		} else if (strcmp(line, "cpu\n") == 0) {
+			printf("%.3f\n", cpu_s());
+			(void)fflush(stdout);
 		}
 	}
 	must("end", cdx_await(loop, unserve, NULL));
@@ -268,62 +284,91 @@ static void on_connect(void *arg, int rc, const struct cdx_peer_record *r,
 	(void)sem_post(&connected);
 }
 
-static void compare(FILE *f, const uint8_t *p, size_t n, uint8_t *buf)
+static void put(int fd, const uint8_t *p, size_t n)
 {
-	if (fread(buf, 1, n, f) != n || memcmp(buf, p, n) != 0)
-		die("other bytes", -EIO);
+	while (n > 0) {
+		ssize_t done = write(fd, p, n);
+
+		if (done < 0)
+			die("write", -errno);
+		p += done;
+		n -= (size_t)done;
+	}
 }
 
-static void get(char **arg)
+/* All of it, in pieces: bytes */
+static uint64_t drain(struct cdx_reader *rd, size_t piece, int fd)
 {
-	size_t piece = strtoul(arg[4], NULL, 10) << 10;
-	uint8_t *buf = malloc(2 * piece);
-	FILE *f = strcmp(arg[3], "-") == 0 ? NULL : fopen(arg[3], "re");
-	struct cdx_exchange_stats st;
-	struct cdx_reader *rd;
-	struct cdx_maddr at;
-	struct cdx_cid cid;
-	char why[256] = "";
+	uint8_t *buf = malloc(piece);
 	uint64_t off = 0;
-	uint64_t t0;
 	ssize_t n;
-	int rc;
 
-	begin(arg[0], strtoull(arg[1], NULL, 10) << 20);
-	must("exchange", cdx_await(loop, make, NULL));
-	must("CID", cdx_cid_parse(&cid, arg[2], strlen(arg[2])));
+	while ((n = cdx_reader_read_wait(rd, buf, off, piece, 0, NULL, NULL)) >
+	       0) {
+		if (fd >= 0)
+			put(fd, buf, (size_t)n);
+		off += (size_t)n;
+	}
+	must("read", (int)n);
+	free(buf);
+	return off;
+}
+
+static void connect_all(char **peer)
+{
+	struct cdx_maddr at;
+
 	(void)sem_init(&connected, 0, 0);
-	for (char **peer = arg + 5; *peer != NULL; peer++) {
+	for (; *peer != NULL; peer++) {
 		must("address", cdx_maddr_parse(&at, *peer));
 		must("connect", cdx_exchange_connect(ex, NULL, &at, NULL,
 						     on_connect, NULL));
 		(void)sem_wait(&connected);
 	}
+}
+
+static void get(char **arg)
+{
+	struct cdx_exchange_stats st;
+	struct cdx_reader *rd;
+	struct cdx_cid cid;
+	char why[256] = "";
+	int fd = -1;
+	uint64_t bytes;
+	uint64_t t0;
+	double cpu;
+	int rc;
+
+	begin(arg[0], strtoull(arg[1], NULL, 10) << 20);
+	must("exchange", cdx_await(loop, make, NULL));
+	must("CID", cdx_cid_parse(&cid, arg[2], strlen(arg[2])));
+	if (strcmp(arg[3], "-") != 0) {
+		fd = open(arg[3], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+			  0644);
+		if (fd < 0)
+			die(arg[3], -errno);
+	}
+	connect_all(arg + 5);
 	t0 = cdx_clock_mono_ns();
+	cpu = cpu_s();
 	rc = cdx_exchange_open_wait(ex, &rd, &cid, false, 0, NULL, NULL, why);
 	if (rc != 0)
 		die(why, rc);
-	while ((n = cdx_reader_read_wait(rd, buf, off, piece, 0, NULL, NULL)) >
-	       0) {
-		if (f != NULL)
-			compare(f, buf, (size_t)n, buf + piece);
-		off += (size_t)n;
-	}
-	must("read", (int)n);
+	bytes = drain(rd, strtoul(arg[4], NULL, 10) << 10, fd);
 	t0 = cdx_clock_mono_ns() - t0;
+	cpu = cpu_s() - cpu;
 	cdx_exchange_stats(ex, &st);
-	printf("%llu %.4f requests %llu hedged %llu spurious %llu degraded "
-	       "%llu failed %llu\n",
-	       (unsigned long long)off, (double)t0 / 1e9,
+	printf("%llu %.4f cpu %.3f requests %llu hedged %llu spurious %llu "
+	       "degraded %llu failed %llu\n",
+	       (unsigned long long)bytes, (double)t0 / 1e9, cpu,
 	       (unsigned long long)st.requests, (unsigned long long)st.hedged,
 	       (unsigned long long)st.spurious, (unsigned long long)st.degraded,
 	       (unsigned long long)st.failed);
 	cdx_reader_put(rd);
 	must("end", cdx_await(loop, drop, NULL));
 	end();
-	free(buf);
-	if (f != NULL)
-		(void)fclose(f);
+	if (fd >= 0)
+		(void)close(fd);
 }
 
 int main(int argc, char **argv)
