@@ -263,27 +263,42 @@ static void *loop_main(void *arg)
 	return NULL;
 }
 
-/* The share of what is fetched; what is over goes */
-static void size_cache(struct cdx_peers *p)
+/* The share of what is fetched */
+static uint64_t cache_share(const struct cdx_peers *p)
 {
 	const struct cdx_store_config *cfg = cdx_store_config(p->store);
-	struct cdx_cache_stats st;
-	uint64_t want = p->conf.cache;
 	uint64_t quota = 0;
-	int rc = 0;
 
+	if (p->conf.has_cache)
+		return p->conf.cache;
 	for (unsigned i = 0; i < CDX_SHARES; i++)
 		quota += i == CDX_SHARE_CACHE ? 0 : cfg->share[i];
-	if (!p->conf.has_cache)
-		want = quota / CACHE_PART < CACHE_MAX ? quota / CACHE_PART
-						      : CACHE_MAX;
+	return quota / CACHE_PART < CACHE_MAX ? quota / CACHE_PART : CACHE_MAX;
+}
+
+/* At once, so that the first that is fetched is kept */
+static int share_cache(struct cdx_peers *p)
+{
+	struct cdx_cache_stats st;
+	uint64_t want = cache_share(p);
+	int rc = 0;
+
 	cdx_cache_stats(p->store, &st);
 	if (st.limit != want)
-		rc = cdx_cache_resize(p->store, want);
-	if (rc < 0)
+		rc = cdx_store_set_share(p->store, CDX_SHARE_CACHE, want);
+	/* a store that is only read keeps nothing */
+	return rc == -EROFS ? 0 : rc;
+}
+
+/* What is over goes */
+static void trim_cache(struct cdx_peers *p)
+{
+	int rc = cdx_cache_resize(p->store, cache_share(p));
+
+	if (rc < 0 && rc != -EROFS)
 		cdx_log(p->log, ERROR, "peers",
-			"the cache cannot be given %llu bytes: %s",
-			(unsigned long long)want, cdx_strerror(rc));
+			"what the cache has too much cannot be removed: %s",
+			cdx_strerror(rc));
 }
 
 static void greeted(void *arg, int rc, const struct cdx_peer_record *r,
@@ -362,7 +377,7 @@ static void *keeper_main(void *arg)
 	struct cdx_peers *p = arg;
 	int rc;
 
-	size_cache(p);
+	trim_cache(p);
 	rc = cdx_public_complete(p->store, cdx_peers_stopping, p);
 	if (rc < 0 && rc != -ECANCELED)
 		cdx_log(p->log, ERROR, "peers",
@@ -450,6 +465,8 @@ int cdx_peers_new(struct cdx_peers **out, const struct cdx_peers_opts *opts,
 					 p->conf.network);
 	if (rc == 0)
 		rc = read_tls(p, why);
+	if (rc == 0)
+		rc = share_cache(p);
 	if (rc == 0)
 		rc = cdx_loop_new(&p->loop);
 	if (rc == 0)
