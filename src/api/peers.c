@@ -37,7 +37,7 @@ static json_t *peer_json(const struct cdx_peer_info *p)
 		(json_int_t)p->rtt_us, "failures", (json_int_t)p->failures,
 		"lies", (json_int_t)p->lies, "inflight",
 		(json_int_t)p->inflight, "outSeconds", (json_int_t)p->out_s,
-		"configured", p->configured);
+		"kept", p->kept);
 }
 
 static int fastest_first(const void *a, const void *b)

@@ -43,8 +43,8 @@ static void print_peer(const json_t *p)
 	if (number(p, "outSeconds") > 0)
 		printf(", rests for %llu s",
 		       (unsigned long long)number(p, "outSeconds"));
-	if (json_is_true(json_object_get(p, "configured")))
-		fputs(", configured", stdout);
+	if (json_is_true(json_object_get(p, "kept")))
+		fputs(", kept", stdout);
 	putchar('\n');
 }
 

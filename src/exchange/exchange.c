@@ -199,7 +199,7 @@ static void peer_info(struct cdx_peer_info *out, const struct cdx_xpeer *p,
 	out->lies = p->lies;
 	out->inflight = p->inflight;
 	out->out_s = seconds_left(until, now);
-	out->configured = p->known;
+	out->kept = p->known;
 }
 
 static void list_peers(void *arg, struct cdx_await *a)

@@ -172,7 +172,7 @@ struct cdx_peer_info {
 	uint32_t lies;
 	uint32_t inflight; /* requests */
 	uint32_t out_s;	   /* it is not asked for so many seconds more */
-	bool configured;   /* stays in the list */
+	bool kept;	   /* it was called by its address: stays in the list */
 };
 /* Copies up to @max; how many there are.  Blocks for a turn of the loop.
  * Thread: any but the loop's. */
