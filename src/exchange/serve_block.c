@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "exchange/serve_internal.h"
 #include "store/block.h"
@@ -14,6 +15,10 @@
 #include "store/public.h"
 
 #define CODEC_RAW 0x55u
+#define NS_PER_S UINT64_C(1000000000)
+/* in which the time is kept when a block was seen: 16 bits are 45 days */
+#define SEEN_UNIT_S 60u
+#define SEEN_TIME UINT64_C(0xffff)
 #define TYPE_RAW "application/vnd.ipld.raw"
 
 /* ---- blocks ---- */
@@ -101,6 +106,106 @@ int cdx_serve_block_get(struct cdx_exchange_server *s,
 		cdx_hot_put(s->hot, *out);
 		forget_bad(s, digest);
 	} else if (rc != -ENOENT && rc != -ENOMEM && rc != -EAGAIN) {
+		note_bad(s, digest);
+	}
+	return rc;
+}
+
+/* Where a digest is among those seen lately: one of so many places */
+#define SEEN_WAYS 8u
+
+static _Atomic uint64_t *seen_places(struct cdx_exchange_server *s,
+				     const struct cdx_digest *d)
+{
+	return &s->seen[cdx_get_be32(d->b) % (CDX_SERVE_SEEN / SEEN_WAYS) *
+			SEEN_WAYS];
+}
+
+/* What is kept: 48 bits of the digest, and the time */
+static uint64_t seen_tag(const struct cdx_digest *d)
+{
+	return cdx_get_be64(d->b + 4) & ~SEEN_TIME;
+}
+
+static uint64_t seen_time(void)
+{
+	return cdx_clock_mono_ns() / NS_PER_S / SEEN_UNIT_S & SEEN_TIME;
+}
+
+/* For how long it has been there; one that is none is as old as can be */
+static uint64_t seen_age(uint64_t v, uint64_t now)
+{
+	return v == 0 ? SEEN_TIME : (now - v) & SEEN_TIME;
+}
+
+static bool seen_lately(struct cdx_exchange_server *s,
+			const struct cdx_digest *d)
+{
+	_Atomic uint64_t *place = seen_places(s, d);
+	uint64_t tag = seen_tag(d);
+	uint64_t now = seen_time();
+
+	for (unsigned i = 0; i < SEEN_WAYS; i++) {
+		uint64_t v =
+			atomic_load_explicit(&place[i], memory_order_relaxed);
+
+		if ((v & ~SEEN_TIME) == tag &&
+		    seen_age(v, now) < CDX_SERVE_SEEN_S / SEEN_UNIT_S)
+			return true;
+	}
+	return false;
+}
+
+/* In the place of itself, or of the oldest */
+static void see(struct cdx_exchange_server *s, const struct cdx_digest *d)
+{
+	_Atomic uint64_t *place = seen_places(s, d);
+	uint64_t tag = seen_tag(d);
+	uint64_t now = seen_time();
+	uint64_t most = 0;
+	unsigned at = 0;
+
+	for (unsigned i = 0; i < SEEN_WAYS; i++) {
+		uint64_t v =
+			atomic_load_explicit(&place[i], memory_order_relaxed);
+
+		if ((v & ~SEEN_TIME) == tag) {
+			at = i;
+			break;
+		}
+		if (seen_age(v, now) > most) {
+			most = seen_age(v, now);
+			at = i;
+		}
+	}
+	atomic_store_explicit(&place[at], tag | now, memory_order_relaxed);
+}
+
+/* Blocks that many want are in memory; of others the kernel has them as near, and
+ * a copy of ours would only push out those. */
+int cdx_serve_block_into(struct cdx_exchange_server *s, uint8_t *out,
+			 uint32_t size, const struct cdx_digest *digest)
+{
+	struct cdx_hot_block *b = cdx_hot_get(s->hot, digest);
+	bool seen;
+	int rc;
+
+	if (b != NULL) {
+		rc = b->size == size ? 0 : CDX_E_CORRUPT;
+		if (rc == 0)
+			memcpy(out, b->bytes, size);
+		cdx_hot_release(b);
+		atomic_fetch_add_explicit(&s->hot_hits, 1,
+					  memory_order_relaxed);
+		return rc;
+	}
+	seen = seen_lately(s, digest);
+	rc = cdx_block_read_how(s->store, out, size, digest,
+				seen ? CDX_BLOCK_TRUST : 0);
+	if (rc == 0 && !seen) {
+		see(s, digest);
+		forget_bad(s, digest);
+	} else if (rc != 0 && rc != -ENOENT && rc != -ENOMEM) {
 		note_bad(s, digest);
 	}
 	return rc;

@@ -20,6 +20,10 @@
 /* Blocks that lately could not be read though the store knows them: promised
  * no more */
 #define CDX_SERVE_BAD 64u
+/* Blocks that were read and compared with their digests in the last minutes, by
+ * their digests: not hashed again for each who asks.  4 GiB of usual ones */
+#define CDX_SERVE_SEEN 65536u
+#define CDX_SERVE_SEEN_S 600u
 
 struct cdx_exchange_server {
 	/* immutable */
@@ -40,6 +44,8 @@ struct cdx_exchange_server {
 	struct cdx_list dials;
 	unsigned n_dials;
 	struct cdx_map dialled; /* address -> when, in struct */
+	/* 48 bits of a digest, and when; 0: none */
+	_Atomic uint64_t seen[CDX_SERVE_SEEN];
 	/* statistics */
 	_Atomic uint64_t blocks_sent;
 	_Atomic uint64_t not_served;
@@ -70,6 +76,12 @@ CDX_MUST_CHECK int cdx_serve_block_size(struct cdx_exchange_server *s,
 CDX_MUST_CHECK int cdx_serve_block_get(struct cdx_exchange_server *s,
 				       struct cdx_hot_block **out,
 				       const struct cdx_digest *digest);
+/* The same into @out, @size bytes.  Who gets it compares it himself: one that was
+ * compared in the last minutes is only read.  Errors as above; CDX_E_CORRUPT it has
+ * another size. */
+CDX_MUST_CHECK int cdx_serve_block_into(struct cdx_exchange_server *s,
+					uint8_t *out, uint32_t size,
+					const struct cdx_digest *digest);
 
 /* ---- serve_dataset.c ---- */
 

@@ -43,7 +43,8 @@ struct stream {
 	int err;	    /* it ends early, with this */
 	struct cdx_buf out; /* frames but for blocks' bytes */
 	size_t out_at;
-	struct cdx_hot_block *block; /* sent after @out */
+	const struct item *due;	     /* its block is sent after @out; or NULL */
+	struct cdx_hot_block *block; /* of that, when it is sent in parts */
 	size_t block_at;
 	struct item item[];
 };
@@ -121,12 +122,12 @@ static uint64_t length_of(const struct stream *st)
 
 /* ---- sending ---- */
 
-/* Puts the next item's frames into st->out and its block beside them. */
+/* Puts the next item's frames into st->out, but for a block's bytes, which are to
+ * follow. */
 static int next_item(struct stream *st)
 {
 	const struct item *it = &st->item[st->next];
 	uint8_t head[CDX_WIRE_BLOCK_HEAD];
-	int rc;
 
 	if (it->page != PAGE_NONE && !load_page(st, it->index))
 		return -EIO;
@@ -143,16 +144,7 @@ static int next_item(struct stream *st)
 	}
 	cdx_wire_block_head(head, it->index, it->size);
 	cdx_buf_put(&st->out, head, sizeof(head));
-	if (it->size == 0)
-		return 0;
-	rc = cdx_serve_block_get(st->server, &st->block, &it->digest);
-	if (rc < 0)
-		return rc;
-	if (st->block->size != it->size)
-		return -EIO;
-	st->block_at = 0;
-	atomic_fetch_add_explicit(&st->server->blocks_sent, 1,
-				  memory_order_relaxed);
+	st->due = it->size > 0 ? it : NULL;
 	return 0;
 }
 
@@ -168,36 +160,90 @@ static size_t copy(uint8_t *out, size_t room, const uint8_t *p, size_t len,
 	return n;
 }
 
+/* The block that is due, or the next part of it, into @room bytes: read to where it
+ * is sent from when it fits, through memory of ours when it never will.  Bytes; 0:
+ * there is more room in the next piece. */
+static ssize_t put_block(struct stream *st, uint8_t *out, size_t room,
+			 bool whole)
+{
+	const struct item *it = st->due;
+	size_t n;
+	int rc;
+
+	if (st->block == NULL && it->size <= room) {
+		rc = cdx_serve_block_into(st->server, out, it->size,
+					  &it->digest);
+		if (rc < 0)
+			return rc;
+		st->due = NULL;
+		return (ssize_t)it->size;
+	}
+	if (st->block == NULL && !whole)
+		return 0;
+	if (st->block == NULL) {
+		rc = cdx_serve_block_get(st->server, &st->block, &it->digest);
+		if (rc < 0)
+			return rc;
+		if (st->block->size != it->size)
+			return -EIO;
+		st->block_at = 0;
+	}
+	n = copy(out, room, st->block->bytes, st->block->size, &st->block_at);
+	if (st->block_at == st->block->size) {
+		cdx_hot_release(st->block);
+		st->block = NULL;
+		st->due = NULL;
+	}
+	return (ssize_t)n;
+}
+
+/* What comes behind all that was sent; false: nothing, or an error */
+static bool advance(struct stream *st)
+{
+	if (st->ended)
+		return false;
+	st->out.len = 0;
+	st->out_at = 0;
+	if (st->next < st->n) {
+		st->err = next_item(st);
+	} else {
+		cdx_wire_put_end(&st->out, st->n);
+		st->ended = true;
+	}
+	if (st->err == 0)
+		st->err = cdx_buf_ok(&st->out);
+	return st->err == 0;
+}
+
 static ssize_t stream_next(void *arg, void *out, size_t cap)
 {
 	struct stream *st = arg;
+	uint8_t *p = out;
 	size_t n = 0;
 
 	while (st->err == 0) {
-		n += copy((uint8_t *)out + n, cap - n, st->out.p, st->out.len,
-			  &st->out_at);
+		ssize_t got;
+
+		n += copy(p + n, cap - n, st->out.p, st->out.len, &st->out_at);
 		if (st->out_at < st->out.len)
 			break;
-		if (st->block != NULL) {
-			n += copy((uint8_t *)out + n, cap - n, st->block->bytes,
-				  st->block->size, &st->block_at);
-			if (st->block_at < st->block->size)
+		if (st->due == NULL) {
+			if (!advance(st))
 				break;
-			cdx_hot_release(st->block);
-			st->block = NULL;
+			continue;
 		}
-		if (st->ended)
+		got = put_block(st, p + n, cap - n, n == 0);
+		if (got < 0)
+			st->err = (int)got;
+		else if (got == 0)
 			break;
-		st->out.len = 0;
-		st->out_at = 0;
-		if (st->next < st->n) {
-			st->err = next_item(st);
-		} else {
-			cdx_wire_put_end(&st->out, st->n);
-			st->ended = true;
-		}
-		if (st->err == 0)
-			st->err = cdx_buf_ok(&st->out);
+		else
+			n += (size_t)got;
+		if (got > 0 && st->due == NULL)
+			atomic_fetch_add_explicit(&st->server->blocks_sent, 1,
+						  memory_order_relaxed);
+		if (n == cap)
+			break;
 	}
 	/* what is here goes out before the end that comes too early */
 	return n > 0 ? (ssize_t)n : st->err;

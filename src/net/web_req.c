@@ -7,8 +7,9 @@
 
 #include "net/web_internal.h"
 
-/* a piece of a stream: memory of each answer under way */
-#define PIECE (128u << 10)
+/* a piece of a stream: memory of each answer under way.  Four blocks of the usual
+ * size and what is said of them */
+#define PIECE (272u << 10)
 /* more than this over max_body is not even read to be polite */
 #define BODY_SLACK (64u << 10)
 

@@ -77,20 +77,20 @@ static void report_bad(struct cdx_store *s, const struct cdx_digest *digest,
 
 static int read_loc(struct cdx_store *s, uint8_t *out, uint32_t size,
 		    const struct cdx_digest *digest,
-		    const struct cdx_block_loc *loc)
+		    const struct cdx_block_loc *loc, unsigned how)
 {
 	struct cdx_digest got;
 	int rc;
 
 	rc = cdx_area_read(s, loc->area, loc->off, out, size);
-	if (rc < 0)
+	if (rc < 0 || (how & CDX_BLOCK_TRUST) != 0)
 		return rc;
 	cdx_sha256(&got, out, size);
 	return memcmp(&got, digest, sizeof(got)) == 0 ? 0 : CDX_E_HASH;
 }
 
 static int read_own(struct cdx_store *s, uint8_t *out, uint32_t size,
-		    const struct cdx_digest *digest, bool quiet)
+		    const struct cdx_digest *digest, unsigned how)
 {
 	struct cdx_block_info info;
 	int rc;
@@ -103,10 +103,10 @@ static int read_own(struct cdx_store *s, uint8_t *out, uint32_t size,
 	if (info.locs == 0)
 		return -ENODATA;
 	for (uint32_t i = 0; i < info.locs; i++) {
-		rc = read_loc(s, out, size, digest, &info.loc[i]);
+		rc = read_loc(s, out, size, digest, &info.loc[i], how);
 		if (rc == 0 || rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE)
 			return rc;
-		if (!quiet)
+		if ((how & CDX_BLOCK_QUIET) == 0)
 			report_bad(s, digest, &info.loc[i], rc);
 	}
 	return CDX_E_HASH;
@@ -118,7 +118,7 @@ int cdx_block_read_how(struct cdx_store *s, uint8_t *out, uint32_t size,
 	uint64_t token = cdx_store_read_begin(s);
 	int rc;
 
-	rc = read_own(s, out, size, digest, (how & CDX_BLOCK_QUIET) != 0);
+	rc = read_own(s, out, size, digest, how);
 	cdx_store_read_end(s, token);
 	if ((how & CDX_BLOCK_OWN) != 0 ||
 	    (rc != -ENOENT && rc != -ENODATA && rc != CDX_E_HASH))

@@ -78,6 +78,9 @@ CDX_MUST_CHECK int cdx_block_read_quiet(struct cdx_store *s, uint8_t *out,
 enum cdx_block_how {
 	CDX_BLOCK_QUIET = 1, /* as cdx_block_read_quiet */
 	CDX_BLOCK_OWN = 2, /* not from the cache, which may drop it any time */
+	/* the store's own bytes are not hashed: for who compared them lately, and
+	 * whose reader compares them himself */
+	CDX_BLOCK_TRUST = 4,
 };
 CDX_MUST_CHECK int cdx_block_read_how(struct cdx_store *s, uint8_t *out,
 				      uint32_t size,

@@ -150,13 +150,24 @@ struct tree {
 	struct cdx_digest *nodes;
 };
 
+/* A page that was made lately: who reads a dataset asks for parts of one page one
+ * after the other, and making it costs more than sending some of its blocks. */
+struct made {
+	uint64_t id;
+	uint64_t used; /* 0: there is none */
+	struct cdx_tree_page page;
+};
+#define MADE_MAX 16u
+
 struct cdx_leaf_pages {
 	struct cdx_store *s;
 	size_t max;
 	pthread_mutex_t mu;
-	pthread_cond_t built;  /* a tree is ready, or was given up */
-	struct cdx_list trees; /* guarded by mu */
-	size_t bytes;	       /* guarded by mu */
+	pthread_cond_t built;	    /* a tree is ready, or was given up */
+	struct cdx_list trees;	    /* guarded by mu */
+	size_t bytes;		    /* guarded by mu */
+	uint64_t uses;		    /* guarded by mu */
+	struct made made[MADE_MAX]; /* guarded by mu */
 };
 
 int cdx_leaf_pages_new(struct cdx_leaf_pages **out, struct cdx_store *s,
@@ -306,8 +317,44 @@ static int path_of(struct cdx_leaf_pages *p, struct cdx_tree_page *out,
 	return rc;
 }
 
-int cdx_leaf_page(struct cdx_leaf_pages *p, const struct cdx_dataset_info *info,
-		  uint32_t page, struct cdx_tree_page *out)
+static bool made_get(struct cdx_leaf_pages *p, uint64_t id, uint32_t page,
+		     struct cdx_tree_page *out)
+{
+	bool found = false;
+
+	(void)pthread_mutex_lock(&p->mu);
+	for (size_t i = 0; i < MADE_MAX && !found; i++) {
+		struct made *m = &p->made[i];
+
+		found = m->used != 0 && m->id == id && m->page.page == page;
+		if (found) {
+			m->used = ++p->uses;
+			*out = m->page;
+		}
+	}
+	(void)pthread_mutex_unlock(&p->mu);
+	return found;
+}
+
+static void made_put(struct cdx_leaf_pages *p, uint64_t id,
+		     const struct cdx_tree_page *page)
+{
+	struct made *oldest = &p->made[0];
+
+	(void)pthread_mutex_lock(&p->mu);
+	for (size_t i = 1; i < MADE_MAX; i++) {
+		if (p->made[i].used < oldest->used)
+			oldest = &p->made[i];
+	}
+	oldest->id = id;
+	oldest->used = ++p->uses;
+	oldest->page = *page;
+	(void)pthread_mutex_unlock(&p->mu);
+}
+
+static int make_page(struct cdx_leaf_pages *p,
+		     const struct cdx_dataset_info *info, uint32_t page,
+		     struct cdx_tree_page *out)
 {
 	struct cdx_digest want;
 	struct cdx_digest root;
@@ -333,4 +380,17 @@ int cdx_leaf_page(struct cdx_leaf_pages *p, const struct cdx_dataset_info *info,
 	/* others would take a false one for a lie */
 	cdx_tree_page_root(&root, out->leaf, l.n, page);
 	return memcmp(&root, &want, sizeof(root)) == 0 ? 0 : CDX_E_CORRUPT;
+}
+
+int cdx_leaf_page(struct cdx_leaf_pages *p, const struct cdx_dataset_info *info,
+		  uint32_t page, struct cdx_tree_page *out)
+{
+	int rc;
+
+	if (made_get(p, info->dsid, page, out))
+		return 0;
+	rc = make_page(p, info, page, out);
+	if (rc == 0)
+		made_put(p, info->dsid, out);
+	return rc;
 }
