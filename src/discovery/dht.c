@@ -21,6 +21,7 @@
 #include "base/map.h"
 #include "crypto/hash.h"
 #include "discovery/dht_boot.h"
+#include "discovery/dht_ear.h"
 
 _Static_assert(sizeof(dht_infohash) == CDX_DHT_PLACE_LEN,
 	       "a place is what OpenDHT calls a hash");
@@ -109,6 +110,7 @@ struct cdx_dht {
 	uint64_t heard_ns; /* last answer */
 	struct cdx_loop_timer *probe;
 	struct cdx_dht_boot *boot; /* NULL: nobody to ask */
+	struct cdx_dht_ear ear;	   /* open while not connected */
 };
 
 /* ---- from OpenDHT's threads to the loop */
@@ -303,8 +305,12 @@ static void heard(struct cdx_dht *d, bool ok)
 	bool was = d->connected;
 
 	d->connected = ok;
-	if (ok)
+	if (ok) {
 		d->heard_ns = cdx_clock_mono_ns();
+		cdx_dht_ear_close(&d->ear, d->runner);
+	} else {
+		cdx_dht_ear_open(&d->ear, d->runner);
+	}
 	if (was != ok)
 		d->changed(d->arg);
 }
@@ -469,6 +475,7 @@ int cdx_dht_new(struct cdx_dht **out, const struct cdx_dht_opts *o)
 		cdx_dht_free(d);
 		return err;
 	}
+	cdx_dht_ear_open(&d->ear, d->runner);
 	*out = d;
 	return 0;
 }
@@ -508,6 +515,7 @@ void cdx_dht_free(struct cdx_dht *d)
 		/* joins its threads: nothing is called after that */
 		dht_runner_delete(d->runner);
 	}
+	cdx_dht_ear_fini(&d->ear);
 	cdx_list_foreach_safe(pos_, tmp, &d->ops) {
 		struct cdx_dht_get *op =
 			cdx_list_entry(pos_, struct cdx_dht_get, node);

@@ -103,9 +103,7 @@ static bool all_connected(void *arg)
 {
 	const struct net *net = arg;
 
-	/* the first one is only there to be asked: until OpenDHT has made sure
-	 * of those who ask it, half a minute may go */
-	for (unsigned i = 1; i < net->n; i++)
+	for (unsigned i = 0; i < net->n; i++)
 		if (stats(net, i).nodes == 0)
 			return false;
 	return true;
