@@ -138,6 +138,7 @@ static void end_all(struct cdx_exchange *ex)
 				cdx_list_entry(pos, struct cdx_xsession, node);
 
 			cdx_xopen_cancel(s);
+			cdx_xverify_flush(s);
 			while (!cdx_list_empty(&s->requests))
 				cdx_xrequest_cancel(cdx_list_entry(
 					s->requests.next, struct cdx_xrequest,

@@ -38,6 +38,7 @@
 
 struct cdx_xrequest;
 struct cdx_xdecode;
+struct cdx_xchecks;
 
 /* Something for the loop's thread to do; lies in the sender's memory. */
 struct cdx_xmail {
@@ -346,6 +347,7 @@ struct cdx_xsession {
 	struct cdx_map pages; /* by number */
 	struct cdx_list page_use;
 	struct cdx_list requests;
+	struct cdx_xchecks *checks; /* blocks that have come; or NULL */
 	struct cdx_list decodes;
 	unsigned n_decodes;
 	uint32_t lost; /* columns of which something was had from nobody */
@@ -459,9 +461,12 @@ CDX_MUST_CHECK int cdx_xrequest_start(struct cdx_xsession *s, unsigned at,
 				      bool hedge);
 /* Ends it; what has not come is needed again.  Not from within its own data. */
 void cdx_xrequest_cancel(struct cdx_xrequest *r);
-/* Verifies what came, and hands it on.  Takes the block. */
+/* Verifies what came, and hands it on; with what else comes in this turn of the
+ * loop.  Takes the block. */
 void cdx_xverify(struct cdx_xrequest *r, struct cdx_xwant *w,
 		 struct cdx_xblock *block, struct cdx_xpage *page);
+/* The turn is over: what was gathered is begun with. */
+void cdx_xverify_flush(struct cdx_xsession *s);
 /* A page that came: verified, and kept */
 void cdx_xverify_page(struct cdx_xrequest *r, struct cdx_xpage *page);
 /* Is the want's leaf known?  From a page in memory it is taken over. */

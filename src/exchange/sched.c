@@ -390,6 +390,7 @@ void cdx_xsession_pump(struct cdx_xsession *s)
 {
 	uint64_t now = cdx_clock_mono_ns();
 
+	cdx_xverify_flush(s);
 	if (s->set == NULL) {
 		cdx_xopen_pump(s);
 		return;
