@@ -18,9 +18,9 @@ sudo=()
 [ "$(id -u)" -eq 0 ] || sudo=(sudo)
 
 packages=(libcmocka-dev clang shellcheck acl attr borgbackup curl dhtnode
-	e2fsprogs fio git gocryptfs iproute2 iptables libgmp-dev lmdb-utils
-	miniupnpd-nftables mount nftables nginx-light openssl procps psmisc python3 restic
-	rsync sqlite3 strace tar util-linux wget xxd xz-utils)
+	e2fsprogs fio git gocryptfs iproute2 iptables iputils-ping libgmp-dev
+	lmdb-utils miniupnpd-nftables mount nftables nginx-light openssl procps
+	psmisc python3 restic rsync sqlite3 strace tar util-linux wget xxd xz-utils)
 # other builds of node bring an npm, beside which Debian's cannot be installed
 command -v npm >/dev/null || packages+=(nodejs npm)
 # where they can be had: peers of the benchmarks
@@ -40,6 +40,21 @@ missing() {
 	done
 }
 
+# Some are daemons, of which the tests only want the program: none is started, and
+# nginx, which fails to be installed where it does not start (without IPv6), need
+# not start.
+policy=/usr/sbin/policy-rc.d
+no_daemons() {
+	[ ! -e $policy ] || return 0
+	trap '"${sudo[@]}" rm -f $policy' EXIT
+	printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee $policy >/dev/null
+	"${sudo[@]}" chmod 755 $policy
+}
+daemons_again() {
+	[ -n "$(trap -p EXIT)" ] || return 0
+	"${sudo[@]}" rm -f $policy
+	trap - EXIT
+}
 apt_install() {
 	[ $# -gt 0 ] || return 0
 	"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
@@ -47,6 +62,7 @@ apt_install() {
 }
 
 printf '\n== packages\n'
+no_daemons
 mapfile -t wanted < <(missing "${packages[@]}")
 [ ${#wanted[@]} -eq 0 ] || "${sudo[@]}" apt-get update -q
 apt_install "${wanted[@]}"
@@ -58,6 +74,7 @@ for name in "${optional[@]}"; do
 	[ -n "$(missing "$name")" ] || continue
 	apt_install "$name" || echo "$name: not to be had here, done without"
 done
+daemons_again
 
 cd build
 # these may have come just now

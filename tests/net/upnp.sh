@@ -80,7 +80,7 @@ CONF
 	ip netns exec "$R" miniupnpd -d -f "$W/conf" -P "$W/pid" \
 		>"$W/daemon.log" 2>&1 &
 	DAEMON=$!
-	for _ in $(seq 100); do
+	for _ in $(seq 600); do
 		grep -q "HTTP listening" "$W/daemon.log" && return
 		kill -0 "$DAEMON" 2>/dev/null || break
 		sleep 0.1
@@ -95,7 +95,7 @@ ask() {
 	ip netns exec "$H" "$NAT" "$1" <"$W/in" >"$W/said" 9>&- &
 	ASKER=$!
 	exec 9>"$W/in"
-	for _ in $(seq 200); do
+	for _ in $(seq 600); do
 		[ -s "$W/said" ] && break
 		sleep 0.1
 	done
@@ -105,18 +105,31 @@ end() {
 	exec 9>&-
 	wait "$ASKER" || fail "nat_once failed"
 }
+# ask_router PORT: the same, again where the router's answer came too late
+ask_router() {
+	local try
+
+	for try in 1 2 3 4 5; do
+		ask "$1"
+		case $said in
+		"failed: no router"*) [ "$try" -eq 5 ] || end ;;
+		*) break ;;
+		esac
+	done
+}
 rules() { ip netns exec "$R" nft list ruleset; }
 
 # without a router: words that say what to do
 ask 8070
 case $said in
 "failed: no router"*) ;;
+"built without"*) skip "this codexfs was $said" ;;
 *) fail "without a router: $said" ;;
 esac
 end
 
 daemon
-ask 8070
+ask_router 8070
 [ "$said" = "$OUTER 8070" ] || fail "with a router: $said"
 rules | grep -q "dport 8070 dnat ip to 10.77.0.2:8070" ||
 	fail "no rule for the port: $(rules)"
@@ -125,7 +138,7 @@ end
 rules | grep -q "dport 8070" && fail "the mapping was not taken back: $(rules)"
 
 # the router goes away while the mapping stands: the end does not hang
-ask 8071
+ask_router 8071
 [ "$said" = "$OUTER 8071" ] || fail "another port: $said"
 kill "$DAEMON"
 wait "$DAEMON"
