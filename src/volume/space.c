@@ -196,8 +196,10 @@ int cdx_space_hold_wait(struct cdx_volume *v, uint64_t bytes)
 	int r = cdx_space_hold(v, bytes);
 
 	for (int i = 0; i < HOLD_TRIES && r == -ENOSPC; i++) {
+		/* an earlier round may have made the room, and left nothing for
+		 * this one to gain */
 		if (!cdx_evict_wait(v, bytes))
-			break;
+			return try_hold(v, bytes) ? 0 : r;
 		r = cdx_space_hold(v, bytes);
 	}
 	return r;
