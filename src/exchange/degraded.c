@@ -272,6 +272,19 @@ static void decode(struct cdx_xdecode *d)
 
 /* ---- having k others ---- */
 
+/* Who keeps what a step gives wants the leaves of all that it can give.  A peer
+ * tells the page of one that it has not got, too: once for 256 steps a column that
+ * is known to be lost is asked for all the same. */
+static bool wants_page(const struct cdx_xdecode *d, uint32_t col)
+{
+	uint64_t index = cdx_geometry_index(geometry(d), col, d->step);
+
+	return col < geometry(d)->k && d->col < geometry(d)->k &&
+	       d->s->ex->caching && !cdx_xset_padding(d->s->set, index) &&
+	       cdx_xsession_page(d->s, (uint32_t)(index / CDX_TREE_PAGE)) ==
+		       NULL;
+}
+
 /* How well a column will do: data before parity, lost ones last */
 static unsigned rank(const struct cdx_xdecode *d, uint32_t col)
 {
@@ -281,7 +294,7 @@ static unsigned rank(const struct cdx_xdecode *d, uint32_t col)
 
 	if (w != NULL && w->state == CDX_X_DECODE)
 		return 3;
-	if ((d->s->lost >> col & 1) != 0)
+	if ((d->s->lost >> col & 1) != 0 && !wants_page(d, col))
 		return 2;
 	return col < g->k ? 0 : 1;
 }

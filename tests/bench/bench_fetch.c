@@ -358,9 +358,10 @@ static void get(char **arg)
 	t0 = cdx_clock_mono_ns() - t0;
 	cpu = cpu_s() - cpu;
 	cdx_exchange_stats(ex, &st);
-	printf("%llu %.4f cpu %.3f requests %llu hedged %llu spurious %llu "
+	printf("%llu %.4f cpu %.3f blocks %llu requests %llu hedged %llu spurious %llu "
 	       "degraded %llu failed %llu\n",
 	       (unsigned long long)bytes, (double)t0 / 1e9, cpu,
+	       (unsigned long long)st.blocks_received,
 	       (unsigned long long)st.requests, (unsigned long long)st.hedged,
 	       (unsigned long long)st.spurious, (unsigned long long)st.degraded,
 	       (unsigned long long)st.failed);
