@@ -271,6 +271,22 @@ static void give_up(struct cdx_xwant *w, enum hope h, uint64_t now)
 		cdx_xdecode_disappoint(w, true);
 }
 
+/* What still waits after that gives way to others, or they would never be looked
+ * at; a part that no step counts on any more goes. */
+static void set_aside(struct cdx_xsession *s, uint32_t index, uint64_t serial)
+{
+	struct cdx_xwant *w = cdx_xwant_get(s, index);
+
+	if (w == NULL || w->serial != serial || w->state != CDX_X_NEED)
+		return;
+	if (w->part && cdx_list_empty(&w->waiters)) {
+		cdx_xwant_free(w);
+		return;
+	}
+	cdx_list_del(&w->node);
+	cdx_list_add_tail(w->demand ? &s->demand : &s->ahead, &w->node);
+}
+
 static void stuck(struct cdx_xsession *s, struct cdx_list *queue, uint64_t now)
 {
 	struct cdx_xwant *lost[LOST_MAX];
@@ -295,9 +311,11 @@ static void stuck(struct cdx_xsession *s, struct cdx_list *queue, uint64_t now)
 	for (unsigned i = 0; i < n; i++) {
 		struct cdx_xwant *w = cdx_xwant_get(s, index[i]);
 
-		if (w == lost[i] && w->serial == serial[i] &&
-		    w->state == CDX_X_NEED)
-			give_up(w, hope(s, w, now), now);
+		if (w != lost[i] || w->serial != serial[i] ||
+		    w->state != CDX_X_NEED)
+			continue;
+		give_up(w, hope(s, w, now), now);
+		set_aside(s, index[i], serial[i]);
 	}
 }
 
