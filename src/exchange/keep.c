@@ -134,9 +134,10 @@ static void finish(struct fetch_op *f)
 
 static void step(struct fetch_op *f)
 {
-	if (f->op.ended)
+	/* who looks has the list of what is missing */
+	if (f->op.ended || f->looking)
 		return;
-	while (f->n_missing > 0 && !f->looking && f->n_idle > 0) {
+	while (f->n_missing > 0 && f->n_idle > 0) {
 		struct cdx_xwaiter *w;
 
 		if (!f->ex->caching) {
@@ -150,7 +151,7 @@ static void step(struct fetch_op *f)
 		}
 		f->waiting++;
 	}
-	if (f->looking || f->n_missing > 0)
+	if (f->n_missing > 0)
 		return;
 	if (f->next < f->end)
 		look(f);
