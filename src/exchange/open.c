@@ -343,6 +343,12 @@ static void open_begin(struct cdx_exchange *ex, struct cdx_op *op)
 		s->looked = false;
 	if (s->find == NULL)
 		s->found_at = 0;
+	/* nobody announces for those who were named: they may have it now */
+	for (unsigned i = 0; i < s->n_sources; i++) {
+		if (s->source[i].peer->known &&
+		    s->source[i].holding != CDX_HOLDS_NOTHING)
+			s->source[i].gone_until = 0;
+	}
 	cdx_xsession_kick(s);
 }
 

@@ -10,6 +10,7 @@ get() { curl -sf "$@" || fail "curl $*: exit status $?"; }
 
 rest_node "$W/a"
 A=$API/api/codex/v1
+A_TOKEN=$TOKEN
 head -c 20000003 /dev/urandom >"$W/f"
 sum=$(sha256sum <"$W/f")
 
@@ -105,4 +106,14 @@ is "$(member "$W/json" 'j["content"][0]["cid"]')" "$cid" "in the list"
 get -H "Authorization: Bearer $TOKEN" -X DELETE "$B/data/$cid"
 get "$B/data" >"$W/json"
 is "$(member "$W/json" 'j["content"]')" "[]" "not in the list"
+
+# a peer that was named is asked again, though it had nothing a moment ago
+head -c 70000 "$W/f" >"$W/late"
+late=$(get -T "$W/late" -X POST "$A/data")
+get -H "Authorization: Bearer $A_TOKEN" -X DELETE "$A/data/$late"
+is "$(curl -s -o "$W/out" -w '%{http_code}' "$B/data/$late/network/stream")" \
+	404 "gone"
+is "$(get -T "$W/late" -X POST "$A/data")" "$late" "another CID"
+is "$(get "$B/data/$late/network/stream" | sha256sum)" \
+	"$(sha256sum <"$W/late")" "what came late"
 say "curl and wget are served"
