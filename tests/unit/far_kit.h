@@ -221,6 +221,42 @@ static inline void far_mode(struct far_kit *k, enum far_mode mode)
 	pthread_mutex_unlock(&k->mu);
 }
 
+/* Fetches fail at once, or no longer */
+static inline void far_refuse(struct far_kit *k, bool refuse)
+{
+	pthread_mutex_lock(&k->mu);
+	k->refuse = refuse;
+	pthread_mutex_unlock(&k->mu);
+}
+
+/* What is copied is told to be safe, or not */
+static inline void far_be_safe(struct far_kit *k, bool safe)
+{
+	pthread_mutex_lock(&k->mu);
+	k->safe = safe;
+	pthread_mutex_unlock(&k->mu);
+}
+
+static inline uint64_t far_asked(struct far_kit *k)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&k->mu);
+	n = k->asked;
+	pthread_mutex_unlock(&k->mu);
+	return n;
+}
+
+static inline unsigned far_waiting(struct far_kit *k)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&k->mu);
+	n = k->waiting;
+	pthread_mutex_unlock(&k->mu);
+	return n;
+}
+
 /* Waits until so many blocks are asked for and not answered */
 static inline void far_wait(struct far_kit *k, unsigned n)
 {

@@ -285,13 +285,17 @@ static void test_as_it_comes(void **state)
 static void test_head(void **state)
 {
 	struct env *e = *state;
+	char method[sizeof(e->raw.method)];
 
 	start_as(e, "HEAD", "/3000", 20000, BIG);
 	loop_kit_run(&e->loop);
 	assert_int_equal(e->got.err, 0);
 	assert_int_equal(e->got.status, 200);
 	assert_int_equal(e->got.len, 0);
-	assert_string_equal(e->raw.method, "HEAD");
+	pthread_mutex_lock(&e->raw.mu);
+	memcpy(method, e->raw.method, sizeof(method));
+	pthread_mutex_unlock(&e->raw.mu);
+	assert_string_equal(method, "HEAD");
 }
 
 static size_t sent(struct env *e)

@@ -42,7 +42,7 @@ static void world_new(struct world *w, const char *name)
 	w->e.pack_age_s = 1;
 	seg_env_open(&w->e);
 	far_new(&w->k, &w->e, seed_u64(&w->s));
-	w->k.safe = true;
+	far_be_safe(&w->k, true);
 	far_set(&w->k);
 }
 
@@ -173,7 +173,7 @@ static void test_not_safe(void **state)
 
 	(void)state;
 	world_new(&w, "not_safe");
-	w.k.safe = false;
+	far_be_safe(&w.k, false);
 	while (rc == 0 && w.n < FILES - 1) {
 		rc = add_file(&w);
 		if (rc == 0)
@@ -184,7 +184,7 @@ static void test_not_safe(void **state)
 	check_all(&w);
 	/* now it is */
 	store_elsewhere(&w);
-	w.k.safe = true;
+	far_be_safe(&w.k, true);
 	free(w.p[w.n]);
 	w.p[w.n] = NULL;
 	seg_env_drop(&w.e, w.name[w.n]);

@@ -84,11 +84,11 @@ static void test_fetched(void **state)
 	}
 	seg_env_same(&w.e, w.ino, w.p, w.len);
 	blocks = status(&w.e).far_blocks;
-	asked = w.k.asked;
+	asked = far_asked(&w.k);
 	assert_true(blocks >= 61 && blocks <= 64);
 	assert_int_equal(asked, blocks);
 	seg_env_same(&w.e, w.ino, w.p, w.len);
-	assert_int_equal(w.k.asked, asked);
+	assert_int_equal(far_asked(&w.k), asked);
 	assert_int_equal(status(&w.e).read_errors, 0);
 	assert_int_equal(status(&w.e).far_waiting, 0);
 	assert_int_equal(bad_blocks(&w.e), 0);
@@ -219,7 +219,7 @@ static void test_ahead(void **state)
 	far_mode(&w.k, FAR_HOLD);
 	park(&w, &a, 3 * BLOCK);
 	far_wait(&w.k, 1);
-	assert_int_equal(w.k.asked, 1);
+	assert_int_equal(far_asked(&w.k), 1);
 	park(&w, &b, 4 * BLOCK);
 	far_wait(&w.k, 50);
 	/* nobody waits for them when the ones that do are gone */
@@ -277,9 +277,9 @@ static void test_wrong(void **state)
 	assert_int_equal(seg_env_read(&w.e, w.ino, 5, &c, 1), -EIO);
 	far_mode(&w.k, FAR_WRONG);
 	assert_int_equal(seg_env_read(&w.e, w.ino, 5, &c, 1), -EIO);
-	w.k.refuse = true;
+	far_refuse(&w.k, true);
 	assert_int_equal(seg_env_read(&w.e, w.ino, 5, &c, 1), -EIO);
-	w.k.refuse = false;
+	far_refuse(&w.k, false);
 	assert_int_equal(bad_blocks(&w.e), 0);
 	far_mode(&w.k, FAR_GIVE);
 	seg_env_same(&w.e, w.ino, w.p, w.len);
@@ -313,7 +313,7 @@ static void test_damaged(void **state)
 	assert_int_equal(seg_env_read(&w.e, w.ino, 0, &c, 1), -EIO);
 	far_set(&w.k);
 	seg_env_same(&w.e, w.ino, w.p, w.len);
-	assert_int_equal(w.k.asked, 3);
+	assert_int_equal(far_asked(&w.k), 3);
 	assert_true(bad_blocks(&w.e) > 0);
 	assert_int_equal(status(&w.e).read_errors, 1);
 	world_free(&w);
@@ -334,7 +334,7 @@ static void test_reset(void **state)
 		park(&w, &p[i], i * BLOCK);
 	far_wait(&w.k, PARKED);
 	far_unset(&w.k);
-	assert_int_equal(w.k.waiting, 0);
+	assert_int_equal(far_waiting(&w.k), 0);
 	for (unsigned i = 0; i < PARKED; i++) {
 		assert_true(p[i].r.done);
 		assert_int_equal(seg_env_wait(&p[i].r), -EIO);
@@ -398,8 +398,8 @@ static void test_overwrite(void **state)
 			 0);
 	put(&w, 700, 10);
 	seg_env_commit(&w.e);
-	assert_int_equal(w.k.waiting, 0);
-	assert_int_equal(w.k.asked, 0);
+	assert_int_equal(far_waiting(&w.k), 0);
+	assert_int_equal(far_asked(&w.k), 0);
 	far_mode(&w.k, FAR_GIVE);
 	seg_env_same(&w.e, w.ino, w.p, 1500);
 	/* the copy has what was there before the last write */
