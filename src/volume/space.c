@@ -193,16 +193,21 @@ int cdx_space_hold(struct cdx_volume *v, uint64_t bytes)
 
 int cdx_space_hold_wait(struct cdx_volume *v, uint64_t bytes)
 {
-	int r = cdx_space_hold(v, bytes);
+	if (try_hold(v, bytes))
+		return 0;
+	/* What is safe elsewhere goes before anything is moved: what has moved is
+	 * only here, until it is protected and stored again. */
+	for (int i = 0; i < HOLD_TRIES; i++) {
+		bool gained = cdx_evict_wait(v, bytes);
 
-	for (int i = 0; i < HOLD_TRIES && r == -ENOSPC; i++) {
 		/* an earlier round may have made the room, and left nothing for
 		 * this one to gain */
-		if (!cdx_evict_wait(v, bytes))
-			return try_hold(v, bytes) ? 0 : r;
-		r = cdx_space_hold(v, bytes);
+		if (try_hold(v, bytes))
+			return 0;
+		if (!gained)
+			break;
 	}
-	return r;
+	return cdx_space_hold(v, bytes);
 }
 
 void cdx_space_release(struct cdx_volume *v, uint64_t bytes)
