@@ -318,3 +318,45 @@ int cli_fail(const char *what, int rc, const json_t *answer)
 		cli_error("cannot %s: %s", what, why);
 	return cdx_err_exit(rc);
 }
+
+int cli_show(int argc, char **argv, const struct cli_show *s)
+{
+	enum {
+		OPT_JSON = CLI_OPT_OWN,
+	};
+	static const struct option options[] = {
+		CLI_COMMON_OPTIONS,
+		{"json", no_argument, NULL, OPT_JSON},
+		{0},
+	};
+	struct cli_common common;
+	struct cdx_client c;
+	bool as_json = false;
+	json_t *j = NULL;
+	int opt;
+	int rc;
+
+	cli_common_init(&common);
+	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (opt == OPT_JSON)
+			as_json = true;
+		else
+			(void)cli_common_option(&common, opt, s->help);
+	}
+	if (optind + 1 < argc) {
+		fputs(s->help, stderr);
+		return CLI_USAGE;
+	}
+	rc = cli_client(&c, &common, argv[optind]);
+	if (rc != 0)
+		return rc;
+	rc = cdx_client_json(&c, &j, "GET", s->path);
+	if (rc < 0)
+		rc = cli_fail(s->what, rc, j);
+	else if (as_json)
+		cli_print_json(json_incref(j));
+	else
+		s->print(j, &c);
+	json_decref(j);
+	return cli_client_close(&c, rc);
+}

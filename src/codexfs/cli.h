@@ -152,6 +152,17 @@ void cli_print_proof_key(const json_t *key);
 /* Prints JSON on stdout, indented, with a newline; drops the reference */
 void cli_print_json(json_t *json);
 
+/* A verb that asks and shows: [--json] [STORE|MNT] */
+struct cli_show {
+	const char *help;
+	const char *path; /* of the control socket, asked with GET */
+	const char *what; /* for cli_fail */
+	/* For people; @answer as it came */
+	void (*print)(const json_t *answer, const struct cdx_client *c);
+};
+/* The whole verb; its exit status */
+int cli_show(int argc, char **argv, const struct cli_show *s);
+
 /* "cannot WHAT: reason", with what to do where we know it; exit status */
 int cli_fail(const char *what, int rc, const json_t *answer);
 

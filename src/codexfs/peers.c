@@ -3,23 +3,12 @@
 
 #include <stdio.h>
 
-#include "base/err.h"
 #include "codexfs/cli.h"
 
 static const char help[] =
 	"Usage: codexfs peers [options] [STORE|MNT]\n\n"
 	"Lists the peers that a node or mount knows, the fastest first.\n\n"
 	"  --json                print JSON\n" CLI_COMMON_HELP;
-
-enum {
-	OPT_JSON = CLI_OPT_OWN,
-};
-
-static const struct option options[] = {
-	CLI_COMMON_OPTIONS,
-	{"json", no_argument, NULL, OPT_JSON},
-	{0},
-};
 
 static uint64_t number(const json_t *j, const char *name)
 {
@@ -48,8 +37,9 @@ static void print_peer(const json_t *p)
 	putchar('\n');
 }
 
-static void print(const json_t *list)
+static void print(const json_t *answer, const struct cdx_client *c CDX_UNUSED)
 {
+	const json_t *list = json_object_get(answer, "peers");
 	size_t n = json_array_size(list);
 
 	for (size_t i = 0; i < n; i++)
@@ -60,34 +50,12 @@ static void print(const json_t *list)
 
 int verb_peers(int argc, char **argv)
 {
-	struct cli_common common;
-	struct cdx_client c;
-	bool as_json = false;
-	json_t *j = NULL;
-	int opt;
-	int rc;
+	static const struct cli_show show = {
+		.help = help,
+		.path = "/control/v1/peers",
+		.what = "list the peers",
+		.print = print,
+	};
 
-	cli_common_init(&common);
-	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (opt == OPT_JSON)
-			as_json = true;
-		else
-			(void)cli_common_option(&common, opt, help);
-	}
-	if (optind + 1 < argc) {
-		fputs(help, stderr);
-		return CLI_USAGE;
-	}
-	rc = cli_client(&c, &common, argv[optind]);
-	if (rc != 0)
-		return rc;
-	rc = cdx_client_json(&c, &j, "GET", "/control/v1/peers");
-	if (rc < 0)
-		rc = cli_fail("list the peers", rc, j);
-	else if (as_json)
-		cli_print_json(json_incref(j));
-	else
-		print(json_object_get(j, "peers"));
-	json_decref(j);
-	return cli_client_close(&c, rc);
+	return cli_show(argc, argv, &show);
 }

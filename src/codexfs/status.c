@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 
-#include "base/err.h"
 #include "codexfs/cli.h"
 
 static const char help[] =
@@ -11,16 +10,6 @@ static const char help[] =
 	"Shows a store, a mount or a node: space, files, segments, protection,\n"
 	"errors, and what it is among others.\n\n"
 	"  --json                the whole status as JSON\n" CLI_COMMON_HELP;
-
-enum {
-	OPT_JSON = CLI_OPT_OWN,
-};
-
-static const struct option options[] = {
-	CLI_COMMON_OPTIONS,
-	{"json", no_argument, NULL, OPT_JSON},
-	{0},
-};
 
 static uint64_t number(const json_t *status, const char *part, const char *name)
 {
@@ -205,35 +194,12 @@ static void print(const json_t *st, const struct cdx_client *c)
 
 int verb_status(int argc, char **argv)
 {
-	struct cli_common common;
-	struct cdx_client c;
-	bool as_json = false;
-	json_t *j = NULL;
-	int opt;
-	int rc;
+	static const struct cli_show show = {
+		.help = help,
+		.path = "/control/v1/status",
+		.what = "get the status",
+		.print = print,
+	};
 
-	cli_common_init(&common);
-	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (opt == OPT_JSON)
-			as_json = true;
-		else
-			(void)cli_common_option(&common, opt, help);
-	}
-	if (optind + 1 < argc) {
-		fputs(help, stderr);
-		return CLI_USAGE;
-	}
-	rc = cli_client(&c, &common, argv[optind]);
-	if (rc != 0)
-		return rc;
-	rc = cdx_client_json(&c, &j, "GET", "/control/v1/status");
-	if (rc < 0) {
-		rc = cli_fail("get the status", rc, j);
-	} else if (as_json) {
-		cli_print_json(json_incref(j));
-	} else {
-		print(j, &c);
-	}
-	json_decref(j);
-	return cli_client_close(&c, rc);
+	return cli_show(argc, argv, &show);
 }
