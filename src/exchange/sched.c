@@ -265,14 +265,10 @@ static void give_up(struct cdx_xwant *w, enum hope h, uint64_t now)
 		(void)!cdx_xdecode_start(w);
 		return;
 	}
-	if (h == HOPE_NONE && w->not_before <= now) {
+	if (h == HOPE_NONE && w->not_before <= now)
 		cdx_xwant_failed(w, -ENODATA);
-	} else if (w->part) {
+	else if (w->part)
 		cdx_xdecode_disappoint(w, true);
-		/* those of many steps would be all that is looked at */
-		if (cdx_list_empty(&w->waiters))
-			cdx_xwant_free(w);
-	}
 }
 
 /* What still waits after that gives way to others, or they would never be looked
