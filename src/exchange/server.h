@@ -14,8 +14,9 @@
 
 /*
  * What a store gives to others: the paths of docs/PEERS.md "Exchange", over
- * net/web.h.  Blocks are hashed before they go out; those that are asked for often
- * are kept in memory, hashed once.
+ * net/web.h.  Single blocks are hashed before they go out, or were when they came
+ * into memory, where those that are asked for often are kept; blocks of a stream
+ * are, unless they were in the last ten minutes.
  */
 struct cdx_exchange_server;
 
