@@ -76,6 +76,7 @@ struct cdx_want {
 	uint64_t area;
 	uint32_t index;
 	bool pinned; /* it is in the cache and stays */
+	bool joined; /* a fetch that was under way: its failure is not this one's */
 };
 
 /* A read that waits.  Guarded by far.mu, but for what is immutable; in state

@@ -86,6 +86,7 @@ int cdx_fetch_wants(struct cdx_far *f, struct cdx_vol_op *op)
 			continue;
 		}
 		x = cdx_map_get(&f->fetches, key_of(w->area, w->index));
+		w->joined = x != NULL;
 		if (!x)
 			x = fetch_new(f, op->v, w->area, w->index);
 		if (!x)
@@ -161,6 +162,24 @@ bool cdx_fetch_tell(struct cdx_far *f, uint64_t area)
 	return true;
 }
 
+/* What failed was begun for somebody else, and maybe long ago: asked for again,
+ * once.  Caller holds mu. */
+static bool again(struct cdx_far *f, struct cdx_fetch *x, struct cdx_want *w)
+{
+	struct cdx_fetch *next;
+
+	if (!w->joined || !f->open)
+		return false;
+	next = cdx_map_get(&f->fetches, key_of(x->area, x->index));
+	if (!next)
+		next = fetch_new(f, x->v, x->area, x->index);
+	if (!next)
+		return false;
+	w->joined = false;
+	cdx_list_add_tail(&next->wants, &w->link);
+	return true;
+}
+
 /* Caller holds mu.  Who waits gets the block or the error. */
 static bool deliver(struct cdx_far *f, struct cdx_fetch *x, int rc)
 {
@@ -172,6 +191,8 @@ static bool deliver(struct cdx_far *f, struct cdx_fetch *x, int rc)
 
 		cdx_list_del(&w->link);
 		w->pinned = rc == 0;
+		if (rc < 0 && again(f, x, w))
+			continue;
 		if (rc == 0 && --w->op->left == 0) {
 			cdx_far_finish(f, w->op, 0);
 		} else if (rc < 0) {
