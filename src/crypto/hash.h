@@ -19,11 +19,6 @@ void cdx_sha256(struct cdx_digest *out, const void *in, size_t len);
 void cdx_sha256_2(struct cdx_digest *out, const void *a, size_t a_len,
 		  const void *b, size_t b_len);
 
-/* SHA-256 of two inputs of @len bytes each: with the SHA instructions of x86 in
- * little more than half of the time of one after the other */
-void cdx_sha256_pair(struct cdx_digest out[2], const void *a, const void *b,
-		     size_t len);
-
 /* HMAC-SHA256 */
 void cdx_hmac_sha256(struct cdx_digest *out, const void *key, size_t key_len,
 		     const void *in, size_t len);

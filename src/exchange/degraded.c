@@ -93,45 +93,27 @@ void cdx_xdecode_cancel(struct cdx_xdecode *d)
 /* ---- decoding ---- */
 
 /* Verified, it becomes a block; else it is dropped. */
-static void take_made(struct cdx_xdecode *d, unsigned col, const uint8_t *p,
-		      const struct cdx_digest *got)
+static void take_made(struct cdx_xdecode *d, unsigned col, const uint8_t *p)
 {
 	uint32_t size = geometry(d)->block_size;
+	struct cdx_digest got;
 
-	if (memcmp(got, &d->leaf[col], sizeof(*got)) != 0)
+	cdx_sha256(&got, p, size);
+	if (memcmp(&got, &d->leaf[col], sizeof(got)) != 0)
 		return;
 	d->made[col] = cdx_xblock_new(d->job.ex, size);
 	if (d->made[col] != NULL)
 		memcpy(d->made[col]->p, p, size);
 }
 
-/* Of all columns of a step at @out those whose leaves are known, in pairs */
+/* Of all columns of a step at @out those whose leaves are known */
 static void take_known(struct cdx_xdecode *d, const uint8_t *out)
 {
 	const struct cdx_geometry *g = geometry(d);
-	struct cdx_digest got[2];
-	uint32_t first = g->k; /* of a pair; none yet */
 
 	for (uint32_t i = 0; i < g->k; i++) {
-		const uint8_t *a = out + (size_t)first * g->block_size;
-		const uint8_t *b = out + (size_t)i * g->block_size;
-
-		if ((d->known >> i & 1) == 0)
-			continue;
-		if (first == g->k) {
-			first = i;
-			continue;
-		}
-		cdx_sha256_pair(got, a, b, g->block_size);
-		take_made(d, first, a, &got[0]);
-		take_made(d, i, b, &got[1]);
-		first = g->k;
-	}
-	if (first < g->k) {
-		const uint8_t *a = out + (size_t)first * g->block_size;
-
-		cdx_sha256(&got[0], a, g->block_size);
-		take_made(d, first, a, &got[0]);
+		if ((d->known >> i & 1) != 0)
+			take_made(d, i, out + (size_t)i * g->block_size);
 	}
 }
 
@@ -156,16 +138,13 @@ static int decode_one(struct cdx_xdecode *d, struct cdx_ec *ec,
 {
 	const struct cdx_geometry *g = geometry(d);
 	uint8_t *out = malloc(g->block_size);
-	struct cdx_digest got;
 	int rc;
 
 	if (out == NULL)
 		return -ENOMEM;
 	rc = cdx_ec_rebuild(ec, out, d->col, blocks);
-	if (rc == 0) {
-		cdx_sha256(&got, out, g->block_size);
-		take_made(d, d->col, out, &got);
-	}
+	if (rc == 0)
+		take_made(d, d->col, out);
 	free(out);
 	return rc;
 }

@@ -273,34 +273,11 @@ static void test_seal_nonce(void **state)
 			 CDX_E_HASH);
 }
 
-/* Two at once are what each is alone, whatever their length and place. */
-static void test_sha256_pair(void **state)
-{
-	struct seed seed = seed_start("sha256_pair");
-	static uint8_t in[2][4096 + 16];
-	struct cdx_digest got[2];
-	struct cdx_digest want;
-
-	(void)state;
-	seed_fill(&seed, in, sizeof(in));
-	for (size_t len = 0; len <= 4096; len += len < 300 ? 1 : 61) {
-		const uint8_t *a = in[0] + len % 16;
-		const uint8_t *b = in[1] + len % 7;
-
-		cdx_sha256_pair(got, a, b, len);
-		cdx_sha256(&want, a, len);
-		assert_memory_equal(&got[0], &want, sizeof(want));
-		cdx_sha256(&want, b, len);
-		assert_memory_equal(&got[1], &want, sizeof(want));
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sha256),
 		cmocka_unit_test(test_sha256_2),
-		cmocka_unit_test(test_sha256_pair),
 		cmocka_unit_test(test_hmac),
 		cmocka_unit_test(test_keccak256),
 		cmocka_unit_test(test_random_and_wipe),
