@@ -178,12 +178,17 @@ char *cdx_spr_text(const void *envelope, size_t len)
 
 int cdx_spr_parse(struct cdx_buf *out, const char *text)
 {
+	/* libsodium takes some bytes above 127 for letters of it */
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				       "abcdefghijklmnopqrstuvwxyz0123456789-_";
 	uint8_t raw[CDX_RECORD_MAX];
 	size_t max = sodium_base64_ENCODED_LEN(CDX_RECORD_MAX, SPR_VARIANT);
 	size_t text_len = strnlen(text, SPR_PREFIX_LEN + max);
 	size_t len;
 
 	if (strncmp(text, spr_prefix, SPR_PREFIX_LEN) != 0 ||
+	    strspn(text + SPR_PREFIX_LEN, alphabet) !=
+		    text_len - SPR_PREFIX_LEN ||
 	    sodium_base642bin(raw, sizeof(raw), text + SPR_PREFIX_LEN,
 			      text_len - SPR_PREFIX_LEN, NULL, &len, NULL,
 			      SPR_VARIANT) != 0 ||
