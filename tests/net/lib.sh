@@ -109,7 +109,8 @@ begin() {
 	local host=$1 log=$2
 
 	shift 2
-	in_ns "$host" "$@" >"$log" 2>&1 </dev/null &
+	# not in_ns: the process in $BEGUN is to be the program, not a shell around it
+	nsenter --net="/run/netns/$NET.$host" -- "$@" >"$log" 2>&1 </dev/null &
 	BEGUN=$!
 	PIDS+=("$BEGUN")
 }
@@ -187,7 +188,8 @@ start_bootstrap() {
 	need dhtnode ss
 	# it reads commands, and ends with its input
 	mkfifo "$W/dht.$1" 2>/dev/null
-	in_ns "$1" dhtnode -p "$2" -n "$(dht_network "$3")" \
+	nsenter --net="/run/netns/$NET.$1" -- \
+		dhtnode -p "$2" -n "$(dht_network "$3")" \
 		>"$W/dhtnode.$1.log" 2>&1 <>"$W/dht.$1" &
 	BEGUN=$!
 	PIDS+=("$BEGUN")
