@@ -53,21 +53,6 @@ static void dial_put(struct dial *d)
 
 /* ---- who may ask ---- */
 
-/* IPv4 whole, IPv6 its /64 */
-static uint64_t caller_key(const struct sockaddr *sa)
-{
-	const void *p = sa;
-	const struct sockaddr_in *in4 = p;
-	const struct sockaddr_in6 *in6 = p;
-
-	if (sa->sa_family == AF_INET)
-		return ntohl(in4->sin_addr.s_addr) | UINT64_C(1) << 32;
-	if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
-		return cdx_get_be32(in6->sin6_addr.s6_addr + 12) |
-		       UINT64_C(1) << 32;
-	return cdx_get_be64(in6->sin6_addr.s6_addr);
-}
-
 struct caller {
 	uint64_t last_ns;
 };
@@ -284,7 +269,7 @@ static int dial_new(struct cdx_exchange_server *s, struct dial **out,
 	d->server = s;
 	d->refs = 1;
 	pthread_mutex_lock(&s->mu);
-	rc = admit_locked(s, caller_key(sa));
+	rc = admit_locked(s, cdx_web_peer_key(sa));
 	if (rc == 0)
 		cdx_list_add_tail(&s->dials, &d->node);
 	pthread_mutex_unlock(&s->mu);

@@ -84,6 +84,8 @@ const char *cdx_web_header(const struct cdx_web_req *r, const char *name);
 const void *cdx_web_body(const struct cdx_web_req *r, size_t *len);
 /* Who asks */
 const struct sockaddr *cdx_web_peer(const struct cdx_web_req *r);
+/* What limits of one address count by: IPv4 whole, IPv6 its /64.  Pure. */
+uint64_t cdx_web_peer_key(const struct sockaddr *sa);
 
 /* ---- the answer ---- */
 

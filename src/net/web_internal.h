@@ -109,8 +109,6 @@ struct cdx_web_req {
 
 /* ---- web_limits.c: addresses, connections, rates; mu is not held ---- */
 
-/* The entry of an address: IPv4 whole, IPv6 its /64 */
-uint64_t cdx_web_peer_key(const struct sockaddr *sa);
 /* Is there room for one more connection of this address?  Counts those that are
  * refused. */
 bool cdx_web_admit(struct cdx_web *w, const struct sockaddr *sa);
