@@ -14,6 +14,8 @@
 
 int cdx_cert_key_digest(struct cdx_digest *out, const char *pem)
 {
+	/* nobody is asked for a password */
+	static char none[] = "";
 	size_t len = strlen(pem);
 	unsigned char *der = NULL;
 	X509 *cert = NULL;
@@ -25,7 +27,7 @@ int cdx_cert_key_digest(struct cdx_digest *out, const char *pem)
 	bio = BIO_new_mem_buf(pem, (int)len);
 	if (bio == NULL)
 		return -ENOMEM;
-	cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	cert = PEM_read_bio_X509(bio, NULL, NULL, none);
 	BIO_free(bio);
 	if (cert == NULL) {
 		ERR_clear_error();
