@@ -189,15 +189,19 @@ static int absent_slots(struct cdx_exchange_server *s,
 			const struct cdx_serve_dataset *d, uint32_t *absent)
 {
 	struct cdx_protection p;
+	uint32_t bits = 0;
 	int rc;
 
-	*absent = 0;
-	if (d->info.kind == CDX_DATASET_PLAIN)
-		return cdx_protection_list(s->store, d->info.base, note_absent,
-					   absent);
-	rc = cdx_protection_of(s->store, &d->info, &p);
+	if (d->info.kind == CDX_DATASET_PLAIN) {
+		rc = cdx_protection_list(s->store, d->info.base, note_absent,
+					 &bits);
+	} else {
+		rc = cdx_protection_of(s->store, &d->info, &p);
+		if (rc == 0)
+			bits = p.absent | p.damaged;
+	}
 	if (rc == 0)
-		*absent = p.absent | p.damaged;
+		*absent = bits;
 	return rc;
 }
 
