@@ -136,6 +136,26 @@ static void router_forget(struct router *r)
 	memset(r, 0, sizeof(*r));
 }
 
+/* What UPNP_GetValidIGD says of routers that do not serve */
+#if MINIUPNPC_API_VERSION >= 18
+#define IGD_PRIVATE 2
+#define IGD_OFFLINE 3
+#else
+#define IGD_PRIVATE (-2) /* not told apart */
+#define IGD_OFFLINE 2
+#endif
+
+static const char *router_why(int rc)
+{
+	if (rc == IGD_OFFLINE)
+		return "the router has no connection";
+	if (rc == IGD_PRIVATE)
+		return "the router is behind another one, and cannot be "
+		       "reached itself";
+	return "no router answers UPnP: switch it on there, or forward the "
+	       "port by hand and use --announce";
+}
+
 static int router_find(struct router *r, char why[CDX_NAT_WHY_MAX])
 {
 	int err = 0;
@@ -154,14 +174,10 @@ static int router_find(struct router *r, char why[CDX_NAT_WHY_MAX])
 #endif
 	freeUPNPDevlist(list);
 	r->have = rc != 0;
-	/* 1: connected; 2: a router that is not; 3: no router */
+	/* 1: connected */
 	if (rc == 1)
 		return 0;
-	(void)snprintf(why, CDX_NAT_WHY_MAX, "%s",
-		       rc == 2 ? "the router has no connection"
-			       : "no router answers UPnP: switch it on there, "
-				 "or forward the port by hand and use "
-				 "--announce");
+	(void)snprintf(why, CDX_NAT_WHY_MAX, "%s", router_why(rc));
 	return -ENOENT;
 }
 
