@@ -95,7 +95,6 @@ struct inbox {
 
 struct cdx_dht {
 	struct cdx_loop *loop;
-	const struct cdx_log *log;
 	void (*changed)(void *arg);
 	void *arg;
 	dht_runner *runner;
@@ -248,8 +247,7 @@ static int op_new(struct cdx_dht_get **out, struct cdx_dht *d,
 	op->end->what = CDX_DHT_END;
 	op->d = d;
 	op->kind = kind;
-	if (place)
-		op->place = *place;
+	op->place = *place;
 	cdx_list_add_tail(&d->ops, &op->node);
 	return 0;
 }
@@ -455,7 +453,6 @@ int cdx_dht_new(struct cdx_dht **out, const struct cdx_dht_opts *o)
 	if (!d)
 		return -ENOMEM;
 	d->loop = o->loop;
-	d->log = o->log;
 	d->changed = o->changed;
 	d->arg = o->arg;
 	d->has_state = o->state != NULL;

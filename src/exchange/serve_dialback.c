@@ -141,7 +141,7 @@ static void on_gone(void *arg)
 
 /* ---- on the loop ---- */
 
-/* The server forgets it; false: it had, the server is gone. */
+/* The server forgets it, unless it has. */
 static void leave(struct dial *d)
 {
 	struct cdx_exchange_server *s = d->server;

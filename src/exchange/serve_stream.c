@@ -39,7 +39,7 @@ struct stream {
 	bool all; /* nothing is absent */
 	uint32_t n;
 	uint32_t next;	    /* item */
-	bool ended;	    /* the end is in @text */
+	bool ended;	    /* the end is in @out */
 	int err;	    /* it ends early, with this */
 	struct cdx_buf out; /* frames but for blocks' bytes */
 	size_t out_at;
@@ -148,7 +148,7 @@ static int next_item(struct stream *st)
 	return 0;
 }
 
-/* Copies what there is of @p behind @done bytes of the answer's piece. */
+/* Copies what is left of @p from *@at on, as far as @room goes: how much. */
 static size_t copy(uint8_t *out, size_t room, const uint8_t *p, size_t len,
 		   size_t *at)
 {
