@@ -20,6 +20,9 @@
 /* New ones are put at this pace */
 #define PUTS_PER_S 64u
 
+_Static_assert(CDX_BOOTSTRAP_MAX <= CDX_DHT_BOOTSTRAP_MAX,
+	       "the DHT takes all bootstrap nodes that there may be");
+
 void cdx_discovery_locate(struct cdx_dht_place *out,
 			  const struct cdx_discovery *d,
 			  const struct cdx_digest *key)
