@@ -8,28 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "discovery/envelope.h"
-#include "discovery/peer.h"
-
-#define NOW 1700000000
+#include "tests/fuzz/record_fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const uint8_t type[] = {3, 1};
 static const struct cdx_envelope_kind kind = {"libp2p-peer-record", type,
 					      sizeof(type)};
-
-static struct cdx_identity us(void)
-{
-	struct cdx_identity who;
-
-	memset(&who, 0, sizeof(who));
-	memset(who.key.b, 0x46, sizeof(who.key.b));
-	if (cdx_seckey_public(who.id.b, &who.key) < 0)
-		abort();
-	cdx_network_of(&who.network, "codexfs");
-	return who;
-}
 
 /* What was opened signs to what opens as the same. */
 static void again(struct cdx_peer_record *r, const struct cdx_identity *who)

@@ -8,10 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "discovery/envelope.h"
 #include "discovery/provider.h"
-
-#define NOW 1700000000
+#include "tests/fuzz/record_fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -24,18 +22,6 @@ static const struct cdx_digest key = {
 	{0x68, 0x27, 0x48, 0x2d, 0x61, 0x2d, 0x8f, 0x51, 0xb1, 0xe1, 0xd3,
 	 0x4f, 0x53, 0x4a, 0xfc, 0x58, 0x9a, 0x48, 0xf2, 0x52, 0xdf, 0x62,
 	 0x99, 0x39, 0xe6, 0xb9, 0x41, 0x2b, 0xf2, 0xf1, 0x42, 0x0f}};
-
-static struct cdx_identity us(void)
-{
-	struct cdx_identity who;
-
-	memset(&who, 0, sizeof(who));
-	memset(who.key.b, 0x46, sizeof(who.key.b));
-	if (cdx_seckey_public(who.id.b, &who.key) < 0)
-		abort();
-	cdx_network_of(&who.network, "codexfs");
-	return who;
-}
 
 /* What was opened signs to what opens as the same. */
 static void again(struct cdx_provider_record *r, const struct cdx_identity *who)
