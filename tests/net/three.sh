@@ -32,6 +32,11 @@ found() { # CID HOST: B has heard that it is there
 	"$CODEXFS" dataset find --store "$B" "$1" >"$W/found"
 	grep -q "/$(addr "$2")/" "$W/found"
 }
+received() { # by B, bytes
+	"$CODEXFS" status --json "$B" >"$W/status" || fail "status of B"
+	member "$W/status" 'j["node"]["exchange"]["bytesReceived"]'
+}
+more_than() { [ "$(received)" -gt "$1" ]; }
 
 net_up 4
 for s in "$A" "$B" "$C"; do make_store "$s"; done
@@ -94,9 +99,10 @@ say "a stranger fetched a block by both of its CIDs"
 a
 three=$(publish three 3000001)
 until_ok 120 "C fetches from A, which is back" gets three "$three"
+until_ok 120 "B hears of it" found "$three" 1
 partition "2" "1 3 4"
 four=$(publish four 3000001)
-reads four "$four" >"$W/out" 2>&1 && fail "B reads over a line that is cut"
+reads three "$three" >"$W/out" 2>&1 && fail "B reads over a line that is cut"
 heal
 until_ok 180 "B reads when it is whole again" reads four "$four"
 until_ok 120 "B reads the other one" reads three "$three"
@@ -124,11 +130,15 @@ eight=$(publish eight 1000001)
 loss 2 3
 until_ok 180 "B reads over a line that loses packets" reads eight "$eight"
 heal
-rate 1 40
-rate 3 40
+until_ok 120 "B hears of A" found "$seven" 1
+until_ok 120 "B hears of C" found "$seven" 3
+rate 1 20
+rate 3 20
+before=$(received)
 reads seven "$seven" >"$W/read" 2>&1 &
 reading=$!
-sleep 1
+until_ok 60 "B fetches" more_than "$before"
+kill -0 "$reading" || fail "B had all of it before A was killed"
 kill_node "$A"
 wait "$reading" || until_ok 120 "B reads on from C" reads seven "$seven"
 say "A was killed while B fetched from it"
