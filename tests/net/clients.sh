@@ -59,7 +59,10 @@ is "$(sha256sum <"$W/a _b_ ___.txt")" "$sum" "curl -OJ"
 
 # an upload that is broken off leaves nothing
 get "$A/space" >"$W/before"
-curl -s --max-time 1 --limit-rate 1M -T "$W/f" -X POST "$A/data" >"$W/out"
+sent=$(curl -s --max-time 1 --limit-rate 1M -T "$W/f" -X POST -o "$W/out" \
+	-w '%{size_upload}' "$A/data")
+is $? 28 "an upload that takes too long"
+[ "$sent" -gt 0 ] || fail "nothing of it was sent"
 until_same() {
 	local i
 	for ((i = 0; i < 600; i++)); do
