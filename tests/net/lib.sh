@@ -239,7 +239,10 @@ cleanup() {
 	for s in "${STORES[@]}"; do
 		flock -n "$s/lock" true 2>/dev/null && continue
 		"$CODEXFS" umount "$s" >/dev/null 2>&1
-		timeout 60 flock "$s/lock" true
+		timeout 60 flock "$s/lock" true && continue
+		printf 'FAIL: %s does not end\n' "$s" >&2
+		kill -9 "$(holder "$s")"
+		status=1
 	done
 	for pid in "${PIDS[@]}"; do
 		kill "$pid" 2>/dev/null

@@ -16,7 +16,11 @@ rest_end() {
 
 	for s in "${NODES[@]}"; do
 		"$CODEXFS" umount "$s" >/dev/null 2>&1
-		timeout 60 flock "$s/lock" true
+		timeout 60 flock "$s/lock" true || {
+			printf 'FAIL: the node of %s does not end\n' "$s" >&2
+			kill -9 "$(sed -n 's/^process \([0-9]*\) .*/\1/p' "$s/lock")"
+			status=1
+		}
 		if [ "$status" -ne 0 ] && [ "$status" -ne 77 ]; then
 			printf -- '-- %s:\n' "$s.log" >&2
 			tail -n 20 "$s.log" >&2
