@@ -24,14 +24,17 @@ proxy_cache_path $W/kept keys_zone=kept:4m max_size=256m inactive=1h
 proxy_http_version 1.1;
 proxy_set_header Connection "";
 proxy_cache kept;
+log_format asked '\$remote_addr \$upstream_cache_status \$uri';
 add_header X-Cache \$upstream_cache_status;
 server {
 	listen $(addr 2):8000;
+	access_log $W/asked asked;
 	location / { proxy_pass http://$(addr 1):8070; }
 }
 # one that does not look at what is asked for behind the "?"
 server {
 	listen $(addr 2):8001;
+	access_log $W/asked asked;
 	location / {
 		proxy_pass http://$(addr 1):8070;
 		proxy_cache_key careless\$uri;
@@ -64,12 +67,22 @@ fetch() { # FILE
 new_node() {
 	rm -rf "$B"
 	make_store "$B"
+	: >"$W/asked"
 	start_node 3 "$B" "${common[@]}" --cache 64M \
 		--peer "/ip4/$(addr 2)/tcp/$1/http"
 }
-# believes_nothing WHAT: B has no bytes of it, and did not take any
+# believes_nothing WHAT PATH: B has no bytes of it, and did not take any, though it
+# was given what the cache has for such a path
 believes_nothing() {
-	fetch "$W/got" >"$W/out" 2>&1 && fail "$1 was taken for the dataset"
+	local end=$((SECONDS + 60))
+
+	# a node that has not met its peer yet fetches nothing either
+	until grep -q "^$(addr 3) HIT .*$2" "$W/asked"; do
+		[ $SECONDS -lt $end ] ||
+			fail "B was not given $1: $(cat "$W/asked" "$W/out")"
+		fetch "$W/got" >"$W/out" 2>&1 &&
+			fail "$1 was taken for the dataset"
+	done
 	[ ! -s "$W/got" ] || cmp -s -n "$(stat -c %s "$W/got")" "$W/got" \
 		"$W/file" || fail "bytes of it were written: $1"
 	stop_node "$B"
@@ -109,15 +122,15 @@ cached HIT "$front/ipfs/$cid?format=raw"
 cmp -s "$W/got" "$W/manifest" && fail "the cache was not poisoned"
 poison "/manifest"
 new_node 8000
-believes_nothing "a manifest with another bit"
+believes_nothing "a manifest with another bit" "/manifest"
 
 rm -rf "${W:?}/kept/"*
 new_node 8001
-believes_nothing "an answer to another question"
+believes_nothing "an answer to another question" "/blocks"
 
 poison "/blocks"
 new_node 8001
-believes_nothing "a block with another bit"
+believes_nothing "a block with another bit" "/blocks"
 
 # ---- and without it ----
 
