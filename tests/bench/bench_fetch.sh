@@ -39,7 +39,8 @@ mbs() { calc "$1 / 1e6" 0; }
 provide() {
 	local name=$1 in=()
 
-	[ -z "${3-}" ] || in=(in_ns "$3")
+	# not in_ns: a shell would be what gets the signal
+	[ -z "${3-}" ] || in=(nsenter --net="/run/netns/$NET.$3" --)
 	mkfifo "$W/$name.in"
 	"${in[@]}" "$B" provide "$W/$name" "$W/data" "$2" \
 		<"$W/$name.in" >"$W/$name.out" 2>"$W/$name.err" &
@@ -53,7 +54,10 @@ tell() {
 	local lines
 	lines=$(wc -l <"$W/$1.out")
 	printf '%s\n' "$3" >&"$2"
-	until [ "$(wc -l <"$W/$1.out")" -gt "$lines" ]; do sleep 0.02; done
+	until [ "$(wc -l <"$W/$1.out")" -gt "$lines" ]; do
+		[ ! -s "$W/$1.err" ] || fail "provider $1: $(cat "$W/$1.err")"
+		sleep 0.02
+	done
 	tail -n 1 "$W/$1.out"
 }
 # fetch CACHE_MIB CID OUT PEER...: what bench_fetch prints
@@ -79,6 +83,13 @@ measure() {
 		print $1 / $2, $4 * 1e3 / ($1 / 1048576),
 			(u - t) * 1e3 / ($1 / 1048576) }' "$W/measured" \
 		>>"$W/$list.list"
+}
+# rate_of LIST CACHE CID OUT PEER...: adds bytes a second alone
+rate_of() {
+	local list=$1
+	shift
+	fetch "$@" >"$W/measured"
+	awk '{ print $1 / $2 }' "$W/measured" >>"$W/$list.list"
 }
 # report WHAT LIST OTHER RATE GOAL
 report() {
@@ -154,8 +165,8 @@ for i in 1 2 3; do
 	rate "$i" 100
 done
 for i in 1 2 3; do
-	fetch 0 "$CID" - "$(addr 1):8070" "$(addr 2):8070" "$(addr 3):8070" |
-		awk '{ print $1 / $2 }' >>"$W/three.list"
+	rate_of three 0 "$CID" - "$(addr 1):8070" "$(addr 2):8070" \
+		"$(addr 3):8070"
 done
 three=$(median three)
 printf 'three lines of 100 Mbit/s: %s Mbit/s, ratio %s (goal 0.9)\n' \
@@ -166,8 +177,7 @@ begin 1 "$W/delay.out" "$DELAY" --ms 25 --listen "$(addr 1):8071" \
 	--to "$(addr 1):8070"
 until_ok 30 "the delay" grep -q ready "$W/delay.out"
 for i in 1 2 3; do
-	fetch 0 "$CID" - "$(addr 1):8071" |
-		awk '{ print $1 / $2 }' >>"$W/far.list"
+	rate_of far 0 "$CID" - "$(addr 1):8071"
 done
 far=$(median far)
 printf '50 ms on a line of 200 Mbit/s: %s Mbit/s, ratio %s (goal 0.8)\n' \

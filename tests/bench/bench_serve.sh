@@ -76,8 +76,11 @@ http {
 END
 		nginx -p "$W" -c "$W/nginx.conf" -e "$W/error.log" 2>/dev/null &
 		PIDS+=($!)
-		sleep 0.5
-		kill -0 $! 2>/dev/null && return 0
+		# it has the port when it writes this; else it tries for a while
+		while kill -0 $! 2>/dev/null; do
+			[ ! -s "$W/pid" ] || return 0
+			sleep 0.1
+		done
 	done
 	echo "nginx does not start"
 	exit 1
