@@ -121,13 +121,13 @@ static int judge(struct choice *c, uint64_t area)
 	if (cdx_seg_rec_get(c->v, &rec, area) < 0 ||
 	    rec.state != CDX_SEG_SEALED)
 		return -1;
-	/* what is elsewhere would have to be fetched, and gives nothing back */
-	if (cdx_seg_is_far(c->v, area))
-		return 0;
 	if (c->of_content ? rec.live >= rec.content / 100 * c->below
 			  : !below_percent(rec.live, rec.cap, c->below))
 		return 0;
 	if (c->area && rec.live >= c->live)
+		return 0;
+	/* what is elsewhere would have to be fetched, and gives nothing back */
+	if (cdx_seg_is_far(c->v, area))
 		return 0;
 	c->area = area;
 	c->live = rec.live;
