@@ -246,6 +246,7 @@ void cdx_evict_due(struct cdx_volume *v)
 	struct cdx_segs *s = v->segs;
 	uint64_t now = cdx_clock_mono_ns();
 	uint64_t given = 0;
+	bool in_vain = false;
 	uint64_t want;
 
 	pthread_mutex_lock(&s->mu);
@@ -253,9 +254,13 @@ void cdx_evict_due(struct cdx_volume *v)
 	want = s->evict_want;
 	s->evict_want = 0;
 	pthread_mutex_unlock(&s->mu);
-	atomic_store(&s->evict_asked, false);
-	if (cdx_far_on(v->far))
+	if (cdx_far_evicts(v->far)) {
 		given = evict_some(v, want);
+		in_vain = !given && cdx_space_short(v, 0);
+	}
+	/* Where nothing may go, every write would ask for another round: the next
+	 * one then comes in its own time. */
+	atomic_store(&s->evict_asked, in_vain);
 	if (given || now - s->evict_counted >= COUNT_NS) {
 		cdx_evict_count(v);
 		s->evict_counted = now;
@@ -269,7 +274,8 @@ void cdx_evict_due(struct cdx_volume *v)
 
 void cdx_evict_ask(struct cdx_volume *v)
 {
-	if (cdx_far_on(v->far) && !atomic_exchange(&v->segs->evict_asked, true))
+	if (cdx_far_evicts(v->far) &&
+	    !atomic_exchange(&v->segs->evict_asked, true))
 		cdx_background_kick(v);
 }
 
@@ -285,7 +291,7 @@ bool cdx_evict_wait(struct cdx_volume *v, uint64_t bytes)
 	bool gained;
 	int r = 0;
 
-	if (!cdx_far_on(v->far) || !cdx_background_running(v))
+	if (!cdx_far_evicts(v->far) || !cdx_background_running(v))
 		return false;
 	pthread_mutex_lock(&s->mu);
 	round = s->evict_begun + 1;

@@ -429,6 +429,7 @@ static int hook_set(struct cdx_far *f, const struct cdx_vol_net *net)
 	f->open = r == 0;
 	pthread_mutex_unlock(&f->mu);
 	atomic_store(&f->on, r == 0);
+	atomic_store(&f->evicts, r == 0 && net->safe != NULL);
 	return r;
 }
 
@@ -439,6 +440,7 @@ static void hook_reset(struct cdx_far *f)
 	void *x;
 
 	atomic_store(&f->on, false);
+	atomic_store(&f->evicts, false);
 	pthread_mutex_lock(&f->mu);
 	f->open = false;
 	cdx_list_foreach(op, &f->ops)

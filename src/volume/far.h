@@ -118,6 +118,7 @@ struct cdx_fetch {
 /* v->far */
 struct cdx_far {
 	_Atomic bool on;      /* the hook is set: a hint for readers */
+	_Atomic bool evicts;  /* and can tell what is safe elsewhere */
 	struct cdx_volume *v; /* immutable */
 	pthread_mutex_t mu;
 	pthread_cond_t
@@ -146,6 +147,11 @@ void cdx_far_free(struct cdx_volume *v);
 static inline bool cdx_far_on(const struct cdx_far *f)
 {
 	return atomic_load_explicit(&f->on, memory_order_acquire);
+}
+/* May anything be evicted at all? */
+static inline bool cdx_far_evicts(const struct cdx_far *f)
+{
+	return atomic_load_explicit(&f->evicts, memory_order_acquire);
 }
 /* Parks a read that cdx_read_try gave back; takes what @need has. */
 void cdx_far_park(struct cdx_volume *v, const struct cdx_read_req *req,

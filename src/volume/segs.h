@@ -184,7 +184,7 @@ struct cdx_segs {
 	bool evict_gained;
 	uint64_t evict_want;		/* bytes that somebody waits for */
 	uint64_t evict_counted;		/* mono ns; of the background thread */
-	_Atomic bool evict_asked;	/* since the last round began */
+	_Atomic bool evict_asked;	/* or a round soon would be in vain */
 	_Atomic uint64_t evicted;	/* segments without a byte here */
 	_Atomic uint64_t evicted_bytes; /* of their data */
 	_Atomic uint64_t evictions;
