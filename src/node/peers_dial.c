@@ -22,6 +22,7 @@
 #define CONNECT_MS 10000u
 #define TOTAL_MS 30000u
 #define ANSWER_MAX 4096u
+#define SAID_MAX 160u
 
 void cdx_peers_dial_again_locked(struct cdx_peers *p)
 {
@@ -39,6 +40,17 @@ static void next_locked(struct cdx_peers *p, unsigned s)
 	p->reach.next_ns = cdx_clock_mono_ns() + s * UINT64_C(1000000000);
 }
 
+/* What a stranger says, as it may be kept and shown: cut to @cap, and of ASCII
+ * alone, since half a letter would be no JSON */
+static void quote(char *out, size_t cap, const char *text)
+{
+	size_t n = 0;
+
+	for (; text[n] != '\0' && n < cap - 1; n++)
+		out[n] = text[n] >= ' ' && text[n] <= '~' ? text[n] : '?';
+	out[n] = '\0';
+}
+
 /* It could not be tried: the next one is asked */
 static void undone(struct cdx_peers *p)
 {
@@ -50,19 +62,21 @@ static void undone(struct cdx_peers *p)
 static void done(struct cdx_peers *p, bool reached, const char *why)
 {
 	char who[CDX_PEER_ID_TEXT_MAX];
+	char said[SAID_MAX];
 
 	cdx_peer_id_text(who, &p->dial.record.id);
+	quote(said, sizeof(said), why);
 	pthread_mutex_lock(&p->mu);
 	p->reach.inflight = false;
 	p->reach.at = cdx_clock_wall_s();
 	if (reached) {
 		p->reach.state = CDX_REACH_YES;
 		snprintf(p->reach.why, sizeof(p->reach.why),
-			 "%s got through%s%.150s", who,
-			 why[0] != '\0' ? " to " : "", why);
+			 "%s got through%s%s", who,
+			 said[0] != '\0' ? " to " : "", said);
 	} else {
-		snprintf(p->reach.why, sizeof(p->reach.why), "%s tried: %.160s",
-			 who, why);
+		snprintf(p->reach.why, sizeof(p->reach.why), "%s tried: %s",
+			 who, said);
 		if (++p->reach.failed >= DIAL_TRIES)
 			p->reach.state = CDX_REACH_NO;
 	}

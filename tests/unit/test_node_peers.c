@@ -4,6 +4,7 @@
 #endif
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "net/web.h"
 #include "node/peers.h"
 #include "seed.h"
 #include "store/cache.h"
@@ -306,6 +308,81 @@ static void test_reached(void **state)
 	stop(&a);
 }
 
+/* ---- one whose words are not to be kept as they are ---- */
+
+struct talker {
+	struct cdx_web *web;
+	struct cdx_buf record;
+};
+
+/* Says who it is, and of the dial-back much in letters of two bytes, the first
+ * at an odd place */
+static void talk(void *arg, struct cdx_web_req *r)
+{
+	const struct talker *t = arg;
+	char text[1024];
+	char *p;
+
+	if (strcmp(cdx_web_path(r), "/codex/v1/peer") == 0) {
+		cdx_web_reply(r, 200, "application/octet-stream", t->record.p,
+			      t->record.len);
+		return;
+	}
+	p = stpcpy(text, "{\"reachable\": false, \"why\": \"\\u001b");
+	for (unsigned i = 0; i < 300; i++)
+		p = stpcpy(p, "\xC3\xA4");
+	p = stpcpy(p, "\"}");
+	cdx_web_reply(r, 200, "application/json", text, (size_t)(p - text));
+}
+
+static void talker_start(struct talker *t, const struct cdx_log *log,
+			 const char *network, struct cdx_maddr *at)
+{
+	const struct cdx_web_opts o = {
+		.listen = "127.0.0.1:0", .fn = talk, .arg = t, .log = log};
+	struct cdx_peer_record r = {.seq = 1, .n_addrs = 1};
+	const uint8_t store[16] = {1};
+	struct sockaddr_storage ss;
+	struct cdx_identity who;
+	struct cdx_root root;
+	char text[64];
+	char why[256];
+
+	memset(t, 0, sizeof(*t));
+	assert_int_equal(cdx_web_new(&t->web, &o, why), 0);
+	cdx_web_addr(t->web, &ss);
+	snprintf(text, sizeof(text), "127.0.0.1:%u",
+		 ntohs(((struct sockaddr_in *)&ss)->sin_port));
+	assert_int_equal(cdx_maddr_parse(at, text), 0);
+	cdx_root_random(&root);
+	assert_int_equal(cdx_identity_derive(&who, &root, store, network), 0);
+	r.addr[0] = *at;
+	r.expires = cdx_clock_wall_s() + 3600;
+	assert_int_equal(cdx_peer_record_sign(&t->record, &r, &who), 0);
+}
+
+/* What it says is cut, and cut within a letter it would be no text: no JSON
+ * could have it, and the status of the node would be without all of it. */
+static void test_said(void **state)
+{
+	struct cdx_peers_status st;
+	struct talker t;
+	struct node d;
+
+	(void)state;
+	init(&d, "127.0.0.1:0");
+	talker_start(&t, &d.t.log, d.conf.network, &d.conf.peer[0]);
+	d.conf.n_peers = 1;
+	start(&d);
+	await_reach(&d, CDX_REACH_NO, &st);
+	assert_non_null(strstr(st.reach_why, " tried: ??????"));
+	for (const char *c = st.reach_why; *c != '\0'; c++)
+		assert_true(*c >= ' ' && *c <= '~');
+	stop(&d);
+	cdx_web_free(t.web);
+	cdx_buf_free(&t.record);
+}
+
 /* It announces a port where nobody is: three peers try, and are believed. */
 static void test_not_reached(void **state)
 {
@@ -417,6 +494,7 @@ int main(void)
 		cmocka_unit_test(test_find_and_get),
 		cmocka_unit_test(test_announce),
 		cmocka_unit_test(test_reached),
+		cmocka_unit_test(test_said),
 		cmocka_unit_test(test_not_reached),
 		cmocka_unit_test(test_connect),
 		cmocka_unit_test(test_no_start),
