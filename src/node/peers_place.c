@@ -205,7 +205,13 @@ void cdx_peers_on_nat(void *arg, const char *ip, uint16_t port, const char *why)
 {
 	struct cdx_peers *p = arg;
 	struct in6_addr scratch;
+	bool six = ip != NULL && inet_pton(AF_INET6, ip, &scratch) == 1;
 
+	/* no record could be made with whatever else a router says */
+	if (ip != NULL && !six && inet_pton(AF_INET, ip, &scratch) != 1) {
+		ip = NULL;
+		why = "what the router tells as its address is none";
+	}
 	pthread_mutex_lock(&p->mu);
 	if (ip != NULL)
 		snprintf(p->nat_text, sizeof(p->nat_text),
@@ -216,9 +222,7 @@ void cdx_peers_on_nat(void *arg, const char *ip, uint16_t port, const char *why)
 	p->has_nat_addr = ip != NULL;
 	if (ip != NULL) {
 		memset(&p->nat_addr, 0, sizeof(p->nat_addr));
-		p->nat_addr.kind = inet_pton(AF_INET6, ip, &scratch) == 1
-					   ? CDX_MADDR_IP6
-					   : CDX_MADDR_IP4;
+		p->nat_addr.kind = six ? CDX_MADDR_IP6 : CDX_MADDR_IP4;
 		snprintf(p->nat_addr.host, sizeof(p->nat_addr.host), "%s", ip);
 		p->nat_addr.port = port;
 		p->nat_addr.tls = p->tls_cert != NULL;
