@@ -171,7 +171,6 @@ static int on_cached(void *arg, const struct cdx_cid *cid)
 	a->manifest = *cid;
 	a->tree = tree;
 	a->holding = CDX_HOLDS_SOME;
-	a->cached = true;
 	return 0;
 }
 

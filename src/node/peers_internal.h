@@ -23,7 +23,6 @@ struct announced {
 	struct cdx_cid tree;
 	enum cdx_holding holding; /* 0: it is private */
 	struct cdx_slot_set slots;
-	bool cached; /* not of the store, but of its cache */
 };
 
 /* By digest of the manifest */
@@ -90,7 +89,6 @@ struct cdx_peers {
 		enum cdx_reach state;
 		int64_t at;
 		char why[256];
-		bool due; /* as soon as there is somebody to ask */
 		bool inflight;
 		uint64_t next_ns; /* not before */
 		unsigned failed;  /* peers that tried in vain */
