@@ -134,7 +134,7 @@ struct cdx_rest_route {
 	cdx_rest_fn *fn[CDX_REST_METHODS]; /* NULL: not allowed */
 };
 /**
- * cdx_rest_route - which route is this?
+ * cdx_rest_route_find - which route is this?
  *
  * @path: decoded; anything
  * @id:   returns the id in it, cut to nothing when it is too long
@@ -164,8 +164,7 @@ void cdx_rest_json(struct cdx_rest_call *q, int status, json_t *json);
 void cdx_rest_nothing(struct cdx_rest_call *q, int status);
 /* The CID in the path.  False: it is none, answered with 400. */
 bool cdx_rest_cid(struct cdx_rest_call *q, struct cdx_cid *out);
-/* The process is ending, or the call's client has nothing to wait for any more:
- * a cancel function; @arg is the call */
+/* The process is ending: a cancel function; @arg is the call */
 bool cdx_rest_cancelled(void *arg);
 
 /* ---- contents (rest_source.c) ---- */

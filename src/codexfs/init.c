@@ -96,7 +96,8 @@ static int option(struct init_args *a, int opt)
 		a->keys.volume = (uint32_t)v;
 		return 0;
 	case OPT_QUOTA:
-		if (cdx_size_parse(&a->quota, optarg) < 0 || a->quota < QUOTA_MIN) {
+		if (cdx_size_parse(&a->quota, optarg) < 0 ||
+		    a->quota < QUOTA_MIN) {
 			cli_error("--quota takes a size of at least 128M, not "
 				  "%s",
 				  optarg);
