@@ -41,8 +41,6 @@ static void tell_sources(struct cdx_client *c, const struct had *before,
 	char all[32];
 	char from[32];
 
-	if (!isatty(STDERR_FILENO))
-		return;
 	look(c, &now);
 	cli_bytes(all, size);
 	cli_bytes(from, (uint64_t)(now.bytes - before->bytes));
@@ -104,15 +102,17 @@ static int fetch(struct cdx_client *c, struct dataset_stream *s,
 static int get_to(struct cdx_client *c, struct dataset_stream *s,
 		  const char *cid)
 {
+	bool tell = isatty(STDERR_FILENO) != 0;
 	json_t *j = NULL;
 	struct had before;
 	int rc;
 
-	look(c, &before);
+	if (tell)
+		look(c, &before);
 	rc = expected_size(c, cid, &s->total, &j);
 	if (rc == 0)
 		rc = fetch(c, s, cid, &j);
-	if (rc == 0)
+	if (rc == 0 && tell)
 		tell_sources(c, &before, s->total);
 	if (rc < 0)
 		rc = cli_fail("get the dataset", rc, j);
