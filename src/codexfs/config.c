@@ -14,9 +14,9 @@
 
 static const char help[] =
 	"Usage: codexfs config check [options] [STORE|MNT]\n\n"
-	"Reads the configuration that node and mount would have, with these\n"
-	"options, and shows what is in effect and where it is from; or what is\n"
-	"wrong, with file and line, and the exit status 2.\n\n"
+	"Reads the configuration that node would have, with these options, and\n"
+	"shows what is in effect and where it is from; or what is wrong, with\n"
+	"file and line, and the exit status 2.\n\n"
 	"  --json                print JSON\n" CLI_CONF_HELP
 	"\n" CLI_COMMON_HELP;
 

@@ -181,7 +181,7 @@ static void print(const json_t *st, const struct cdx_client *c)
 	print_proof_keys(json_object_get(st, "proofKeys"));
 	print_cache(st);
 	if (word(st, "noNode")[0] != '\0')
-		printf("%-18snone, as it should be: %s\n", "node",
+		printf("%-18snone, though it was to be one: %s\n", "node",
 		       word(st, "noNode"));
 	print_node(json_object_get(st, "node"));
 	printf("%-18s%s\n", "namespace", text(st, "volume", "namespace"));

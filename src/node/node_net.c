@@ -82,7 +82,8 @@ int cdx_node_net_start(struct cdx_node *n, const struct cdx_node_opts *opts,
 	rc = cdx_peers_new(&n->peers, &o, why);
 	if (rc < 0 && opts->alone_too) {
 		cdx_log(opts->log, ERROR, "node",
-			"%s is no node, as it should be: %s", n->path, why);
+			"%s is no node, though it was to be one: %s", n->path,
+			why);
 		n->alone_why = strdup(why);
 		return n->alone_why == NULL ? -ENOMEM : 0;
 	}
