@@ -51,6 +51,7 @@ struct far_kit {
 	bool stop;
 	bool refuse; /* fetch fails at once */
 	bool safe;
+	bool says_nothing; /* of what is safe: before far_set */
 	uint64_t asked;
 	uint64_t ended;
 	unsigned timeout_ms;
@@ -271,7 +272,7 @@ static inline void far_set(struct far_kit *k)
 	struct cdx_vol_net net = {
 		.fetch = far_fetch,
 		.end = far_end,
-		.safe = far_safe,
+		.safe = k->says_nothing ? NULL : far_safe,
 		.arg = k,
 		.timeout_ms = k->timeout_ms ? k->timeout_ms : 600000,
 	};

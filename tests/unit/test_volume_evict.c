@@ -197,6 +197,28 @@ static void test_not_safe(void **state)
 	world_free(&w);
 }
 
+/* Where nobody can say what is safe, no round is asked for and none awaited */
+static void test_nobody_says(void **state)
+{
+	struct cdx_segs *s;
+	struct world w;
+
+	(void)state;
+	world_new(&w, "nobody_says");
+	far_unset(&w.k);
+	w.k.says_nothing = true;
+	far_set(&w.k);
+	s = w.e.v->segs;
+	/* no round can run meanwhile */
+	pthread_mutex_lock(&s->job_mu);
+	assert_false(cdx_evict_wait(w.e.v, 1));
+	assert_int_equal(s->evict_want, 0);
+	cdx_evict_ask(w.e.v);
+	assert_false(atomic_load(&s->evict_asked));
+	pthread_mutex_unlock(&s->job_mu);
+	world_free(&w);
+}
+
 static void pin(struct world *w, uint64_t area)
 {
 	struct cdx_protection p = protection_of(&w->e, area);
@@ -323,6 +345,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_more_than_it_holds),
 		cmocka_unit_test(test_not_safe),
+		cmocka_unit_test(test_nobody_says),
 		cmocka_unit_test(test_least_recently_read),
 		cmocka_unit_test(test_crash),
 	};
