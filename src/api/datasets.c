@@ -287,7 +287,8 @@ static void one(struct cdx_api *api, struct cdx_call *call, const char *rest)
 	}
 	/* a tree is announced too */
 	if (cid.codec == CDX_CODEC_ROOT && slash != NULL &&
-	    strcmp(slash, "/providers") == 0) {
+	    strcmp(slash, "/providers") == 0 &&
+	    strcmp(call->method, "GET") == 0) {
 		cdx_api_find(api, call, &cid);
 		return;
 	}
