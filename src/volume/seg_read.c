@@ -121,7 +121,9 @@ static int block_lost(struct reader *rd, bool absent, int why)
 		return why;
 	}
 	if (!absent && cdx_recovered_tell(rd->v, rd->area, rd->index))
-		bad_block(rd, "does not match; looked for elsewhere");
+		bad_block(rd, why == CDX_E_HASH
+				      ? "does not match; looked for elsewhere"
+				      : "cannot be read; looked for elsewhere");
 	r = cdx_need_add(rd->need, rd->area, rd->index);
 	rd->missing = r == 0;
 	return r < 0 ? r : 1;
