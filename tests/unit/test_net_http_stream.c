@@ -321,11 +321,12 @@ static void test_pause(void **state)
 
 	snprintf(path, sizeof(path), "/%u", BIG);
 	e->got.say = 1;
-	/* and idling is not the peer's fault meanwhile */
-	start_as(e, "GET", path, 100, BIG);
+	/* and idling is not the peer's fault meanwhile; later the peer, a
+	 * thread here, may have to wait for a processor */
+	start_as(e, "GET", path, 1000, BIG);
 	loop_kit_until(&e->loop, was_called, e);
 	had = e->got.len;
-	loop_kit_run_ms(&e->loop, 300);
+	loop_kit_run_ms(&e->loop, 1200);
 	assert_int_equal(e->got.len, had);
 	assert_int_equal(e->got.calls, 1);
 	assert_int_equal(e->got.ends, 0);
