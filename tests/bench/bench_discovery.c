@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -161,6 +162,8 @@ static void measure(uint16_t port, unsigned long datasets)
 		cdx_discovery_stats(d, &st);
 	} while (st.puts < st.keys &&
 		 cdx_clock_mono_ns() - start < FILL_MAX_S * S_NS);
+	if (st.puts < st.keys)
+		die("not all was put in time");
 	printf("%-34s %10.1f\n", "seconds to put all once",
 	       (double)(cdx_clock_mono_ns() - start) / 1e9);
 	start = cdx_clock_mono_ns();
@@ -207,9 +210,12 @@ int main(void)
 	if (pid < 0)
 		die("fork");
 	if (pid == 0) {
+		/* however this one ends */
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		others(fd[1]);
 		_exit(1);
 	}
+	(void)close(fd[1]);
 	if (read(fd[0], &port, sizeof(port)) != sizeof(port))
 		die("the other nodes did not start");
 	measure(port, datasets);
