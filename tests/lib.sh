@@ -46,6 +46,19 @@ v = eval(sys.argv[2])
 print(v if isinstance(v, str) else json.dumps(v))' "$1" "$2" ||
 		fail "no $2 in $(cat "$1")"
 }
+# until_ok SECONDS WHAT COMMAND...: tries until it succeeds
+until_ok() {
+	local seconds=$1 what=$2 end=$((SECONDS + $1))
+
+	shift 2
+	until "$@" >"$W/until.out" 2>&1; do
+		[ $SECONDS -lt $end ] ||
+			fail "$what: not within $seconds s: $(cat "$W/until.out")"
+		sleep 0.2
+	done
+}
+# The process that has a store open
+holder() { sed -n 's/^process \([0-9]*\) .*/\1/p' "$1/lock" 2>/dev/null; }
 # What npm says when the registry cannot be reached, as opposed to a package
 # that is not what the lock file says
 npm_offline='ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|ETIMEDOUT'

@@ -51,9 +51,7 @@ check_store() {
 	}
 }
 # The process that serves the mount
-mount_pid() {
-	sed -n 's/^process \([0-9]*\) .*/\1/p' "$S/lock"
-}
+mount_pid() { holder "$S"; }
 # kill -9, and wait until the kernel has let go of the store
 kill_mount() {
 	kill -9 "$(mount_pid)" || fail "the mount process is gone already"

@@ -33,7 +33,7 @@ start_other() {
 	"$CODEXFS" node --listen 127.0.0.1:0 --dht no --api none \
 		--log-file "$W/other.log" "$B" >"$W/node.out" 2>&1 ||
 		fail "node: $(cat "$W/node.out")"
-	node=$(sed -n 's/^process \([0-9]*\) .*/\1/p' "$B/lock")
+	node=$(holder "$B")
 	"$CODEXFS" status --json "$B" >"$W/j" || fail "status of the node"
 	port=$(member "$W/j" 'j["node"]["port"]')
 }

@@ -89,17 +89,6 @@ heal() {
 	done
 }
 
-# until_ok SECONDS WHAT COMMAND...: tries until it succeeds
-until_ok() {
-	local seconds=$1 what=$2 end=$((SECONDS + $1))
-
-	shift 2
-	until "$@" >"$W/until.out" 2>&1; do
-		[ $SECONDS -lt $end ] ||
-			fail "$what: not within $seconds s: $(cat "$W/until.out")"
-		sleep 0.2
-	done
-}
 listens() { # HOST tcp|udp PORT
 	[ -n "$(in_ns "$1" ss -H -ln --"$2" "sport = :$3")" ]
 }
@@ -136,8 +125,6 @@ make_store() {
 	"$CODEXFS" init --quota 2G "$@" "$store" >"$W/init.out" 2>&1 ||
 		fail "init $store: $(cat "$W/init.out")"
 }
-# The process that has a store open
-holder() { sed -n 's/^process \([0-9]*\) .*/\1/p' "$1/lock"; }
 # start_node HOST STORE [OPTIONS of node]: listens on 8070, REST on 8080 of its
 # loopback; returns when it answers
 start_node() {

@@ -18,7 +18,7 @@ rest_end() {
 		"$CODEXFS" umount "$s" >/dev/null 2>&1
 		timeout 60 flock "$s/lock" true || {
 			printf 'FAIL: the node of %s does not end\n' "$s" >&2
-			kill -9 "$(sed -n 's/^process \([0-9]*\) .*/\1/p' "$s/lock")"
+			kill -9 "$(holder "$s")"
 			status=1
 		}
 		if [ "$status" -ne 0 ] && [ "$status" -ne 77 ]; then

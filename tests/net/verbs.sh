@@ -13,8 +13,6 @@ A=$W/a
 B=$W/b
 unset CODEXFS_CONFIG
 
-holder() { sed -n 's/^process \([0-9]*\) .*/\1/p' "$1/lock" 2>/dev/null; }
-
 verbs_end() {
 	local status=$? store pid
 
@@ -35,16 +33,6 @@ verbs_end() {
 trap verbs_end EXIT
 
 step() { printf '%3d s  %s\n' "$SECONDS" "$*"; }
-# until_ok WHAT COMMAND...: tries until it succeeds
-until_ok() {
-	local what=$1 end=$((SECONDS + 120))
-
-	shift
-	until "$@" >"$W/until" 2>&1; do
-		[ $SECONDS -lt $end ] || fail "$what: $(cat "$W/until")"
-		sleep 0.2
-	done
-}
 # node STORE [OPTIONS]: on any port of the loopback
 node() {
 	local store=$1
@@ -136,12 +124,12 @@ wants 0 '^node  *16Uiu2HA' "$CODEXFS" status "$A"
 is "$(status_of "$A" 'j["node"]["reach"]["state"]')" unknown \
 	"reachable by nobody that is known"
 node "$B" --peer "$a" --cache 64M
-until_ok "B meets A" met "$B"
+until_ok 120 "B meets A" met "$B"
 is "$(member "$W/peers" 'j["peers"][0]["id"]')" \
 	"$(status_of "$A" 'j["node"]["id"]')" "the peer that B knows"
 wants 0 "^16Uiu2HA.*$a" "$CODEXFS" peers "$B"
 is "$(status_of "$B" 'j["cache"]["limit"]')" 67108864 "the cache of B"
-until_ok "A announces" announces "$A" 2
+until_ok 120 "A announces" announces "$A" 2
 
 step "found, fetched, kept"
 wants 0 "^16Uiu2HA.* all .*$a" "$CODEXFS" dataset find --store "$B" "$cid"
@@ -154,7 +142,7 @@ is "$(member "$W/json" 'j["providers"][0]["holds"]')" all "what A holds"
 "$CODEXFS" dataset get -o "$W/got" --store "$B" "$cid" 2>"$W/err" ||
 	fail "dataset get: $(cat "$W/err")"
 cmp "$W/file" "$W/got" || fail "other bytes than were added"
-until_ok "B announces what it keeps" announces "$B" 2
+until_ok 120 "B announces what it keeps" announces "$B" 2
 [ "$(status_of "$B" 'j["node"]["exchange"]["bytesReceived"]')" -ge 3000000 ] ||
 	fail "B had it from nobody"
 [ "$(status_of "$A" 'j["node"]["server"]["blocksSent"]')" -ge 46 ] ||
@@ -172,12 +160,12 @@ secret=$("$CODEXFS" dataset add --private --store "$A" "$W/secret") ||
 	fail "dataset add --private"
 wants 3 'nobody was found' "$CODEXFS" dataset find --store "$B" "$secret"
 wants 0 'others are told' "$CODEXFS" dataset announce --store "$A" "$secret"
-until_ok "A announces both" announces "$A" 4
+until_ok 120 "A announces both" announces "$A" 4
 "$CODEXFS" dataset get -o "$W/got2" --store "$B" "$secret" ||
 	fail "what was announced cannot be had"
 cmp "$W/secret" "$W/got2" || fail "other bytes than were added"
 wants 0 'private' "$CODEXFS" dataset announce --private --store "$A" "$secret"
-until_ok "A withdraws" announces "$A" 2
+until_ok 120 "A withdraws" announces "$A" 2
 
 step "the first one ends"
 "$CODEXFS" umount "$A" || fail "the node does not end"
@@ -188,6 +176,6 @@ pid=$(holder "$B")
 kill -TERM "$pid"
 timeout 60 flock "$B/lock" true || fail "B does not end"
 # the store is free a moment before the process says so
-until_ok "B says that it is clean" grep -q 'is closed, clean' "$B.log"
+until_ok 120 "B says that it is clean" grep -q 'is closed, clean' "$B.log"
 wants 0 'is not mounted\|no errors\|clean\|ok' "$CODEXFS" fsck "$B"
 say "all verbs did as they should"
