@@ -122,7 +122,6 @@ static int start(struct cdx_rest *r, const struct cdx_conf_api *conf,
 		.idle_s = IDLE_S,
 		.fn = cdx_rest_answer,
 		.arg = r,
-		.log = r->api->node->log,
 	};
 	char text[256] = "";
 	int rc = cdx_rest_guard_init(&r->guard, conf, why);

@@ -156,8 +156,7 @@ static int serve_control(struct mounted *m)
 	m->api.flush = flush_kernel;
 	m->api.flush_arg = m->fs;
 	rc = cdx_server_unix(&m->server, cdx_store_dirfd(m->node.store),
-			     "control.sock", cdx_api_call, &m->api,
-			     m->args->log);
+			     "control.sock", cdx_api_call, &m->api);
 	if (rc < 0)
 		tell(m, '-', "cannot make the control socket in the store");
 	return rc;

@@ -91,8 +91,7 @@ static int serve(struct running *r)
 	const struct cdx_conf_api *conf = &r->a->conf.api;
 	char why[CDX_REST_WHY_MAX];
 	int rc = cdx_server_unix(&r->server, cdx_store_dirfd(r->node.store),
-				 "control.sock", cdx_api_call, &r->api,
-				 &r->a->common.log);
+				 "control.sock", cdx_api_call, &r->api);
 
 	if (rc < 0) {
 		daemon_tell(&r->ready_fd, '-',

@@ -11,9 +11,9 @@
 #ifndef HAVE_MINIUPNPC
 
 int cdx_nat_new(struct cdx_nat **out, struct cdx_loop *loop, uint16_t port,
-		const struct cdx_log *log, cdx_nat_fn *fn, void *arg)
+		cdx_nat_fn *fn, void *arg)
 {
-	(void)loop, (void)port, (void)log, (void)fn, (void)arg;
+	(void)loop, (void)port, (void)fn, (void)arg;
 	*out = NULL;
 	return -ENOTSUP;
 }
@@ -295,7 +295,7 @@ static void *nat_main(void *arg)
 /* ---- the owner */
 
 int cdx_nat_new(struct cdx_nat **out, struct cdx_loop *loop, uint16_t port,
-		const struct cdx_log *log, cdx_nat_fn *fn, void *arg)
+		cdx_nat_fn *fn, void *arg)
 {
 	struct cdx_nat *n = calloc(1, sizeof(*n));
 	pthread_condattr_t attr;
@@ -305,7 +305,6 @@ int cdx_nat_new(struct cdx_nat **out, struct cdx_loop *loop, uint16_t port,
 	if (!n)
 		return -ENOMEM;
 	n->loop = loop;
-	(void)log; /* what there is to say goes to @fn */
 	n->port = port;
 	n->fn = fn;
 	n->arg = arg;

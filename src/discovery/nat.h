@@ -6,7 +6,6 @@
 #include <stdint.h>
 
 #include "base/attr.h"
-#include "base/log.h"
 #include "base/loop.h"
 
 /* A port of the router that leads to ours, by UPnP (miniupnpc), which blocks: it
@@ -21,8 +20,7 @@ typedef void cdx_nat_fn(void *arg, const char *ip, uint16_t port,
 
 /* Returns new.  -ENOTSUP not built in; -ENOMEM, -EAGAIN. */
 CDX_MUST_CHECK int cdx_nat_new(struct cdx_nat **out, struct cdx_loop *loop,
-			       uint16_t port, const struct cdx_log *log,
-			       cdx_nat_fn *fn, void *arg);
+			       uint16_t port, cdx_nat_fn *fn, void *arg);
 /* Removes the mapping (2 s at most).  NULL is allowed. */
 void cdx_nat_free(struct cdx_nat *n);
 

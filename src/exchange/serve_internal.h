@@ -30,7 +30,6 @@ struct cdx_exchange_server {
 	struct cdx_store *store;
 	struct cdx_loop *loop;
 	struct cdx_http *http;
-	const struct cdx_log *log;
 	struct cdx_network network;
 	struct cdx_web *web;
 	struct cdx_hot *hot;

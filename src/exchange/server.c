@@ -94,7 +94,6 @@ static int start_web(struct cdx_exchange_server *s,
 		.tls_key = o->tls_key,
 		.fn = on_request,
 		.arg = s,
-		.log = o->log,
 	};
 
 	return cdx_web_new(&s->web, &web, why);
@@ -114,7 +113,6 @@ int cdx_exchange_server_new(struct cdx_exchange_server **out,
 	s->store = opts->store;
 	s->loop = opts->loop;
 	s->http = opts->http;
-	s->log = opts->log;
 	s->network = opts->network;
 	cdx_list_init(&s->dials);
 	pthread_mutex_init(&s->mu, NULL);

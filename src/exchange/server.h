@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 
 #include "base/attr.h"
-#include "base/log.h"
 #include "base/loop.h"
 #include "discovery/peer.h"
 #include "net/http.h"
@@ -24,7 +23,6 @@ struct cdx_exchange_server_opts {
 	struct cdx_store *store; /* kept */
 	struct cdx_loop *loop;	 /* kept: for dialling back */
 	struct cdx_http *http;	 /* kept; of that loop */
-	const struct cdx_log *log;
 	struct cdx_network network;
 	const char *listen; /* as cdx_web_opts has it */
 	uint64_t rate;

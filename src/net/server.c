@@ -34,7 +34,6 @@ struct cdx_server {
 	struct MHD_Daemon *daemon;
 	cdx_call_fn *fn;
 	void *arg;
-	const struct cdx_log *log;
 	unsigned connections;
 	unsigned idle_s;
 	int dirfd; /* of the socket's name; -1: on TCP */
@@ -431,8 +430,7 @@ static void drain(struct cdx_server *s)
 	pthread_mutex_unlock(&s->mu);
 }
 
-static struct cdx_server *server_new(cdx_call_fn *fn, void *arg,
-				     const struct cdx_log *log)
+static struct cdx_server *server_new(cdx_call_fn *fn, void *arg)
 {
 	struct cdx_server *s = calloc(1, sizeof(*s));
 
@@ -440,7 +438,6 @@ static struct cdx_server *server_new(cdx_call_fn *fn, void *arg,
 		return NULL;
 	s->fn = fn;
 	s->arg = arg;
-	s->log = log;
 	s->dirfd = -1;
 	s->connections = MAX_CONNECTIONS;
 	init_wait(s);
@@ -460,9 +457,9 @@ static int start(struct cdx_server *s, int fd)
 }
 
 int cdx_server_unix(struct cdx_server **out, int dirfd, const char *name,
-		    cdx_call_fn *fn, void *arg, const struct cdx_log *log)
+		    cdx_call_fn *fn, void *arg)
 {
-	struct cdx_server *s = server_new(fn, arg, log);
+	struct cdx_server *s = server_new(fn, arg);
 	int rc;
 	int fd;
 
@@ -489,7 +486,7 @@ int cdx_server_unix(struct cdx_server **out, int dirfd, const char *name,
 int cdx_server_tcp(struct cdx_server **out, const struct cdx_server_tcp *o,
 		   char why[256])
 {
-	struct cdx_server *s = server_new(o->fn, o->arg, o->log);
+	struct cdx_server *s = server_new(o->fn, o->arg);
 	int rc;
 	int fd;
 

@@ -5,7 +5,6 @@
 #include <stdint.h>
 
 #include "base/attr.h"
-#include "base/log.h"
 #include "net/call.h"
 
 /* HTTP server over libmicrohttpd; one thread a connection, one a call.  For our
@@ -24,8 +23,8 @@ struct cdx_server;
  * Errors: -errno of the socket calls; -EIO libmicrohttpd refuses.
  */
 CDX_MUST_CHECK int cdx_server_unix(struct cdx_server **out, int dirfd,
-				   const char *name, cdx_call_fn *fn, void *arg,
-				   const struct cdx_log *log);
+				   const char *name, cdx_call_fn *fn,
+				   void *arg);
 
 struct cdx_server_tcp {
 	const char
@@ -34,7 +33,6 @@ struct cdx_server_tcp {
 	unsigned idle_s;      /* 0: 60 */
 	cdx_call_fn *fn;
 	void *arg;
-	const struct cdx_log *log; /* kept */
 };
 /* The same calls on TCP, for few clients.  @why and errors: as cdx_web_new. */
 CDX_MUST_CHECK int cdx_server_tcp(struct cdx_server **out,

@@ -9,7 +9,6 @@
 #include <sys/types.h>
 
 #include "base/attr.h"
-#include "base/log.h"
 
 /*
  * HTTP for strangers: libmicrohttpd with epoll and a small pool of threads.  A
@@ -42,7 +41,6 @@ struct cdx_web_opts {
 	const char *tls_key;
 	cdx_web_fn *fn;
 	void *arg;
-	const struct cdx_log *log; /* kept */
 };
 
 /**

@@ -49,7 +49,7 @@ struct cdx_web_conn {
 };
 
 struct cdx_web {
-	struct cdx_web_opts opts; /* the numbers, with defaults; fn, arg, log */
+	struct cdx_web_opts opts; /* the numbers, with defaults; fn, arg */
 	struct MHD_Daemon *daemon;
 	struct sockaddr_storage addr;
 	pthread_t timer;

@@ -130,7 +130,6 @@ static int make_server(struct cdx_peers *p, char *why)
 		.store = p->store,
 		.loop = p->loop,
 		.http = p->http,
-		.log = p->log,
 		.network = p->who.network,
 		.listen = c->listen,
 		.rate = c->upload,
@@ -180,8 +179,7 @@ static int make_nat(struct cdx_peers *p, char *why)
 	if (p->conf.nat != CDX_NAT_UPNP || p->port == 0)
 		return 0;
 	snprintf(p->nat_text, sizeof(p->nat_text), "asking the router");
-	rc = cdx_nat_new(&p->nat, p->loop, p->port, p->log, cdx_peers_on_nat,
-			 p);
+	rc = cdx_nat_new(&p->nat, p->loop, p->port, cdx_peers_on_nat, p);
 	if (rc == -ENOTSUP)
 		snprintf(why, CDX_PEERS_WHY_MAX,
 			 "this codexfs was built without miniupnpc; set nat = "

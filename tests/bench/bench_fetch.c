@@ -119,7 +119,6 @@ static void serve(void *arg, struct cdx_await *a)
 		.store = store,
 		.loop = loop,
 		.http = http,
-		.log = &quiet,
 		.network = who.network,
 		.listen = listen_at,
 	};

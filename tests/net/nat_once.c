@@ -42,8 +42,8 @@ int main(int argc, char **argv)
 
 	if (argc != 2 || cdx_loop_new(&loop) < 0)
 		return 2;
-	if (cdx_nat_new(&nat, loop, (uint16_t)strtoul(argv[1], NULL, 10), NULL,
-			said, NULL) < 0) {
+	if (cdx_nat_new(&nat, loop, (uint16_t)strtoul(argv[1], NULL, 10), said,
+			NULL) < 0) {
 		puts("built without miniupnpc");
 		return 77;
 	}

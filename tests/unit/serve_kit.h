@@ -88,7 +88,6 @@ static inline void start_server(struct env *e, const struct tls_kit *tls)
 		.store = e->store.s,
 		.loop = e->kit.loop.loop,
 		.http = e->kit.http,
-		.log = &e->store.log,
 		.listen = "127.0.0.1:0",
 		.tls_cert = tls != NULL ? tls->cert : NULL,
 		.tls_key = tls != NULL ? tls->key : NULL,
