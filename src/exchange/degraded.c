@@ -345,31 +345,43 @@ static void part_came(struct cdx_xwaiter *w, int rc, struct cdx_xblock *block)
 
 void cdx_xdecode_disappoint(struct cdx_xwant *w, bool later)
 {
-	struct cdx_list *pos = w->waiters.next;
+	struct cdx_list parts;
 
-	while (pos != &w->waiters) {
+	cdx_list_init(&parts);
+	cdx_list_foreach_safe(pos, tmp, &w->waiters) {
 		struct cdx_xwaiter *waiter =
 			cdx_list_entry(pos, struct cdx_xwaiter, node);
 
-		if (waiter->fn != part_came) {
-			pos = pos->next;
+		if (waiter->fn != part_came)
 			continue;
-		}
-		cdx_list_del(&waiter->node);
+		cdx_list_del(pos);
+		cdx_list_add_tail(&parts, pos);
+		/* it may leave before its turn */
 		waiter->want = NULL;
+	}
+	/* a step that ends so ends reads, which may have been the others who
+	 * waited for this one: it may be gone after any of these */
+	while (!cdx_list_empty(&parts)) {
+		struct cdx_xwaiter *waiter =
+			cdx_list_entry(parts.next, struct cdx_xwaiter, node);
+
+		cdx_list_del(&waiter->node);
 		part_came(waiter, later ? -EAGAIN : -ENODATA, NULL);
-		/* the list may be another one now */
-		pos = w->waiters.next;
 	}
 }
 
 int cdx_xdecode_start(struct cdx_xwant *w)
 {
 	struct cdx_xsession *s = w->s;
+	uint32_t index = w->index;
+	uint64_t serial = w->serial;
 	struct cdx_xdecode *d;
 
-	s->lost |= UINT32_C(1) << (w->index / s->set->g.steps);
+	s->lost |= UINT32_C(1) << (index / s->set->g.steps);
 	cdx_xdecode_disappoint(w, false);
+	w = cdx_xwant_get(s, index);
+	if (w == NULL || w->serial != serial)
+		return 0;
 	if (cdx_xdecode_room(s) == 0)
 		return -EAGAIN;
 	d = calloc(1, sizeof(*d));

@@ -133,6 +133,33 @@ static void fewer_than_k(void **state)
 	host_stop(&h);
 }
 
+/* One read of several blocks of the same steps, of which too little is left: the
+ * end of the read comes from amid the giving up, with its other blocks. */
+static void fewer_than_k_in_one_read(void **state)
+{
+	struct xk k = {0};
+	struct host h;
+	struct cdx_reader *rd;
+	uint32_t columns = 0x70;
+	uint8_t *got = malloc(LEN);
+
+	(void)state;
+	assert_non_null(got);
+	start(&k, &h, &columns);
+	rd = xk_open(&k, &data.cid);
+	for (uint64_t i = 0; i < 8; i++) {
+		uint64_t off = i * 30 * BLOCK;
+
+		assert_int_equal(cdx_reader_read_wait(rd, got, off, LEN - off,
+						      0, NULL, NULL),
+				 -ENODATA);
+	}
+	free(got);
+	cdx_reader_put(rd);
+	xk_end(&k);
+	host_stop(&h);
+}
+
 /* Each of three peers has two or three columns. */
 static void columns_of_several(void **state)
 {
@@ -310,6 +337,7 @@ int main(void)
 		cmocka_unit_test(all_but_k_gone),
 		cmocka_unit_test(all_but_k_gone_without_a_cache),
 		cmocka_unit_test(fewer_than_k),
+		cmocka_unit_test(fewer_than_k_in_one_read),
 		cmocka_unit_test(columns_of_several),
 		cmocka_unit_test(single_blocks),
 		cmocka_unit_test(fetched_whole),
