@@ -123,23 +123,47 @@ static struct cdx_xpeer *peer_new(struct cdx_exchange *ex)
 	return p;
 }
 
-/* The addresses of a newer record; the one in use stays in use where it can. */
+/* The addresses of a record that can be asked: bare TCP is another program's. */
+static unsigned http_addrs(struct cdx_maddr out[CDX_PEER_ADDRS_MAX],
+			   const struct cdx_provider_record *r)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < r->n_addrs && n < CDX_PEER_ADDRS_MAX; i++) {
+		if (r->addr[i].http)
+			out[n++] = r->addr[i];
+	}
+	return n;
+}
+
+/* The addresses of a newer record, at least one; the one in use stays in use where
+ * it can. */
 static void set_addrs(struct cdx_xpeer *p, const struct cdx_maddr *addr,
 		      unsigned n)
 {
 	struct cdx_maddr was = p->addr[p->at];
-	bool had = p->n_addrs > 0;
 
-	p->n_addrs = 0;
 	p->at = 0;
-	for (unsigned i = 0; i < n && i < CDX_PEER_ADDRS_MAX; i++) {
-		/* bare TCP is another program's */
-		if (!addr[i].http)
-			continue;
-		if (had && cdx_maddr_equal(&was, &addr[i]))
-			p->at = p->n_addrs;
-		p->addr[p->n_addrs++] = addr[i];
+	p->n_addrs = n;
+	for (unsigned i = 0; i < n; i++) {
+		if (cdx_maddr_equal(&was, &addr[i]))
+			p->at = i;
+		p->addr[i] = addr[i];
 	}
+}
+
+/* It answers there: the address is the one in use. */
+static void use_addr(struct cdx_xpeer *p, const struct cdx_maddr *addr)
+{
+	for (p->at = 0; p->at < p->n_addrs; p->at++) {
+		if (cdx_maddr_equal(&p->addr[p->at], addr))
+			return;
+	}
+	if (p->n_addrs < CDX_PEER_ADDRS_MAX)
+		p->n_addrs++;
+	else
+		p->at--;
+	p->addr[p->at] = *addr;
 }
 
 struct cdx_xpeer *cdx_xpeer_of(struct cdx_exchange *ex,
@@ -147,27 +171,28 @@ struct cdx_xpeer *cdx_xpeer_of(struct cdx_exchange *ex,
 {
 	static const struct cdx_peer_id none;
 	const struct cdx_peer_id *id = &r->id;
+	struct cdx_maddr addr[CDX_PEER_ADDRS_MAX];
+	unsigned n = http_addrs(addr, r);
 	struct cdx_xpeer *p;
 
 	if (memcmp(id, &none, sizeof(none)) == 0)
 		id = NULL;
-	if (r->n_addrs == 0 ||
-	    (id != NULL && memcmp(id, &ex->id, sizeof(*id)) == 0) ||
-	    is_out(ex, id, r->addr, r->n_addrs))
+	if (n == 0 || (id != NULL && memcmp(id, &ex->id, sizeof(*id)) == 0) ||
+	    is_out(ex, id, addr, n))
 		return NULL;
-	p = find_peer(ex, id, &r->addr[0]);
+	p = find_peer(ex, id, &addr[0]);
 	if (p == NULL)
 		p = peer_new(ex);
 	if (p == NULL)
 		return NULL;
-	set_addrs(p, r->addr, r->n_addrs);
+	set_addrs(p, addr, n);
 	if (id != NULL) {
 		p->id = *id;
 		p->has_id = true;
 	}
 	p->has_tls_key = r->has_tls_key;
 	p->tls_key = r->tls_key;
-	return p->n_addrs > 0 ? p : NULL;
+	return p;
 }
 
 struct cdx_xpeer *cdx_xpeer_at(struct cdx_exchange *ex,
@@ -180,12 +205,11 @@ struct cdx_xpeer *cdx_xpeer_at(struct cdx_exchange *ex,
 	    (id != NULL && memcmp(id, &ex->id, sizeof(*id)) == 0))
 		return NULL;
 	p = find_peer(ex, id, addr);
-	if (p == NULL) {
+	if (p == NULL)
 		p = peer_new(ex);
-		if (p == NULL)
-			return NULL;
-		p->addr[p->n_addrs++] = *addr;
-	}
+	if (p == NULL)
+		return NULL;
+	use_addr(p, addr);
 	if (id != NULL) {
 		p->id = *id;
 		p->has_id = true;
