@@ -77,9 +77,13 @@ static void end_openers(struct cdx_xsession *s, int rc, const char *why,
 	}
 }
 
+/* Takes the set.  It may have come from here and from a peer at once. */
 static void opened(struct cdx_xsession *s, struct cdx_xset *set)
 {
-	s->set = set;
+	if (s->set == NULL)
+		s->set = set;
+	else
+		cdx_xset_put(set);
 	cdx_xopen_cancel(s);
 	end_openers(s, 0, "", false);
 }
@@ -177,10 +181,8 @@ static void check_done(struct cdx_xjob *j)
 
 	if (a->rc == CDX_E_HASH)
 		cdx_xpeer_lied(s->ex, a->peer, NULL, "another manifest");
-	else if (a->rc == 0 && s->set == NULL)
-		opened(s, a->set);
 	else if (a->rc == 0)
-		cdx_xset_put(a->set);
+		opened(s, a->set);
 	else
 		/* the CID names just these bytes: nobody has better ones */
 		end_openers(s, a->rc, a->why, false);

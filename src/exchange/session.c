@@ -174,7 +174,8 @@ static int free_place(struct cdx_xsession *s)
 	for (unsigned i = 0; i < s->n_sources; i++) {
 		struct cdx_xsource *src = &s->source[i];
 
-		if (cdx_xpeer_out(src->peer, now) && src->peer->inflight == 0) {
+		if (cdx_xpeer_out(src->peer, now) && src->peer->inflight == 0 &&
+		    !src->asking) {
 			src->peer->users--;
 			return (int)i;
 		}
