@@ -20,8 +20,10 @@ int cdx_xbox_new(struct cdx_xbox **out, struct cdx_exchange *ex)
 		return -ENOMEM;
 	b->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (b->fd < 0) {
+		int rc = -errno;
+
 		free(b);
-		return -errno;
+		return rc;
 	}
 	atomic_init(&b->refs, 1);
 	(void)pthread_mutex_init(&b->mu, NULL);

@@ -132,10 +132,10 @@ cdx_reader_fetch(struct cdx_reader *rd, struct cdx_op **op, bool parity,
 /* @block: @size bytes, borrowed for the call; NULL with an error as above */
 typedef void cdx_block_fn(void *arg, int rc, const uint8_t *block, size_t size);
 /**
- * cdx_exchange_block - one block of a dataset's tree from others
+ * cdx_exchange_block - one block of a dataset's tree
  *
  * @manifest: CID of its manifest, which is in this store (a segment's verifiable
- *            one): its own blocks are not looked for, only the cache and others
+ *            one): nobody is asked for that
  * @index:    in its tree
  *
  * Degraded decoding as for readers.

@@ -233,7 +233,8 @@ struct cdx_xpeer {
  * room. */
 struct cdx_xpeer *cdx_xpeer_of(struct cdx_exchange *ex,
 			       const struct cdx_provider_record *r);
-/* The same of an address that somebody named.  @id: NULL: not known */
+/* The same of an address that somebody named: it is the one in use then.  @id: NULL:
+ * not known */
 struct cdx_xpeer *cdx_xpeer_at(struct cdx_exchange *ex,
 			       const struct cdx_maddr *addr,
 			       const struct cdx_peer_id *id);
@@ -252,7 +253,7 @@ void cdx_xpeer_worked(struct cdx_xpeer *p);
 /* It is out, and what it has in flight ends, but for @but, which ends itself. */
 void cdx_xpeer_lied(struct cdx_exchange *ex, struct cdx_xpeer *p,
 		    const struct cdx_xrequest *but, const char *what);
-/* A name for logs; @out 128 bytes */
+/* A name for logs */
 #define CDX_X_NAME_MAX 400u
 void cdx_xpeer_name(char out[CDX_X_NAME_MAX], const struct cdx_xpeer *p);
 
@@ -300,7 +301,7 @@ struct cdx_xwant {
 	uint32_t index;
 	uint64_t serial; /* one index may be wanted more than once */
 	enum cdx_xwant_state state;
-	bool demand; /* somebody waits, or it is of the read ahead */
+	bool demand; /* somebody waits; false: it is of the read ahead */
 	bool part;   /* of a step to be decoded: never decoded itself */
 	bool has_leaf;
 	struct cdx_digest leaf;
@@ -398,8 +399,8 @@ void cdx_xwant_serve(struct cdx_xwant *w);
 void cdx_xwant_arrived(struct cdx_xwant *w, struct cdx_xblock *block);
 void cdx_xwant_failed(struct cdx_xwant *w, int rc);
 void cdx_xwant_free(struct cdx_xwant *w);
-/* May a worker be handed these bytes?  The waiters' places, at most @max; each
- * holds a reference of its op. */
+/* Where a worker may put a block's bytes: places of its waiters, each of which pins
+ * its op. */
 struct cdx_xtarget {
 	struct cdx_xwaiter *waiter;
 	struct cdx_op *op;
@@ -408,10 +409,11 @@ struct cdx_xtarget {
 	uint32_t len;
 };
 #define CDX_X_TARGETS 2u
+/* Their number; @t: CDX_X_TARGETS */
 unsigned cdx_xwant_targets(struct cdx_xwant *w, struct cdx_xtarget *t);
 void cdx_xtargets_copy(const struct cdx_xtarget *t, unsigned n,
 		       const struct cdx_xblock *block);
-/* @copied: they have it.  Gives the references back. */
+/* @copied: they have it.  Takes the pins away. */
 void cdx_xtargets_end(struct cdx_xtarget *t, unsigned n, bool copied);
 
 /* ---- scheduling (sched.c, look.c) ---- */
@@ -480,13 +482,14 @@ void cdx_xstore_page(struct cdx_xsession *s, struct cdx_xpage *page);
 
 /* Has it others, and have we its code? */
 bool cdx_xdecode_can(const struct cdx_xwant *w);
-/* Begins it.  -ENOMEM; -EAGAIN too many are under way */
+/* Begins it; may end @w.  -ENOMEM; -EAGAIN too many are under way */
 CDX_MUST_CHECK int cdx_xdecode_start(struct cdx_xwant *w);
 void cdx_xdecode_cancel(struct cdx_xdecode *d);
 /* How many more may be begun */
 unsigned cdx_xdecode_room(const struct cdx_xsession *s);
-/* Steps that count on this block look for another of theirs.  @later: its peers
- * may come back */
+/* Steps that count on this block look for another of theirs.  Those that find none
+ * end, and with them who waits for them: it may end @w.  @later: its peers may come
+ * back */
 void cdx_xdecode_disappoint(struct cdx_xwant *w, bool later);
 
 /* ---- manifests (open.c) ---- */

@@ -17,8 +17,6 @@
 #define IDLE_MS 10000u
 /* head, end, and what HTTP adds */
 #define STREAM_ROOM 4096u
-/* a page's frame: kind, numbers, digests, path */
-#define PAGE_ROOM (16u + (CDX_TREE_PAGE + CDX_TREE_PAGE_PATH_MAX) * 32u)
 #define URL_MAX                                        \
 	(CDX_MADDR_TEXT_MAX + CDX_CID_TEXT_MAX + 64u + \
 	 24u * CDX_WIRE_RANGES_MAX)
@@ -377,8 +375,8 @@ static int send(struct cdx_xrequest *r, const struct cdx_range *range,
 		       ranges, pages ? "" : "&p=0");
 	req.max_body = STREAM_ROOM +
 		       (size_t)r->n * (CDX_WIRE_BLOCK_HEAD + block_size(r)) +
-		       (size_t)2 * n_ranges * PAGE_ROOM +
-		       (size_t)(r->n / CDX_TREE_PAGE) * PAGE_ROOM;
+		       (size_t)2 * n_ranges * CDX_WIRE_PAGE_MAX +
+		       (size_t)(r->n / CDX_TREE_PAGE) * CDX_WIRE_PAGE_MAX;
 	return cdx_http_start(r->s->ex->http, &r->transfer, &req, on_end, r);
 }
 
