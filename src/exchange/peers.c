@@ -330,6 +330,10 @@ void cdx_xpeer_lied(struct cdx_exchange *ex, struct cdx_xpeer *p,
 			ex->lie_s);
 	}
 	p->out_until = now + ex->lie_s * CDX_X_NS_S;
+	/* others that its record names may be somebody else's */
+	p->addr[0] = p->addr[p->at];
+	p->at = 0;
+	p->n_addrs = 1;
 	cdx_list_foreach(pos, &ex->sessions) {
 		struct cdx_xsession *s =
 			cdx_list_entry(pos, struct cdx_xsession, node);

@@ -102,6 +102,28 @@ static void called_elsewhere(void **state)
 	assert_int_equal(ex.n_peers, 1);
 }
 
+/* A liar takes along its id and the address that lied, not one of somebody else
+ * that its record names. */
+static void liar_with_anothers_address(void **state)
+{
+	struct cdx_provider_record liar = {.id.b = {1}, .n_addrs = 2};
+	struct cdx_provider_record honest = {.id.b = {2}, .n_addrs = 1};
+	struct cdx_xpeer *p;
+
+	(void)state;
+	ex.lie_s = 3600;
+	liar.addr[0] = at(1, true);
+	liar.addr[1] = at(2, true);
+	p = cdx_xpeer_of(&ex, &liar);
+	assert_non_null(p);
+	cdx_xpeer_lied(&ex, p, NULL, "nonsense");
+	assert_null(cdx_xpeer_of(&ex, &liar));
+	honest.addr[0] = at(1, true);
+	assert_null(cdx_xpeer_of(&ex, &honest));
+	honest.addr[0] = at(2, true);
+	assert_non_null(cdx_xpeer_of(&ex, &honest));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -109,6 +131,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(called_elsewhere, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(liar_with_anothers_address,
+						setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

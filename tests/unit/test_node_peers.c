@@ -335,11 +335,11 @@ static void talk(void *arg, struct cdx_web_req *r)
 	cdx_web_reply(r, 200, "application/json", text, (size_t)(p - text));
 }
 
-static void talker_start(struct talker *t, const struct cdx_log *log,
-			 const char *network, struct cdx_maddr *at)
+static void talker_start(struct talker *t, const char *network,
+			 struct cdx_maddr *at)
 {
 	const struct cdx_web_opts o = {
-		.listen = "127.0.0.1:0", .fn = talk, .arg = t, .log = log};
+		.listen = "127.0.0.1:0", .fn = talk, .arg = t};
 	struct cdx_peer_record r = {.seq = 1, .n_addrs = 1};
 	const uint8_t store[16] = {1};
 	struct sockaddr_storage ss;
@@ -371,7 +371,7 @@ static void test_said(void **state)
 
 	(void)state;
 	init(&d, "127.0.0.1:0");
-	talker_start(&t, &d.t.log, d.conf.network, &d.conf.peer[0]);
+	talker_start(&t, d.conf.network, &d.conf.peer[0]);
 	d.conf.n_peers = 1;
 	start(&d);
 	await_reach(&d, CDX_REACH_NO, &st);
