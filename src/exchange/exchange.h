@@ -146,6 +146,37 @@ CDX_MUST_CHECK int cdx_exchange_block(struct cdx_exchange *ex,
 				      uint32_t index, unsigned ms,
 				      cdx_block_fn *fn, void *arg);
 
+/**
+ * cdx_reader_page - a page of a dataset's tree
+ *
+ * What proves blocks page * CDX_TREE_PAGE and on: verified against the manifest's
+ * tree, from here or from others.  @fn: NULL with an error as above; borrowed for the
+ * call.  -EINVAL there is no such page.
+ */
+struct cdx_tree_page;
+typedef void cdx_page_fn(void *arg, int rc, const struct cdx_tree_page *page);
+CDX_MUST_CHECK int cdx_reader_page(struct cdx_reader *rd, struct cdx_op **op,
+				   uint32_t page, unsigned ms, cdx_page_fn *fn,
+				   void *arg);
+
+/**
+ * cdx_exchange_probe - does somebody else have this block?
+ *
+ * @manifest: CID of a verifiable manifest, which is in this store
+ * @slot, @step: which block
+ *
+ * Asks peers that say they hold the slot, one after another, never the store or the
+ * cache, and keeps nothing.  @rc: 0 @by gave it, and it was right; -ENODATA nobody
+ * who says that he holds the slot gave it; CDX_E_HASH what @by gave was not it (and
+ * nobody gave it right); -ETIMEDOUT.
+ */
+typedef void cdx_probe_fn(void *arg, int rc, const struct cdx_peer_id *by);
+CDX_MUST_CHECK int cdx_exchange_probe(struct cdx_exchange *ex,
+				      struct cdx_op **op,
+				      const struct cdx_cid *manifest,
+				      uint32_t slot, uint64_t step, unsigned ms,
+				      cdx_probe_fn *fn, void *arg);
+
 /* ---- peers ---- */
 
 /* @rc: 0 and who answered; an error of the connection; CDX_E_AUTH another one than

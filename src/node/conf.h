@@ -12,6 +12,7 @@
 #include "crypto/secp.h"
 #include "discovery/discovery.h"
 #include "eth/rpc.h"
+#include "market/purchasing.h"
 
 /*
  * codexfs.conf(5): sections of keys with values, as inih reads them.  A value
@@ -117,6 +118,30 @@ struct cdx_conf_api {
 	uint32_t n_origins;
 };
 
+/* Section [market], read (docs/MARKET.md "Configuration") */
+struct cdx_conf_market {
+	bool buys;
+	struct cdx_purchase_policy policy;
+	unsigned patrol_s; /* between rounds of the patrol; 0: no patrol */
+	uint64_t provide;  /* bytes offered; 0: none by the configuration */
+	struct cdx_u256 min_price;  /* a byte and second */
+	struct cdx_u256 collateral; /* tokens' units, in all */
+	uint64_t max_duration;	    /* seconds */
+	int64_t until;		    /* seconds since 1970; 0: any */
+	bool provides; /* provide is set, also to 0: availabilities are made by hand */
+	unsigned per_request;
+	struct cdx_u256
+		stake; /* wei that a proof, fill, mark or payout may cost */
+	bool has_recipient;
+	struct cdx_addr recipient;
+	bool validates;
+	unsigned groups; /* 0: all */
+	unsigned group;
+	unsigned max_slots; /* 0: no limit */
+};
+/* Is there any part in the market to be had? */
+bool cdx_conf_wants_market(const struct cdx_conf_market *m);
+
 /* All values as text, and where they are from */
 struct cdx_conf {
 	char *file; /* that was read; NULL: none */
@@ -196,6 +221,10 @@ CDX_MUST_CHECK int cdx_conf_api(const struct cdx_conf *c,
 				struct cdx_conf_api *out,
 				char why[CDX_CONF_WHY_MAX]);
 void cdx_conf_api_free(struct cdx_conf_api *a);
+/* What section [market] means; -EINVAL (@why).  Nothing to free. */
+CDX_MUST_CHECK int cdx_conf_market(const struct cdx_conf *c,
+				   struct cdx_conf_market *out,
+				   char why[CDX_CONF_WHY_MAX]);
 
 /* What section [chain] means; -ENOMEM.  Freed with cdx_conf_chain_free. */
 CDX_MUST_CHECK int cdx_conf_chain(const struct cdx_conf *c,

@@ -15,6 +15,7 @@ enum cdx_dataset_ref {
 	CDX_REF_PIN = 1,       /* the user's own pin: `dataset add` */
 	CDX_REF_VOLUME = 2,    /* a sealed segment of a volume */
 	CDX_REF_PROTECTED = 4, /* a protection is built on it (protection.h) */
+	CDX_REF_HELD = 8,      /* slots of it are kept for money (held.h) */
 };
 
 enum cdx_dataset_kind {

@@ -45,8 +45,11 @@ struct cdx_protection {
 	uint64_t done;	  /* coding: steps finished, in all columns */
 	uint64_t charge;  /* bytes charged for parity, by itself; 0 for a
 			  * segment, which was charged when it was opened */
-	uint32_t absent;  /* bit i: slot i is not here */
-	uint32_t damaged; /* bit i: slot i is being written again */
+	enum cdx_share share; /* that its places are charged to: the volume's, or
+			       * the provider's (held.h) */
+	uint32_t sold; /* bit i: slot i is kept for a sale, and never evicted */
+	uint32_t absent;   /* bit i: slot i is not here */
+	uint32_t damaged;  /* bit i: slot i is being written again */
 	uint32_t evicting; /* slot + 1 whose bytes are being given back, or 0 */
 	uint64_t evicted;  /* of it: steps that are done */
 	bool evict_all;	   /* the slots behind it come next */

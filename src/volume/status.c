@@ -90,6 +90,12 @@ const char *cdx_file_state_name(enum cdx_file_state st)
 		return "sealed";
 	case CDX_STATE_PROTECTED:
 		return "protected";
+	case CDX_STATE_REQUESTED:
+		return "requested";
+	case CDX_STATE_STORED:
+		return "stored";
+	case CDX_STATE_PROVEN:
+		return "proven";
 	}
 	return "unknown";
 }

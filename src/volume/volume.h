@@ -199,6 +199,16 @@ CDX_MUST_CHECK int cdx_vol_removexattr(struct cdx_volume *v, uint64_t ino,
 
 /* ---- what is elsewhere ---- */
 
+enum cdx_file_state {
+	CDX_STATE_DIRTY,     /* in memory or in the log only */
+	CDX_STATE_OPEN,	     /* in records or an open segment, on this disk */
+	CDX_STATE_SEALED,    /* in sealed segments */
+	CDX_STATE_PROTECTED, /* in segments with parity and slots */
+	CDX_STATE_REQUESTED, /* for which storage was asked for on the chain */
+	CDX_STATE_STORED,    /* and others have all of them */
+	CDX_STATE_PROVEN,    /* and have proven so since */
+};
+
 /* @block: CDX_BLOCK_SIZE verified bytes as stored, borrowed for the call; NULL
  * with an error */
 typedef void cdx_vol_block_fn(void *arg, int rc, const uint8_t *block);
@@ -223,6 +233,18 @@ struct cdx_vol_net {
  * the pool, nor from a callback. */
 CDX_MUST_CHECK int cdx_vol_set_net(struct cdx_volume *v,
 				   const struct cdx_vol_net *net);
+
+/* How far protected segments are beyond this machine, which somebody else knows */
+struct cdx_vol_stages {
+	/* CDX_STATE_PROTECTED, _REQUESTED, _STORED or _PROVEN.  Must not block; any
+	 * thread. */
+	enum cdx_file_state (*stage)(void *arg,
+				     const struct cdx_cid *verifiable);
+	void *arg;
+};
+/* @st is copied; NULL: nobody knows (any more).  No call is under way when it
+ * returns.  Not from the function itself. */
+void cdx_vol_set_stages(struct cdx_volume *v, const struct cdx_vol_stages *st);
 
 /* ---- contents ---- */
 
@@ -339,12 +361,6 @@ CDX_MUST_CHECK int cdx_vol_compact(struct cdx_volume *v, unsigned below,
 CDX_MUST_CHECK int cdx_vol_set_code(struct cdx_volume *v, uint32_t k,
 				    uint32_t m, uint32_t codec);
 
-enum cdx_file_state {
-	CDX_STATE_DIRTY,     /* in memory or in the log only */
-	CDX_STATE_OPEN,	     /* in records or an open segment, on this disk */
-	CDX_STATE_SEALED,    /* in sealed segments */
-	CDX_STATE_PROTECTED, /* in segments with parity and slots */
-};
 /* Its name as users see it; a static string */
 const char *cdx_file_state_name(enum cdx_file_state st);
 /* State of the least advanced extent; an empty or inline file follows the

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifndef CDX_MARKET_DURABILITY_H
+#define CDX_MARKET_DURABILITY_H
+
+#include <stdint.h>
+
+#include "base/attr.h"
+
+/* How likely is it that a dataset is lost?  The chain of spec/durability.md 2.1 and
+ * 2.2.  Pure. */
+
+struct cdx_durability {
+	uint32_t k;
+	uint32_t m;
+	uint32_t lazy; /* l0: lost slots at which repair begins; from 1 */
+	double mttf_s; /* of a host */
+	double mttr_s; /* from the beginning of a repair to its end */
+	double mtbp_s; /* between looks at a slot that can notice its loss */
+};
+/* Mean time until more than m slots are lost, seconds.  -EINVAL numbers that make no
+ * sense (k = 0, k + m > 256, lazy of 0 or above m + 1, times that are not above 0). */
+CDX_MUST_CHECK int cdx_durability_mtta(double *out,
+				       const struct cdx_durability *d);
+/* Probability of a loss within @horizon_s seconds.  Errors as above. */
+CDX_MUST_CHECK int cdx_durability_loss(double *out,
+				       const struct cdx_durability *d,
+				       double horizon_s);
+/* The same for slots of which some share a host: @worst slots go at once, so what
+ * there is to lose is floor(m / worst) hosts of ceil((k + m) / worst) (a lower bound
+ * of the durability). */
+CDX_MUST_CHECK int cdx_durability_hosts(double *out,
+					const struct cdx_durability *d,
+					uint32_t worst, double horizon_s);
+/* -log10(loss), at most 15.  Pure. */
+double cdx_durability_nines(double loss);
+
+#endif

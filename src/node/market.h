@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifndef CDX_NODE_MARKET_H
+#define CDX_NODE_MARKET_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "market/durability.h"
+#include "market/patrol.h"
+#include "market/prover.h"
+#include "market/proving.h"
+#include "market/purchasing.h"
+#include "market/sales.h"
+#include "market/validator.h"
+#include "node/chain.h"
+#include "node/conf.h"
+#include "node/node.h"
+
+/*
+ * A process's part in the market: buying for its volume, selling, validating.  A
+ * thread of its own gets it going, and tries again as long as the chain does not
+ * answer: a mount is there whatever the chain does.  Thread: safe.
+ */
+struct cdx_node_market;
+
+/* @n: with chain, store, pool, volume, peers, proof_keys; kept.  @conf: copied.
+ * @keys: read, not kept.  Returns new; nothing of the chain is asked yet.  -ENOMEM,
+ * -EAGAIN. */
+CDX_MUST_CHECK int cdx_node_market_new(struct cdx_node_market **out,
+				       struct cdx_node *n,
+				       const struct cdx_conf_market *conf,
+				       const struct cdx_keyfile *keys);
+/* Before the chain, the peers and the volume go.  NULL is allowed. */
+void cdx_node_market_free(struct cdx_node_market *m);
+
+/* What runs.  Those that do not are NULL; borrowed between _enter and _leave, during
+ * which nothing goes away. */
+struct cdx_market_parts {
+	struct cdx_market_config config; /* of the contract */
+	struct cdx_purchasing *purchasing;
+	struct cdx_sales *sales;
+	struct cdx_prover *prover;
+	struct cdx_proving *proving;
+	struct cdx_validator *validator;
+	struct cdx_patrol *patrol;
+};
+/* 0; -EAGAIN the chain has not answered yet; -ENODATA no chain or marketplace is
+ * configured, or this process has none of the roles.  @why: in words, what to do.
+ * Short calls only between the two.  @m may be NULL: -ENODATA. */
+CDX_MUST_CHECK int cdx_node_market_enter(struct cdx_node_market *m,
+					 struct cdx_market_parts *out,
+					 char why[CDX_CHAIN_WHY_MAX]);
+void cdx_node_market_leave(struct cdx_node_market *m);
+
+/* The policy that segments are bought by, with what the configuration says; and the
+ * rest of section [market].  Borrowed. */
+const struct cdx_conf_market *
+cdx_node_market_conf(const struct cdx_node_market *m);
+
+/**
+ * cdx_node_market_sync - until every segment that is protected now is stored
+ *
+ * @progress: told the segments stored and all of them; may be NULL
+ *
+ * -ECANCELED; -ENODATA this process does not buy; what a purchase ended with
+ * (@why).
+ */
+CDX_MUST_CHECK int cdx_node_market_sync(struct cdx_node_market *m,
+					cdx_progress_fn *progress,
+					cdx_cancel_fn *cancel, void *arg,
+					char why[CDX_CHAIN_WHY_MAX]);
+
+#endif
