@@ -163,6 +163,17 @@ static void free_ops(struct cdx_list *head)
 		market_op_free(cdx_list_entry(pos, struct market_op, link));
 }
 
+static void forget_ops(struct cdx_list *head, const void *arg)
+{
+	cdx_list_foreach_safe(pos, next, head) {
+		struct market_op *op =
+			cdx_list_entry(pos, struct market_op, link);
+
+		if (op->arg == arg)
+			market_op_free(op);
+	}
+}
+
 void cdx_marketplace_free(struct cdx_marketplace *m)
 {
 	if (!m)
@@ -172,6 +183,12 @@ void cdx_marketplace_free(struct cdx_marketplace *m)
 	m->dead = true;
 	if (!m->telling)
 		free(m);
+}
+
+void cdx_marketplace_forget(struct cdx_marketplace *m, const void *arg)
+{
+	forget_ops(&m->ops, arg);
+	forget_ops(&m->waiting, arg);
 }
 
 const struct cdx_addr *cdx_marketplace_addr(const struct cdx_marketplace *m)
@@ -212,7 +229,8 @@ static void on_token(void *arg, int err, const struct cdx_addr *token,
 	cdx_list_foreach(pos, &m->waiting)
 		n++;
 	m->telling = true;
-	for (; n > 0 && !m->dead; n--) {
+	/* fewer when one of them has others forgotten */
+	for (; n > 0 && !m->dead && !cdx_list_empty(&m->waiting); n--) {
 		op = cdx_list_entry(m->waiting.next, struct market_op, link);
 		cdx_list_del(&op->link);
 		cdx_list_add_tail(&m->ops, &op->link);

@@ -34,6 +34,9 @@ CDX_MUST_CHECK int cdx_marketplace_new(struct cdx_marketplace **out,
 				       const struct cdx_marketplace_opts *opts);
 /* Ends the calls that are under way without their functions.  NULL allowed. */
 void cdx_marketplace_free(struct cdx_marketplace *m);
+/* Ends the calls that were begun with this argument, without their functions.
+ * Transactions that the sender has got go on: cdx_sender_forget. */
+void cdx_marketplace_forget(struct cdx_marketplace *m, const void *arg);
 const struct cdx_addr *cdx_marketplace_addr(const struct cdx_marketplace *m);
 /* Whether one of the calls below is of this function of the contract or the
  * token, by its signature in the ABI: "freeSlot(bytes32)" */

@@ -134,6 +134,7 @@ struct market_op {
 	const struct market_row *row;
 	struct cdx_buf data; /* selector and arguments */
 	struct cdx_rpc_call *rpc_call;
+	void *arg; /* of who is told */
 	/* The address that @row speaks of is known (@err 0), or not to be
 	 * had; must end the op or go on with it */
 	void (*ready)(struct market_op *op, int err,

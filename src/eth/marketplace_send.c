@@ -22,7 +22,6 @@ struct send {
 	struct cdx_u256 stake;
 	int64_t deadline;
 	cdx_send_fn *fn;
-	void *arg;
 };
 _Static_assert(offsetof(struct send, op) == 0, "market_op_free frees a send");
 
@@ -40,7 +39,7 @@ static int hand_over(const struct send *s)
 		.deadline = s->deadline,
 	};
 
-	return cdx_sender_send(s->from, NULL, &req, s->fn, s->arg);
+	return cdx_sender_send(s->from, NULL, &req, s->fn, s->op.arg);
 }
 
 /* The token's address is known, or why it is not.  The function may end the
@@ -58,7 +57,7 @@ static void on_ready(struct market_op *op, int err,
 	}
 	cdx_list_del(&op->link);
 	if (err < 0 && s->fn)
-		s->fn(s->arg, err, NULL, why);
+		s->fn(s->op.arg, err, NULL, why);
 	market_op_free(op);
 }
 
@@ -80,7 +79,7 @@ static int take_how(struct send *s, const struct order *o)
 		return -EINVAL;
 	s->from = o->from;
 	s->fn = o->fn;
-	s->arg = o->arg;
+	s->op.arg = o->arg;
 	if (!o->how)
 		return 0;
 	s->has_tag = tag != NULL;

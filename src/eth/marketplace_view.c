@@ -29,7 +29,6 @@ union view_fn {
 struct view {
 	struct market_op op;
 	union view_fn fn;
-	void *arg;
 	struct cdx_addr from;
 	bool has_from;
 	bool info; /* symbol first, then decimals: tells both */
@@ -65,7 +64,7 @@ static void tell_flag(const struct view *v, int err,
 {
 	bool no = err == CDX_E_CHAIN && why->code != CDX_REVERT_NONE;
 
-	v->fn.flag(v->arg, no ? 0 : err, err == 0, why);
+	v->fn.flag(v->op.arg, no ? 0 : err, err == 0, why);
 }
 
 static void tell(const struct view *v, int err, const struct market_answer *a,
@@ -78,34 +77,34 @@ static void tell(const struct view *v, int err, const struct market_answer *a,
 		tell_flag(v, err, why);
 		return;
 	case RESULT_U64:
-		v->fn.u64(v->arg, err, ok ? a->u64 : 0, why);
+		v->fn.u64(v->op.arg, err, ok ? a->u64 : 0, why);
 		return;
 	case RESULT_BOOL:
-		v->fn.flag(v->arg, err, ok && a->flag, why);
+		v->fn.flag(v->op.arg, err, ok && a->flag, why);
 		return;
 	case RESULT_U256:
-		v->fn.u256(v->arg, err, ok ? &a->u256 : NULL, why);
+		v->fn.u256(v->op.arg, err, ok ? &a->u256 : NULL, why);
 		return;
 	case RESULT_ADDR:
-		v->fn.addr(v->arg, err, ok ? &a->addr : NULL, why);
+		v->fn.addr(v->op.arg, err, ok ? &a->addr : NULL, why);
 		return;
 	case RESULT_B32:
-		v->fn.b32(v->arg, err, ok ? &a->b32 : NULL, why);
+		v->fn.b32(v->op.arg, err, ok ? &a->b32 : NULL, why);
 		return;
 	case RESULT_IDS:
-		v->fn.ids(v->arg, err, ok ? a->ids : NULL, ok ? a->n_ids : 0,
+		v->fn.ids(v->op.arg, err, ok ? a->ids : NULL, ok ? a->n_ids : 0,
 			  why);
 		return;
 	case RESULT_CONFIG:
-		v->fn.config(v->arg, err, ok ? &a->config : NULL, why);
+		v->fn.config(v->op.arg, err, ok ? &a->config : NULL, why);
 		return;
 	case RESULT_REQUEST:
 	case RESULT_ACTIVE_SLOT:
-		v->fn.request(v->arg, err, ok ? &a->request : NULL,
+		v->fn.request(v->op.arg, err, ok ? &a->request : NULL,
 			      ok ? a->u64 : 0, why);
 		return;
 	case RESULT_TEXT:
-		v->fn.text(v->arg, err, ok ? a->text : NULL, why);
+		v->fn.text(v->op.arg, err, ok ? a->text : NULL, why);
 		return;
 	}
 }
@@ -116,7 +115,7 @@ static void finish(struct view *v, int err, const struct market_answer *a,
 {
 	cdx_list_del(&v->op.link);
 	if (v->info)
-		v->fn.info(v->arg, err, err == 0 ? v->symbol : NULL,
+		v->fn.info(v->op.arg, err, err == 0 ? v->symbol : NULL,
 			   err == 0 ? (unsigned)a->u64 : 0, why);
 	else
 		tell(v, err, a, why);
@@ -219,7 +218,7 @@ static int begin(struct cdx_marketplace *m, const struct question *q,
 	v->op.data = data;
 	v->op.ready = on_ready;
 	v->fn = q->fn;
-	v->arg = q->arg;
+	v->op.arg = q->arg;
 	v->info = q->info;
 	if (q->from) {
 		v->from = *q->from;

@@ -314,6 +314,22 @@ void cdx_send_leave(struct cdx_send *w)
 	free(w);
 }
 
+void cdx_sender_forget(struct cdx_sender *s, const void *arg)
+{
+	cdx_list_foreach(pos, &s->recs) {
+		struct cdx_send_rec *rec =
+			cdx_list_entry(pos, struct cdx_send_rec, link);
+
+		cdx_list_foreach_safe(it, next, &rec->waiters) {
+			struct cdx_send *w =
+				cdx_list_entry(it, struct cdx_send, link);
+
+			if (w->arg == arg)
+				cdx_send_leave(w);
+		}
+	}
+}
+
 bool cdx_sender_has(const struct cdx_sender *s, const char *tag)
 {
 	return by_tag(s, tag) != NULL;

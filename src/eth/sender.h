@@ -125,6 +125,8 @@ CDX_MUST_CHECK int cdx_sender_send(struct cdx_sender *s, struct cdx_send **out,
 /* Its function is not called any more; the transaction goes on.  NULL is
  * allowed. */
 void cdx_send_leave(struct cdx_send *w);
+/* The same for all that are told with this argument */
+void cdx_sender_forget(struct cdx_sender *s, const void *arg);
 /* Whether a transaction of this tag is under way, or has ended and nobody was
  * told */
 bool cdx_sender_has(const struct cdx_sender *s, const char *tag);

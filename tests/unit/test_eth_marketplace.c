@@ -414,6 +414,30 @@ static void test_token_unknown(void **state)
 	cdx_marketplace_free(m);
 }
 
+/* What is forgotten is not told; the others are */
+static void test_forget(void **state)
+{
+	struct cdx_marketplace *m = env_start(false);
+	struct cdx_u256 one = cdx_u256_of(1);
+	int other;
+
+	(void)state;
+	assert_int_equal(cdx_market_get_host(m, &env_id, on_addr, &other), 0);
+	assert_int_equal(cdx_token_balance(m, &env_me, on_u256, &other), 0);
+	assert_int_equal(cdx_token_approve(m, NULL, &env_me, &one, NULL,
+					   env_sent, &other),
+			 0);
+	assert_int_equal(cdx_token_balance(m, &env_me, on_u256, &w), 0);
+	assert_int_equal(w.n_asked, 2);
+	cdx_marketplace_forget(m, &other);
+	assert_int_equal(w.cancelled, 1);
+	env_refuse(1, -ETIMEDOUT, CDX_REVERT_NONE);
+	assert_int_equal(w.told, 1);
+	assert_int_equal(w.n_sent, 0);
+	cdx_marketplace_forget(m, &w);
+	cdx_marketplace_free(m);
+}
+
 /* Whoever is told first ends the marketplace: the others hear nothing */
 static void test_token_dies(void **state)
 {
@@ -452,6 +476,7 @@ int main(void)
 		cmocka_unit_test(test_token_text),
 		cmocka_unit_test(test_token_waits),
 		cmocka_unit_test(test_token_unknown),
+		cmocka_unit_test(test_forget),
 		cmocka_unit_test(test_token_dies),
 	};
 

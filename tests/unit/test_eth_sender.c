@@ -263,6 +263,7 @@ static void test_leave(void **state)
 	struct cdx_send *w;
 	struct told t = {0};
 	struct told none = {0};
+	struct told stays = {0};
 
 	(void)state;
 	env_start(&env);
@@ -273,12 +274,19 @@ static void test_leave(void **state)
 	assert_int_equal(cdx_sender_send(env.sender, &w, &req, told, &none), 0);
 	cdx_send_leave(w);
 	cdx_send_leave(NULL);
+	req.tag = "both";
+	req.data = "both";
+	assert_int_equal(cdx_sender_send(env.sender, NULL, &req, told, &none),
+			 0);
+	assert_int_equal(cdx_sender_send(env.sender, NULL, &req, told, &stays),
+			 0);
+	cdx_sender_forget(env.sender, &none);
 	/* nobody at all, with a tag */
 	req.tag = "nobody";
 	req.data = "none";
 	assert_int_equal(cdx_sender_send(env.sender, NULL, &req, NULL, NULL),
 			 0);
-	env_pooled(&env, 3);
+	env_pooled(&env, 4);
 	env_mine(&env);
 	env_until(&env, nothing_waits, NULL);
 	env_run_ms(&env, 50);
@@ -293,6 +301,7 @@ static void test_leave(void **state)
 	env_run_ms(&env, 50);
 	assert_int_equal(disk_rows(&env.disk), 0);
 	assert_int_equal(none.times, 0);
+	assert_int_equal(stays.times, 1);
 	assert_int_equal(env_done(&env, "lost"), 1);
 	assert_int_equal(env_done(&env, "left"), 1);
 }
