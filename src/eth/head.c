@@ -148,8 +148,10 @@ static void accept_strange(struct cdx_head *h)
 static void on_headers(void *arg, int err, const struct cdx_rpc_reply *replies,
 		       size_t n);
 
-/* Asks for @n headers, the highest @hi, downwards. */
-static void ask_headers(struct cdx_head *h, uint64_t hi, size_t n)
+/* Asks for @n headers, or as many as one question takes, the highest @hi,
+ * downwards. */
+static void ask_batch(struct cdx_head *h, uint64_t hi, size_t n,
+		      cdx_rpc_batch_fn *fn)
 {
 	struct cdx_rpc_req reqs[BATCH_MAX];
 
@@ -159,10 +161,15 @@ static void ask_headers(struct cdx_head *h, uint64_t hi, size_t n)
 		reqs[i] = (struct cdx_rpc_req){
 			.method = "eth_getBlockByNumber",
 			.params = json_pack("[o, b]", cdx_json_u64(hi - i), 0)};
-	if (cdx_rpc_batch(h->rpc, &h->call, reqs, n, on_headers, h) != 0) {
+	if (cdx_rpc_batch(h->rpc, &h->call, reqs, n, fn, h) != 0) {
 		h->call = NULL;
 		failed(h, cdx_strerror(-ENOMEM));
 	}
+}
+
+static void ask_headers(struct cdx_head *h, uint64_t hi, size_t n)
+{
+	ask_batch(h, hi, n, on_headers);
 }
 
 /* The gap between what is kept and what is being read is longer than what can
@@ -344,6 +351,73 @@ static void on_latest(void *arg, int err, const struct cdx_rpc_reply *reply)
 	go_on(h);
 }
 
+/* ---- headers older than those kept ---- */
+
+static bool wants_older(const struct cdx_head *h)
+{
+	return h->deep && h->n_kept && h->n_kept < CDX_HEAD_KEEP &&
+	       h->kept[0].number > 0;
+}
+
+static void ask_older(struct cdx_head *h);
+
+/* Newest first; those that fit go in front of what is kept. */
+static int put_older(struct cdx_head *h, const struct cdx_rpc_reply *replies,
+		     size_t n)
+{
+	struct cdx_block older[BATCH_MAX];
+	struct cdx_block above = h->kept[0];
+
+	for (size_t i = 0; i < n; i++) {
+		struct cdx_block *b = &older[n - 1 - i];
+
+		if (json_is_null(replies[i].result))
+			return CDX_E_AGAIN;
+		if (cdx_json_get_block(replies[i].result, b) != 0 ||
+		    b->number != above.number - 1)
+			return CDX_E_FORMAT;
+		if (!same(&b->hash, &above.parent))
+			return CDX_E_AGAIN;
+		above = *b;
+	}
+	memmove(h->kept + n, h->kept, h->n_kept * sizeof(h->kept[0]));
+	memcpy(h->kept, older, n * sizeof(older[0]));
+	h->n_kept += n;
+	return 0;
+}
+
+static void on_older(void *arg, int err, const struct cdx_rpc_reply *replies,
+		     size_t n)
+{
+	struct cdx_head *h = arg;
+
+	h->call = NULL;
+	if (err == CDX_E_CHAIN && h->batch > 1)
+		h->batch /= 2;
+	if (err != 0) {
+		failed(h, replies->why);
+		return;
+	}
+	err = put_older(h, replies, n);
+	if (err != 0)
+		failed(h, err == CDX_E_AGAIN ? unfit : bad_headers);
+	else if (wants_older(h))
+		ask_older(h);
+}
+
+static void ask_older(struct cdx_head *h)
+{
+	uint64_t low = h->kept[0].number;
+	size_t n = CDX_HEAD_KEEP - h->n_kept;
+
+	ask_batch(h, low - 1, n < low ? n : (size_t)low, on_older);
+}
+
+void cdx_head_deepen(struct cdx_head *h)
+{
+	h->deep = true;
+}
+
 static void ask_latest(void *arg)
 {
 	struct cdx_head *h = arg;
@@ -352,6 +426,12 @@ static void ask_latest(void *arg)
 	if (h->call)
 		return;
 	h->asked_ns = cdx_clock_mono_ns();
+	/* in turns, so that neither keeps the other from being read */
+	h->older_turn = wants_older(h) && !h->older_turn;
+	if (h->older_turn) {
+		ask_older(h);
+		return;
+	}
 	if (cdx_rpc_call(h->rpc, &h->call, "eth_getBlockByNumber",
 			 json_pack("[s, b]", "latest", 0), on_latest, h) != 0) {
 		h->call = NULL;

@@ -44,6 +44,10 @@ const struct cdx_block *cdx_head_latest(const struct cdx_head *h);
 /* A kept header of the present chain, or NULL; borrowed likewise */
 const struct cdx_block *cdx_head_block(const struct cdx_head *h,
 				       uint64_t number);
+/* From now on CDX_HEAD_KEEP headers are kept, as far as the chain has them: who
+ * needs blocks of before this process came reads them backwards, within some
+ * polls.  Without it they become as many as time goes by. */
+void cdx_head_deepen(struct cdx_head *h);
 /* Seconds since the head was last confirmed by an endpoint; INT64_MAX never */
 int64_t cdx_head_age_s(const struct cdx_head *h);
 /* Why it could not be asked for lately, "" when it could; borrowed */

@@ -27,6 +27,8 @@ struct cdx_head {
 	/* What is being read, newest first: the new head, its parent, ... */
 	struct cdx_block fresh[CDX_HEAD_KEEP];
 	size_t n_fresh;
+	bool deep;	       /* all of KEEP is wanted, not only what came by */
+	bool older_turn;       /* the last question was for older headers */
 	size_t batch;	       /* how many an endpoint takes at once */
 	unsigned behind;       /* heads in a row that were older than ours */
 	uint64_t confirmed_ns; /* 0: never */
