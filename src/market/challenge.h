@@ -34,8 +34,11 @@ struct cdx_challenge {
  *
  * @probability: of cdx_challenge_probability
  *
- * -ENODATA: the header that it refers to is not kept (a young process): ask the
- * contract.  @head must have a newest block.
+ * The block that a pointer means stays the same while the pointer moves, until it
+ * wraps: for a past period this is what decides whether it can be marked missing.
+ * -ENODATA: the header is not kept (a young process, which has asked for it with
+ * cdx_head_deepen a moment ago; a chain younger than 256 blocks).  @head must have
+ * a newest block.  Pure: it asks nobody.
  */
 CDX_MUST_CHECK int cdx_challenge_of(struct cdx_challenge *out,
 				    const struct cdx_head *head,
