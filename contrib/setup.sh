@@ -1,20 +1,22 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 #
-# From nothing to a mounted codexfs on Debian 12 or later: installs what is
-# needed, builds, installs, makes a store, mounts it, copies a real tree in and
-# out with a check, and leaves the mount there to play with.  Works a second
-# time: what is there is kept, the mount is renewed.
+# From nothing to a whole market on Debian 12 or later: installs what is needed,
+# builds, installs, starts a development chain, providers and a validator
+# (contrib/localnet) and a mount that buys storage from them; copies a real tree in,
+# shows its slots filled and proven, kills a provider, shows its slots filled again by
+# others and the tree intact, and leaves everything running to play with.  Works a
+# second time: what is there is kept.
 set -euo pipefail
 
 usage() {
 	cat <<END
-usage: contrib/setup.sh [--no-install] [--store DIR] [--mount DIR]
+usage: contrib/setup.sh [--no-install] [--net DIR] [--mount DIR]
 
   --no-install   run codexfs from the build folder, do not make install
-  --store DIR    (root: /var/lib/codexfs/codex, which
-                 codexfs@codex.service mounts; others:
-                 ~/.local/share/codexfs)
+  --net DIR      where chain, stores and logs are (root:
+                 /var/lib/codexfs/localnet; others:
+                 ~/.local/share/codexfs/localnet)
   --mount DIR    (/mnt/codex)
 
 Run it as root, or as a user who may use sudo.
@@ -23,18 +25,17 @@ END
 
 install=yes
 mount_point=/mnt/codex
-tree=/usr/include
 if [ "$(id -u)" -eq 0 ]; then
 	sudo=()
-	store=/var/lib/codexfs/codex
+	net=/var/lib/codexfs/localnet
 else
 	sudo=(sudo)
-	store=${XDG_DATA_HOME:-$HOME/.local/share}/codexfs
+	net=${XDG_DATA_HOME:-$HOME/.local/share}/codexfs/localnet
 fi
 while [ $# -gt 0 ]; do
 	case $1 in
 	--no-install) install=no ;;
-	--store) store=${2:?--store needs a folder}; shift ;;
+	--net) net=${2:?--net needs a folder}; shift ;;
 	--mount) mount_point=${2:?--mount needs a folder}; shift ;;
 	--help | -h) usage; exit 0 ;;
 	*) usage >&2; exit 2 ;;
@@ -42,7 +43,7 @@ while [ $# -gt 0 ]; do
 	shift
 done
 
-step() { printf '\n== %s\n' "$*"; }
+step() { printf '\n== %s (%d s)\n' "$*" "$SECONDS"; }
 die() { printf 'setup.sh: %s\n' "$*" >&2; exit 1; }
 
 packages=(build-essential autoconf automake libtool pkg-config fuse3
@@ -50,7 +51,9 @@ packages=(build-essential autoconf automake libtool pkg-config fuse3
 	libsecp256k1-dev libjansson-dev libinih-dev libmicrohttpd-dev
 	libcurl4-openssl-dev libopendht-c-dev libopendht-dev libminiupnpc-dev
 	libsystemd-dev
-	liberasurecode-dev libisal2)
+	liberasurecode-dev libisal2 curl)
+# other builds of node bring an npm, beside which Debian's cannot be installed
+command -v npm >/dev/null || packages+=(nodejs npm)
 
 install_packages() {
 	local missing=() name
@@ -85,19 +88,23 @@ build() {
 	cd ..
 }
 
-make_store() {
-	if [ -e "$store" ] && [ -n "$(ls -A "$store" 2>/dev/null)" ]; then
-		echo "$store is there already"
-		return
-	fi
-	mkdir -p "$(dirname "$store")"
-	"$codexfs" init "$store"
-}
+localnet() { contrib/localnet "$@"; }
 
-mount_store() {
+runs() { [ -e "$1/lock" ] && ! flock -n "$1/lock" true; }
+
+start_net() {
+	local i
+
 	if [ ! -c /dev/fuse ]; then
 		die "there is no /dev/fuse here (in a container: --device" \
 			"/dev/fuse --cap-add SYS_ADMIN)"
+	fi
+	if runs "$net/client"; then
+		echo "it runs already"
+		for ((i = 1; i <= providers; i++)); do
+			runs "$net/provider-$i" || localnet return "$i" "$net"
+		done
+		return
 	fi
 	# not stat(2), which fails on the mount of a process that is gone
 	if grep -q " $mount_point fuse" /proc/self/mounts; then
@@ -107,7 +114,9 @@ mount_store() {
 		"${sudo[@]}" mkdir -p "$mount_point"
 		"${sudo[@]}" chown "$(id -u):$(id -g)" "$mount_point"
 	fi
-	"$codexfs" mount "$store" "$mount_point"
+	mkdir -p "$(dirname "$net")"
+	localnet start --codexfs "$codexfs" --providers "$providers" \
+		--mount "$mount_point" "$net"
 }
 
 # listing DIR - names, modes, times and links, to compare two trees by
@@ -123,40 +132,115 @@ same() {
 		die "modes, times or links in $2 differ from $1"
 }
 
-copy_and_check() {
-	local copy=$mount_point/setup-check
+# until_true SECONDS WHAT COMMAND...: a dot now and then
+until_true() {
+	local end=$((SECONDS + $1)) what=$2
 
-	rm -rf "$copy" "$work/out"
-	cp -a "$tree" "$copy"
-	same "$tree" "$copy"
-	"$codexfs" umount "$mount_point"
-	"$codexfs" mount "$store" "$mount_point"
-	cp -a "$copy" "$work/out"
-	same "$tree" "$work/out"
-	rm -rf "$copy"
+	shift 2
+	printf '%s ' "$what"
+	until "$@"; do
+		[ $SECONDS -lt $end ] ||
+			die "not within the time; see $net/*.log and:" \
+				"contrib/localnet show $net"
+		printf .
+		sleep 2
+	done
+	echo " yes"
 }
 
+# count WHAT: of the chain: requests, started, filled, freed, proofs
+count() { localnet count "$1" "$net"; }
+more_than() { [ "$(count "$1")" -gt "$2" ]; }
+hosts_slots() {
+	"$codexfs" slots --json --store "$net/provider-$1" 2>/dev/null |
+		grep -q '"slotIndex"'
+}
+
+store_tree() {
+	rm -rf "$copy"
+	cp -a "$tree" "$copy"
+	same "$tree" "$copy"
+	echo "$(find "$tree" | wc -l) files, $(du -sh "$tree" | cut -f 1), are in"
+	"$codexfs" sync --until=stored "$mount_point"
+	"$codexfs" purchases --store "$net/client"
+}
+
+lose_a_provider() {
+	local i victim=0 freed
+
+	for ((i = 1; i <= providers && victim == 0; i++)); do
+		! hosts_slots "$i" || victim=$i
+	done
+	[ "$victim" -gt 0 ] || die "no provider has a slot"
+	freed=$(count freed)
+	localnet fail "$victim" "$net"
+	until_true 240 "the validator marks the proofs that it does not give, until its slots are free" \
+		more_than freed "$freed"
+	until_true 240 "another provider rebuilds them from the others, and fills them" \
+		refilled
+	same "$tree" "$copy"
+	fetch_elsewhere
+	localnet return "$victim" "$net"
+}
+# As many were filled again as were freed
+refilled() {
+	local slots
+
+	slots=$(localnet count slots "$net")
+	[ "$slots" -ge "$bought" ]
+}
+
+# Whoever knows no more than the names gets everything from the providers
+fetch_elsewhere() {
+	local cid n=0
+
+	while read -r cid; do
+		"$codexfs" dataset get --store "$net/validator" -o "$work/got" \
+			"$cid" >/dev/null ||
+			die "$cid cannot be fetched from the providers"
+		n=$((n + 1))
+	done < <("$codexfs" purchases --json --store "$net/client" |
+		sed -nE 's/.*"dataset": "([^"]+)".*/\1/p' | sort -u)
+	echo "the tree is intact; $n segments came whole from the providers" \
+		"alone, to a node that had nothing of them"
+}
+
+providers=4
+copy=$mount_point/setup-check
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 step "packages"
 install_packages
+# a machine with much installed would spend minutes on it
+tree=/usr/include
+[ "$(du -sm "$tree" | cut -f 1)" -le 100 ] || tree=/usr/include/c++
 step "build"
 build
-step "store in $store"
-make_store
-step "mount on $mount_point"
-mount_store
-step "copy $tree in, mount again, copy out, compare"
-copy_and_check
-echo "$(find "$tree" | wc -l) files in and out, all equal"
+step "a chain, $providers providers, a validator, and a mount on $mount_point"
+start_net
+step "copy $tree in, and buy storage for it: any 2 of 3 slots give it back"
+proofs=$(count proofs)
+store_tree
+bought=$(localnet count slots "$net")
+step "proofs that the providers really have it"
+until_true 120 "each slot is proven, and the contract's verifier accepts it" \
+	more_than proofs $((proofs + 2 * bought))
+localnet show "$net"
+step "a provider is lost"
+lose_a_provider
+localnet show "$net"
 
 step "done"
 cat <<END
-$mount_point is yours. Try:
+$mount_point is yours, on a market of its own (nothing of it is worth
+anything: the chain is for development, and ends with the machine). Try:
 
   cp -a ~/some/folder $mount_point/
+  ${codexfs##*/} sync --until=stored $mount_point
   ${codexfs##*/} status $mount_point
-  ${codexfs##*/} umount $mount_point
+  contrib/localnet show $net
+  contrib/localnet fail 2 $net
+  contrib/localnet stop $net         ends all of it
 END

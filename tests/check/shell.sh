@@ -12,6 +12,7 @@ fi
 {
 	find contrib tests -name '*.sh' ! -path '*/build*' -print
 	echo contrib/devnet
+	echo contrib/localnet
 	echo tests/run
 	echo tests/driver
 	[ ! -e .ci/run ] || echo .ci/run
