@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+# shellcheck shell=bash
+# A market in network namespaces: sourced by the suites that run one.  Host 1 has the
+# chain, then come the providers, then the client, then the validators.  Gives, beside
+# what tests/net/lib.sh gives, all of these, what the chain says of them, and the sums
+# at the end.
+
+. "$(dirname "${BASH_SOURCE[0]}")/../net/lib.sh"
+need npm sha256sum
+if [ ! -c /dev/fuse ]; then skip "there is no /dev/fuse"; fi
+: "${CDX_SRCDIR:?CDX_SRCDIR names the sources}"
+
+CHAIN=1
+PROVIDERS=8
+VALIDATORS=2
+CLIENT=$((PROVIDERS + 2))
+DATA=4
+PARITY=2
+PERIOD=20
+M=$W/mnt
+T=$W/tree
+unset CODEXFS_CONFIG
+
+provider_host() { echo $(($1 + 1)); }
+validator_host() { echo $((CLIENT + $1)); }
+store_of() { printf '%s/%s' "$W" "$1"; } # client, provider-N, validator-N
+host_of() {
+	case $1 in
+	client) echo $CLIENT ;;
+	provider-*) provider_host "${1#*-}" ;;
+	validator-*) validator_host "${1#*-}" ;;
+	esac
+}
+everybody() {
+	local i
+
+	echo client
+	for ((i = 1; i <= PROVIDERS; i++)); do echo "provider-$i"; done
+	for ((i = 1; i <= VALIDATORS; i++)); do echo "validator-$i"; done
+}
+
+# ---- the chain ----
+
+devnet() { in_ns $CHAIN bash "$CDX_SRCDIR/contrib/devnet" "$@"; }
+anvil_of() {
+	local npm=$CDX_BUILDDIR/anvil-npm
+
+	fetch_npm "$CDX_SRCDIR/contrib/anvil" "$npm" || exit
+	set -- "$npm"/node_modules/@foundry-rs/anvil-*/bin/anvil
+	[ -x "$1" ] || skip "there is no anvil for this machine"
+	ANVIL=$1
+}
+account() { # NAME ROLE
+	"$CODEXFS" chain accounts --json --config /dev/null \
+		--store "$(store_of "$1")" 2>/dev/null >"$W/accounts"
+	member "$W/accounts" "[a['address'] for a in j['accounts']
+		if a['role'] == '$2'][0]"
+}
+start_chain() {
+	local name fund=()
+
+	anvil_of
+	fund+=(--fund "$(account client client)")
+	for name in $(everybody); do
+		fund+=(--fund "$(account "$name" provider)")
+	done
+	"$CODEXFS" proof setup --samples 1 -o "$W/dev.zkey" 2>"$W/out" ||
+		fail "proof setup: $(cat "$W/out")"
+	devnet start --host "$(addr $CHAIN)" --port 8545 --accounts 1 \
+		--tokens 1000000 --key "$W/dev.zkey" --period $PERIOD \
+		--state "$W/chain.json" --codexfs "$CODEXFS" --anvil "$ANVIL" \
+		"${fund[@]}" "$W/chain" >"$W/devnet.out" 2>&1 ||
+		fail "devnet: $(cat "$W/devnet.out")"
+	read -r ANVIL_PID _ URL <"$W/chain/anvil.pid"
+	MARKETPLACE=$(sed -n 's/^marketplace = //p' "$W/chain/codexfs.conf")
+	TOKEN=$(sed -n 's/^token = //p' "$W/chain/codexfs.conf")
+}
+# The chain's program, again, from what the last one wrote
+start_anvil_again() {
+	nsenter --net="/run/netns/$NET.$CHAIN" -- "$ANVIL" \
+		--host "$(addr $CHAIN)" --port 8545 --block-time 1 --accounts 1 \
+		--mnemonic-random --state "$W/chain.json" --state-interval 1 \
+		>"$W/anvil.log" 2>&1 </dev/null &
+	ANVIL_PID=$!
+	PIDS+=("$ANVIL_PID")
+	until_ok 60 "the chain's program answers" rpc eth_blockNumber
+}
+
+# rpc METHOD [PARAM...]: prints the result.  A parameter is JSON, or else a string.
+rpc() { in_ns $CHAIN python3 "$CDX_SRCDIR/tests/market/rpc.py" "$URL" "$@"; }
+# calls CONTRACT SIGNATURE-HASH [WORD...]: a view's result as a number
+view() {
+	local to=$1 data=$2
+
+	shift 2
+	for word; do data=$data$(printf '%064s' "${word#0x}" | tr ' ' 0); done
+	python3 -c 'import sys; print(int(sys.argv[1] or "0", 16))' \
+		"$(rpc eth_call "{\"to\": \"$to\", \"data\": \"0x${data,,}\"}" latest)"
+}
+balance() { view "$TOKEN" 70a08231 "$1"; } # in tokens' units
+supply() { view "$TOKEN" 18160ddd; }
+
+# topics of events; who sources this uses them
+# shellcheck disable=SC2034
+{
+requested=1bf9c457accf8703dbf7cdf1b58c2f74ddf2e525f98155c70b3d318d74609bd8
+started=85e1543bf2f84fe80c6badbce3648c8539ad1df4d2b3d822938ca0538be727e6
+cancelled=f903f4774c7bd27355f9d7fcbc382b079b164a697a44ac5d95267a4c3cb3bb22
+failed=4769361a442504ecaf038f35e119bcccdd5e42096b24c09e3c17fd17c6684c02
+filled=8f301470a994578b52323d625dfbf827ca5208c81747d3459be7b8867baec3ec
+freed=33ba8f7627565d89f7ada2a6b81ea532b7aa9b11e91a78312d6e1fca0bfcd1dc
+proven=3b989d183b84b02259d7c14b34a9c9eb0fccb4c355a920d25e581e25aef4993d
+}
+# events TOPIC: how many there were
+events() {
+	rpc eth_getLogs "{\"fromBlock\": \"0x0\", \"address\": \"$MARKETPLACE\",
+		\"topics\": [\"0x$1\"]}" >"$W/logs" || return 1
+	member "$W/logs" 'len(j)'
+}
+# slots that have a host now
+hosted() { echo $(($(events $filled) - $(events $freed))); }
+hosted_is() { [ "$(hosted)" -eq "$1" ]; }
+more_events() { [ "$(events "$1")" -gt "$2" ]; }
+events_are() { [ "$(events "$1")" -eq "$2" ]; }
+
+# ---- everybody ----
+
+# configuration NAME
+configuration() {
+	local name=$1 other host
+
+	host=$(host_of "$name")
+	cat "$W/chain/codexfs.conf"
+	echo "[node]"
+	echo "listen = $(addr "$host"):8070"
+	echo "announce = /ip4/$(addr "$host")/tcp/8070/http"
+	echo "network = market"
+	echo "dht = no"
+	for other in $(everybody); do
+		[ "$other" = "$name" ] ||
+			echo "peer = /ip4/$(addr "$(host_of "$other")")/tcp/8070/http"
+	done
+	echo "[market]"
+	case $name in
+	client)
+		cat <<-END
+			market = yes
+			budget = 1000
+			buy-duration = ${DURATION:-12h}
+			buy-expiry = ${EXPIRY:-10m}
+			buy-proof-probability = 2
+			renew-before = 1m
+			margin = 0
+			patrol = 1m
+		END
+		;;
+	provider-*) printf 'provide = %s\ncollateral = 1000\n' "${OFFER:-256M}" ;;
+	validator-*)
+		printf 'validate = yes\nvalidate-groups = %d\nvalidate-group = %d\n' \
+			$VALIDATORS $((${name#*-} - 1))
+		;;
+	esac
+}
+configure() { configuration "$1" >"$(store_of "$1")/codexfs.conf"; }
+
+make_market() {
+	local name
+
+	net_up $((CLIENT + VALIDATORS))
+	for name in $(everybody); do
+		case $name in
+		client) set -- --quota 400M --data $DATA --parity $PARITY ;;
+		*) set -- --quota 400M ;;
+		esac
+		make_store "$(store_of "$name")" "$@"
+		cp "$W/init.out" "$W/$name.words"
+	done
+	start_chain
+	for name in $(everybody); do
+		configure "$name"
+		case $name in
+		provider-*)
+			"$CODEXFS" proof import --development \
+				--store "$(store_of "$name")" "$W/dev.zkey" \
+				>"$W/out" 2>&1 || fail "import: $(cat "$W/out")"
+			;;
+		esac
+	done
+}
+# start NAME; STORES and MOUNTS are of tests/net/lib.sh, which ends them
+start() {
+	local store
+
+	store=$(store_of "$1")
+	if [ "$1" = client ]; then
+		start_mount $CLIENT "$store" "$M" "$store/codexfs.conf"
+	else
+		in_ns "$(host_of "$1")" "$CODEXFS" node --api none \
+			--log-file "$store.log" "$store" >"$W/node.out" 2>&1 \
+			</dev/null || fail "$1: $(cat "$W/node.out")"
+		STORES+=("$store")
+	fi
+}
+crash() { kill_node "$(store_of "$1")"; }
+freeze() { kill -STOP "$(holder "$(store_of "$1")")" || fail "no $1"; }
+thaw() { kill -CONT "$(holder "$(store_of "$1")")" || fail "no $1"; }
+start_market() {
+	local name
+
+	for name in $(everybody); do start "$name"; done
+}
+
+# ---- what must hold ----
+
+# write NAME BYTES: a file in the tree and on the mount
+write() {
+	mkdir -p "$T"
+	head -c "$2" /dev/urandom >"$T/$1" || fail "cannot write $1"
+	cp "$T/$1" "$M/$1" || fail "cannot copy $1 to the mount"
+}
+sync_stored() {
+	timeout "${1:-240}" "$CODEXFS" sync --until=stored "$M" >"$W/sync.out" 2>&1
+}
+intact() { diff -r "$T" "$M" >"$W/diff.out" 2>&1; }
+purchases() { # EXPRESSION of the list j
+	"$CODEXFS" purchases --json --store "$(store_of client)" >"$W/purchases" \
+		2>"$W/out" || fail "purchases: $(cat "$W/out")"
+	member "$W/purchases" "$1"
+}
+# Everything that is bought comes whole from the providers, to who has nothing of it
+elsewhere() {
+	local cid
+
+	for cid in $(purchases "' '.join(sorted({p['dataset']
+		for p in j['purchases'] if p['state'] == 'started'}))"); do
+		"$CODEXFS" dataset get --store "$(store_of validator-1)" \
+			-o "$W/got" "$cid" >"$W/out" 2>&1 || {
+			printf '%s: ' "$cid"
+			cat "$W/out"
+			return 1
+		}
+		rm -f "$W/got"
+	done
+}
+# settled WHAT: after some trouble all slots have hosts again, and nothing is lost
+settled() {
+	until_ok "${2:-300}" "$1: every slot has a host" hosted_is "$SLOTS"
+	intact || fail "$1: the tree differs: $(cat "$W/diff.out")"
+	say "$SECONDS s  $1"
+}
