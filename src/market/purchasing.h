@@ -9,6 +9,7 @@
 #include "crypto/aead.h"
 #include "eth/market.h"
 #include "eth/sender.h"
+#include "market/allowance.h"
 #include "market/env.h"
 #include "market/events.h"
 
@@ -93,6 +94,7 @@ struct cdx_purchase_volume {
 
 struct cdx_purchasing_opts {
 	struct cdx_sender *sender;	  /* the client's; kept */
+	struct cdx_allowance *allowance;  /* of the same account; kept */
 	struct cdx_market_events *events; /* kept */
 	const struct cdx_purchase_volume
 		*volume; /* copied; NULL: by request only */

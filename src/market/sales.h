@@ -8,6 +8,7 @@
 #include "base/attr.h"
 #include "eth/market.h"
 #include "eth/sender.h"
+#include "market/allowance.h"
 #include "market/env.h"
 #include "market/events.h"
 #include "market/prover.h"
@@ -44,6 +45,7 @@ const char *cdx_sale_state_name(enum cdx_sale_state state);
 
 struct cdx_sales_opts {
 	struct cdx_sender *sender;	  /* the provider's; kept */
+	struct cdx_allowance *allowance;  /* of the same account; kept */
 	struct cdx_market_events *events; /* kept */
 	struct cdx_prover *prover;	  /* kept */
 	struct cdx_proving *proving;	  /* kept */
