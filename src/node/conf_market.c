@@ -6,16 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/when.h"
 #include "node/conf_keys.h"
 
 /* Section [market] (docs/MARKET.md "Configuration") */
 
 /* What the budget is for, seconds */
 #define BUDGET_S UINT64_C(2592000)
-/* Longest time that makes sense anywhere: ten years */
-#define TIME_MAX UINT64_C(315360000)
 #define ETHER_DECIMALS 18u
 /* Slots of a dataset */
 #define SLOTS_MAX 256u
@@ -31,33 +29,19 @@ static int read_yes(bool *out, const char *name, const char *text,
 	return 0;
 }
 
-/* "90", "90s", "15m", "12h", "30d" */
 static int read_time(uint64_t *out, uint64_t min, const char *name,
 		     const char *text, char why[CDX_CONF_WHY_MAX])
 {
-	static const char units[] = "smhd";
-	static const uint64_t seconds[] = {1, 60, 3600, 86400};
-	char digits[24];
-	size_t len = strlen(text);
-	const char *unit = len == 0 ? NULL : strchr(units, text[len - 1]);
-	uint64_t factor = unit == NULL ? 1 : seconds[unit - units];
-	uint64_t v = 0;
-	int rc = -EINVAL;
+	uint64_t v;
 
-	len -= unit != NULL;
-	if (len < sizeof(digits)) {
-		memcpy(digits, text, len);
-		digits[len] = '\0';
-		rc = cdx_conf_number(&v, digits, 0, TIME_MAX / factor);
-	}
-	if (rc < 0 || v * factor < min)
+	if (cdx_span_parse(&v, text) < 0 || v < min)
 		return cdx_conf_bad(why, name,
 				    min == 0 ? "a time like 90, 15m, 12h or "
 					       "30d, at most ten years"
 					     : "a time above 0 like 90, 15m, "
 					       "12h or 30d, at most ten years",
 				    text);
-	*out = v * factor;
+	*out = v;
 	return 0;
 }
 
@@ -171,7 +155,7 @@ static int read_buy_min(union cdx_conf_values *out, const char *text,
 static int read_buy_max_age(union cdx_conf_values *out, const char *text,
 			    char why[CDX_CONF_WHY_MAX])
 {
-	uint64_t v;
+	uint64_t v = 0;
 	int rc = read_time(&v, 0, "buy-max-age", text, why);
 
 	if (rc == 0)
@@ -203,7 +187,7 @@ static int read_margin(union cdx_conf_values *out, const char *text,
 static int read_patrol(union cdx_conf_values *out, const char *text,
 		       char why[CDX_CONF_WHY_MAX])
 {
-	uint64_t v;
+	uint64_t v = 0;
 	int rc = read_time(&v, 0, "patrol", text, why);
 
 	if (rc == 0)
@@ -247,35 +231,10 @@ static int read_max_duration(union cdx_conf_values *out, const char *text,
 			 why);
 }
 
-/* The beginning of a day (UTC) */
-static int read_date(int64_t *out, const char *text)
-{
-	struct tm tm = {0};
-	struct tm back;
-	char again[16];
-	const char *end = strptime(text, "%Y-%m-%d", &tm);
-	time_t t;
-
-	if (end == NULL || *end != '\0')
-		return -EINVAL;
-	t = timegm(&tm);
-	/* 31 February is the third of March; forms like 2027-1-1 are none */
-	if (t <= 0 || gmtime_r(&t, &back) == NULL ||
-	    strftime(again, sizeof(again), "%Y-%m-%d", &back) == 0 ||
-	    strcmp(again, text) != 0)
-		return -EINVAL;
-	*out = t;
-	return 0;
-}
-
 static int read_until(union cdx_conf_values *out, const char *text,
 		      char why[CDX_CONF_WHY_MAX])
 {
-	uint64_t v;
-
-	if (cdx_conf_number(&v, text, 0, INT64_MAX) == 0)
-		out->market.until = (int64_t)v;
-	else if (read_date(&out->market.until, text) < 0)
+	if (cdx_date_parse(&out->market.until, text) < 0)
 		return cdx_conf_bad(why, "until",
 				    "a date like 2027-12-31, seconds since "
 				    "1970, or 0 for no end",
