@@ -38,6 +38,7 @@ struct cdx_xdecode {
 	uint32_t known;
 	struct cdx_digest leaf[CDX_EC_COLUMNS_MAX];
 	struct cdx_xblock *made[CDX_EC_COLUMNS_MAX];
+	bool passes; /* nothing of it is for the cache */
 	int rc;
 };
 
@@ -164,7 +165,7 @@ static void decode_work(struct cdx_xjob *j)
 			   g->block_size);
 	if (d->rc != 0)
 		return;
-	if (j->ex->caching && d->col < g->k)
+	if (j->ex->caching && !d->passes && d->col < g->k)
 		d->rc = decode_all(d, ec, blocks);
 	else
 		d->rc = decode_one(d, ec, blocks);
@@ -178,7 +179,7 @@ static void decode_done(struct cdx_xjob *j)
 	struct cdx_xblock *mine = d->made[d->col];
 
 	for (unsigned i = 0; i < CDX_EC_COLUMNS_MAX; i++) {
-		if (d->made[i] != NULL)
+		if (d->made[i] != NULL && !d->passes)
 			cdx_xstore_block(d->s, d->made[i], &d->leaf[i]);
 	}
 	if (w != NULL) {
@@ -259,7 +260,8 @@ static bool wants_page(const struct cdx_xdecode *d, uint32_t col)
 	uint64_t index = cdx_geometry_index(geometry(d), col, d->step);
 
 	return col < geometry(d)->k && d->col < geometry(d)->k &&
-	       d->s->ex->caching && !cdx_xset_padding(d->s->set, index) &&
+	       d->s->ex->caching && !d->passes &&
+	       !cdx_xset_padding(d->s->set, index) &&
 	       cdx_xsession_page(d->s, (uint32_t)(index / CDX_TREE_PAGE)) ==
 		       NULL;
 }
@@ -313,6 +315,7 @@ static bool more(struct cdx_xdecode *d)
 		w = &d->waiter[col];
 		w->fn = part_came;
 		w->decode = d;
+		w->passes = d->passes;
 		if (cdx_xwant_wait_part(d->s,
 					(uint32_t)cdx_geometry_index(
 						g, (uint32_t)col, d->step),
@@ -389,6 +392,7 @@ int cdx_xdecode_start(struct cdx_xwant *w)
 		return -ENOMEM;
 	d->s = s;
 	d->want = w;
+	d->passes = w->passes;
 	d->step = w->index % s->set->g.steps;
 	d->col = (uint32_t)(w->index / s->set->g.steps);
 	for (unsigned i = 0; i < CDX_EC_COLUMNS_MAX; i++)

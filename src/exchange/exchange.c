@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "exchange/internal.h"
 #include "store/cache.h"
+#include "store/leaf_page.h"
 
 /* The exchange as a whole: its beginning and end, its clock, its figures. */
 
@@ -17,6 +18,8 @@
 #define BLOCK_MS 60000u
 #define FIND_MS 10000u
 #define LIE_S 3600u
+/* Bytes of roots of pages that are kept */
+#define LEAVES (1u << 20)
 
 /* Is there a share for what is fetched?  It may be resized at any time. */
 static void look_at_share(struct cdx_exchange *ex)
@@ -104,7 +107,9 @@ int cdx_exchange_new(struct cdx_exchange **out,
 		return -ENOMEM;
 	set_up(ex, opts);
 	look_at_share(ex);
-	rc = cdx_xbox_new(&ex->box, ex);
+	rc = cdx_leaf_pages_new(&ex->leaves, ex->store, LEAVES);
+	if (rc == 0)
+		rc = cdx_xbox_new(&ex->box, ex);
 	if (rc == 0)
 		rc = cdx_loop_io_add(ex->loop, &ex->io, ex->box->fd, EPOLLIN,
 				     on_mail, ex);
@@ -162,6 +167,7 @@ void cdx_exchange_free(struct cdx_exchange *ex)
 	cdx_loop_timer_del(ex->tick);
 	cdx_loop_io_del(ex->io);
 	cdx_xbox_put(ex->box);
+	cdx_leaf_pages_free(ex->leaves);
 	cdx_xspare_fini(&ex->spare);
 	free(ex);
 }

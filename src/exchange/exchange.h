@@ -146,6 +146,12 @@ CDX_MUST_CHECK int cdx_exchange_block(struct cdx_exchange *ex,
 				      uint32_t index, unsigned ms,
 				      cdx_block_fn *fn, void *arg);
 
+/* The same of an open dataset, for who keeps the block himself: the cache is looked
+ * into, and neither it nor what it may be decoded from is put there. */
+CDX_MUST_CHECK int cdx_reader_block(struct cdx_reader *rd, struct cdx_op **op,
+				    uint32_t index, unsigned ms,
+				    cdx_block_fn *fn, void *arg);
+
 /**
  * cdx_reader_page - a page of a dataset's tree
  *

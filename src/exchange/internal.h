@@ -292,6 +292,7 @@ struct cdx_xwaiter {
 	uint32_t len;
 	bool promised; /* a worker is about to */
 	bool copied;
+	bool passes; /* who waits keeps it himself */
 };
 
 /* A block that is wanted, or is here */
@@ -303,6 +304,7 @@ struct cdx_xwant {
 	enum cdx_xwant_state state;
 	bool demand; /* somebody waits; false: it is of the read ahead */
 	bool part;   /* of a step to be decoded: never decoded itself */
+	bool passes; /* the cache has no use for it */
 	bool has_leaf;
 	struct cdx_digest leaf;
 	uint32_t no; /* sources that have not got it */
@@ -525,6 +527,7 @@ struct cdx_exchange {
 	struct cdx_pool *pool;
 	struct cdx_store *store;
 	struct cdx_discovery *discovery;
+	struct cdx_leaf_pages *leaves; /* of the store; thread: safe */
 	const struct cdx_log *log;
 	struct cdx_peer_id id; /* ours */
 	struct cdx_network network;

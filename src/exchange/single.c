@@ -6,7 +6,7 @@
 
 #include "exchange/internal.h"
 
-/* Single blocks of a dataset whose manifest is in the store. */
+/* Single blocks: of a dataset whose manifest is in the store, of an open one. */
 
 struct block_op {
 	struct cdx_op op;
@@ -72,6 +72,12 @@ static void open_told(void *arg, int rc, struct cdx_reader *rd, const char *why)
 		cdx_op_put(&b->op);
 }
 
+static void reader_begin(struct cdx_exchange *ex, struct cdx_op *op)
+{
+	(void)ex;
+	wait_for(of(op));
+}
+
 static void block_begin(struct cdx_exchange *ex, struct cdx_op *op)
 {
 	struct block_op *b = of(op);
@@ -119,6 +125,26 @@ static void block_destroy(struct cdx_op *op)
 	free(of(op));
 }
 
+/* NULL without memory */
+static struct block_op *block_new(struct cdx_exchange *ex, uint32_t index,
+				  cdx_block_fn *fn, void *arg)
+{
+	struct block_op *b = calloc(1, sizeof(*b));
+
+	if (b == NULL)
+		return NULL;
+	b->op.begin = block_begin;
+	b->op.detach = block_detach;
+	b->op.tell = block_tell;
+	b->op.destroy = block_destroy;
+	b->ex = ex;
+	b->index = index;
+	b->fn = fn;
+	b->arg = arg;
+	cdx_list_init(&b->waiter.node);
+	return b;
+}
+
 int cdx_exchange_block(struct cdx_exchange *ex, struct cdx_op **op,
 		       const struct cdx_cid *manifest, uint32_t index,
 		       unsigned ms, cdx_block_fn *fn, void *arg)
@@ -128,18 +154,22 @@ int cdx_exchange_block(struct cdx_exchange *ex, struct cdx_op **op,
 	if (manifest->codec != CDX_CODEC_MANIFEST ||
 	    manifest->mhash != CDX_MHASH_SHA256 || manifest->len != 32)
 		return -EINVAL;
-	b = calloc(1, sizeof(*b));
+	b = block_new(ex, index, fn, arg);
 	if (b == NULL)
 		return -ENOMEM;
-	b->op.begin = block_begin;
-	b->op.detach = block_detach;
-	b->op.tell = block_tell;
-	b->op.destroy = block_destroy;
-	b->ex = ex;
 	b->cid = *manifest;
-	b->index = index;
-	b->fn = fn;
-	b->arg = arg;
-	cdx_list_init(&b->waiter.node);
 	return cdx_xop_start(ex, &b->op, op, ms);
+}
+
+int cdx_reader_block(struct cdx_reader *rd, struct cdx_op **op, uint32_t index,
+		     unsigned ms, cdx_block_fn *fn, void *arg)
+{
+	struct block_op *b = block_new(rd->box->ex, index, fn, arg);
+
+	if (b == NULL)
+		return -ENOMEM;
+	b->op.begin = reader_begin;
+	b->rd = cdx_reader_ref(rd);
+	b->waiter.passes = true;
+	return cdx_xop_start(b->ex, &b->op, op, ms);
 }

@@ -112,7 +112,7 @@ static void verified(struct cdx_xsession *s, struct check *c)
 			      (cdx_clock_mono_ns() - w->since) / 1000,
 			      memory_order_relaxed);
 	/* parity that a step was made from is not read again: its data is kept */
-	if (!w->part || c->index < s->set->blocks)
+	if (!w->passes && (!w->part || c->index < s->set->blocks))
 		cdx_xstore_block(s, c->block, &c->leaf);
 	cdx_xwant_arrived(w, c->block);
 }

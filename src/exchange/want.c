@@ -193,8 +193,10 @@ static int wait_for(struct cdx_xsession *s, uint32_t index,
 		if (w == NULL)
 			return -ENOMEM;
 		w->part = part;
-	} else if (!part) {
-		w->part = false;
+		w->passes = waiter->passes;
+	} else {
+		w->part = w->part && part;
+		w->passes = w->passes && waiter->passes;
 	}
 	demand(w);
 	cdx_list_add_tail(&w->waiters, &waiter->node);
@@ -237,8 +239,12 @@ int cdx_xwant_wait_part(struct cdx_xsession *s, uint32_t index,
 
 void cdx_xwant_ahead(struct cdx_xsession *s, uint32_t index)
 {
-	if (cdx_xwant_get(s, index) == NULL)
+	struct cdx_xwant *w = cdx_xwant_get(s, index);
+
+	if (w == NULL)
 		(void)want_new(s, index, false);
+	else
+		w->passes = false;
 }
 
 void cdx_xwaiter_leave(struct cdx_xwaiter *waiter)

@@ -30,9 +30,7 @@ const struct cdx_conf_def *cdx_conf_def(enum cdx_conf_key key)
 		return &cdx_conf_chain_keys[key];
 	if (key < CDX_CONF_NODE_END)
 		return &cdx_conf_node_keys[key - CDX_CONF_CHAIN_END];
-	if (key < CDX_CONF_API_END)
-		return &cdx_conf_api_keys[key - CDX_CONF_NODE_END];
-	return &cdx_conf_market_keys[key - CDX_CONF_API_END];
+	return &cdx_conf_api_keys[key - CDX_CONF_NODE_END];
 }
 
 void cdx_conf_values_free(enum cdx_conf_key key, union cdx_conf_values *v)
@@ -41,7 +39,7 @@ void cdx_conf_values_free(enum cdx_conf_key key, union cdx_conf_values *v)
 		cdx_conf_chain_free(&v->chain);
 	else if (key < CDX_CONF_NODE_END)
 		cdx_conf_node_free(&v->node);
-	else if (key < CDX_CONF_API_END)
+	else
 		cdx_conf_api_free(&v->api);
 }
 
