@@ -11,15 +11,15 @@
 #include "proof/key.h"
 
 /*
- * Proofs for the market, made one after another on a thread of its own (each is
- * divided over the pool, before sealing and behind reads), the earliest deadline
- * first.  Every proof was verified before anybody gets it.  loop-confined, but for
+ * Proofs for the market, two at a time on threads of its own (each is divided over
+ * the pool, before sealing and behind reads), the earliest deadline first.  Every proof was verified before anybody gets it.  loop-confined, but for
  * what says otherwise.
  */
 struct cdx_prover;
 struct cdx_prover_job;
 
-/* Where the proving key is (node/proof_keys.h).  Called on the prover's thread. */
+/* Where the proving key is (node/proof_keys.h).  Called on the prover's threads,
+ * also by two at once. */
 struct cdx_prover_keys {
 	/* Borrowed until put.  @why: CDX_MARKET_WHY_MAX bytes */
 	int (*get)(void *arg, const struct cdx_proof_key **out, char *why);
@@ -31,7 +31,8 @@ struct cdx_prover_keys {
 CDX_MUST_CHECK int cdx_prover_new(struct cdx_prover **out,
 				  const struct cdx_market_env *env,
 				  const struct cdx_prover_keys *keys);
-/* Ends what is under way; functions are not called any more.  NULL is allowed. */
+/* Ends what is under way; functions are not called any more.  Not from within one
+ * of them.  NULL is allowed. */
 void cdx_prover_free(struct cdx_prover *p);
 
 struct cdx_prover_req {
@@ -58,6 +59,8 @@ void cdx_prover_leave(struct cdx_prover_job *job);
 /* Wall nanoseconds that a proof takes lately, reading included; 0: none was made.
  * Thread: safe. */
 uint64_t cdx_prover_time_ns(struct cdx_prover *p);
+/* How many are made at once.  Thread: safe. */
+unsigned cdx_prover_lanes(const struct cdx_prover *p);
 
 struct cdx_prover_stats {
 	uint64_t made;

@@ -30,7 +30,8 @@ struct cdx_proving_opts {
 CDX_MUST_CHECK int cdx_proving_new(struct cdx_proving **out,
 				   const struct cdx_market_env *env,
 				   const struct cdx_proving_opts *opts);
-/* NULL is allowed. */
+/* What was sent goes on, and is taken up by the next one.  Not from within one of
+ * its functions.  NULL is allowed. */
 void cdx_proving_free(struct cdx_proving *p);
 
 struct cdx_proving_what {
@@ -47,7 +48,8 @@ enum cdx_proving_event {
 	CDX_PROVING_MISSED, /* it ended without a proof that was wanted */
 	CDX_PROVING_TROUBLE, /* a proof cannot be made: @why; it is tried again */
 	CDX_PROVING_GONE,    /* the contract says that the slot is not ours any
-			   * more, or is over: look at its state */
+			   * more, or is over: look at its state.  Told once in
+			   * a period; goes on in the next until deleted */
 };
 typedef void cdx_proving_fn(void *arg, enum cdx_proving_event event,
 			    uint64_t period, const char *why);
@@ -62,9 +64,9 @@ void cdx_proving_del(struct cdx_proving_slot *s);
 /**
  * cdx_proving_room - could one more slot be proven in time?
  *
- * What all slots and this one want of a period on average, and the most that one
- * period can want of them with a chance of more than 1 in 1000, against what the
- * prover makes in it.  True as long as no proof was ever made.
+ * The most that one period wants of all slots and this one with a chance of more
+ * than 1 in 1000, by their probabilities, against what the prover makes in it.
+ * True as long as no proof was ever made.
  */
 bool cdx_proving_room(const struct cdx_proving *p,
 		      const struct cdx_u256 *probability);
