@@ -66,7 +66,8 @@ static int put_segment(void *arg, const struct cdx_segment_info *info)
 	n = snprintf(line, sizeof(line),
 		     "state %s\nblocks %u\nused %u\nlive-bytes %llu\n"
 		     "manifest %s\ndata %u\nparity %u\nverifiable %s\n",
-		     info->is_protected ? "protected" : info->state_name,
+		     info->is_protected ? cdx_file_state_name(info->stage)
+					: info->state_name,
 		     info->capacity, info->used, (unsigned long long)info->live,
 		     cid, info->k, info->m, verifiable);
 	if (n > 0)

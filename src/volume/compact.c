@@ -241,6 +241,32 @@ static int compact_list(struct cdx_volume *v, const struct wanted *w,
 	return r;
 }
 
+int cdx_vol_compact_one(struct cdx_volume *v, uint64_t area,
+			struct cdx_compact_report *report)
+{
+	struct cdx_compact_report own;
+	struct cdx_seg_rec rec;
+	int r;
+
+	if (v->opts.readonly)
+		return -EROFS;
+	r = cdx_segs_ready(v);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&v->segs->job_mu);
+	r = cdx_seg_rec_get(v, &rec, area);
+	if (r == 0 && rec.state != CDX_SEG_SEALED)
+		r = -ENOENT;
+	if (r == 0 && cdx_seg_is_far(v, area))
+		r = -ENODATA;
+	if (r == 0)
+		r = cdx_compact_segment(v, area, true, report ? report : &own);
+	if (r == 0)
+		r = cdx_drop_due(v);
+	pthread_mutex_unlock(&v->segs->job_mu);
+	return r < 0 ? r : 0;
+}
+
 int cdx_vol_compact(struct cdx_volume *v, unsigned below, cdx_compact_fn *fn,
 		    void *arg)
 {

@@ -93,7 +93,7 @@ static int state_of(struct cdx_volume *v, const struct cdx_vnode *n,
 		    enum cdx_file_state *out)
 {
 	struct cdx_loc loc[STATE_AT_ONCE];
-	enum cdx_file_state least = CDX_STATE_PROTECTED;
+	enum cdx_file_state least = CDX_STATE_PROVEN;
 	uint64_t off = 0;
 	bool any = false;
 	int rc;

@@ -254,6 +254,9 @@ void cdx_loc_unref(struct cdx_volume *v, struct cdx_batch *b,
 		   const struct cdx_loc *loc, uint64_t ino, uint64_t file_off,
 		   uint64_t len);
 
+/* How far a protected segment is (cdx_vol_set_stages) */
+enum cdx_file_state cdx_stage_of(struct cdx_volume *v,
+				 const struct cdx_cid *verifiable);
 /* How far the segment that holds a location is (records: OPEN) */
 enum cdx_file_state cdx_loc_state(struct cdx_volume *v,
 				  const struct cdx_loc *loc);
@@ -431,6 +434,9 @@ struct cdx_volume {
 	struct cdx_far *far; /* what is elsewhere (far.h) */
 	struct cdx_data *data;
 	struct cdx_background *bg; /* packer, sealer, compactor (pack.c) */
+
+	pthread_rwlock_t stages_lock; /* a leaf; held while @stage is asked */
+	struct cdx_vol_stages stages;
 
 	_Atomic uint64_t read_errors;
 	_Atomic uint64_t requests; /* reads and writes: is the mount in use? */

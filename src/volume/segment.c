@@ -259,13 +259,17 @@ enum cdx_file_state cdx_loc_state(struct cdx_volume *v,
 				  const struct cdx_loc *loc)
 {
 	struct cdx_seg_rec rec;
+	struct cdx_cid verifiable;
 
 	if (loc->kind != CDX_LOC_SEGMENT ||
 	    cdx_seg_rec_get(v, &rec, loc->area) < 0)
 		return CDX_STATE_OPEN;
 	if (rec.state != CDX_SEG_SEALED && rec.state != CDX_SEG_DROPPING)
 		return CDX_STATE_OPEN;
-	return rec.has_verifiable ? CDX_STATE_PROTECTED : CDX_STATE_SEALED;
+	if (!rec.has_verifiable)
+		return CDX_STATE_SEALED;
+	verifiable = cdx_cid_sha256(CDX_CODEC_MANIFEST, &rec.verifiable);
+	return cdx_stage_of(v, &verifiable);
 }
 
 static int list_one(struct cdx_segment_info *out, const struct cdx_kv_pair *p)
@@ -285,6 +289,7 @@ static int list_one(struct cdx_segment_info *out, const struct cdx_kv_pair *p)
 	out->capacity = rec.cap;
 	out->used = rec.next;
 	out->live = rec.live;
+	out->content = rec.content;
 	out->k = rec.k;
 	out->m = rec.m;
 	out->is_protected = rec.has_verifiable && rec.state == CDX_SEG_SEALED;
@@ -336,7 +341,12 @@ int cdx_vol_segments(struct cdx_volume *v, cdx_segment_fn *fn, void *arg)
 		if (n <= 0)
 			return n;
 		for (int i = 0; i < n; i++) {
-			int r = fn(arg, &info[i]);
+			int r;
+
+			if (info[i].is_protected)
+				info[i].stage =
+					cdx_stage_of(v, &info[i].verifiable);
+			r = fn(arg, &info[i]);
 
 			if (r)
 				return r < 0 ? r : 0;

@@ -79,6 +79,28 @@ int cdx_vol_fsck(struct cdx_volume *v, struct cdx_fsck *f)
 	return rc == 0 ? cdx_fsck_segments(v, f) : rc;
 }
 
+void cdx_vol_set_stages(struct cdx_volume *v, const struct cdx_vol_stages *st)
+{
+	pthread_rwlock_wrlock(&v->stages_lock);
+	if (st != NULL)
+		v->stages = *st;
+	else
+		memset(&v->stages, 0, sizeof(v->stages));
+	pthread_rwlock_unlock(&v->stages_lock);
+}
+
+enum cdx_file_state cdx_stage_of(struct cdx_volume *v,
+				 const struct cdx_cid *verifiable)
+{
+	enum cdx_file_state st = CDX_STATE_PROTECTED;
+
+	pthread_rwlock_rdlock(&v->stages_lock);
+	if (v->stages.stage != NULL)
+		st = v->stages.stage(v->stages.arg, verifiable);
+	pthread_rwlock_unlock(&v->stages_lock);
+	return st < CDX_STATE_PROTECTED ? CDX_STATE_PROTECTED : st;
+}
+
 const char *cdx_file_state_name(enum cdx_file_state st)
 {
 	switch (st) {

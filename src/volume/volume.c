@@ -171,6 +171,7 @@ static struct cdx_volume *volume_alloc(const struct cdx_volume_opts *opts)
 	pthread_cond_init(&v->cache_cv, NULL);
 	pthread_cond_init(&v->purge_cv, NULL);
 	pthread_mutex_init(&v->dirty_mu, NULL);
+	pthread_rwlock_init(&v->stages_lock, NULL);
 	cdx_list_init(&v->lru);
 	cdx_list_init(&v->attrs);
 	cdx_list_init(&v->dirty);
@@ -201,6 +202,7 @@ static void volume_free(struct cdx_volume *v)
 	if (v->segs != NULL)
 		cdx_segs_close(v);
 	free_vnodes(v);
+	pthread_rwlock_destroy(&v->stages_lock);
 	pthread_mutex_destroy(&v->dirty_mu);
 	pthread_cond_destroy(&v->purge_cv);
 	pthread_cond_destroy(&v->cache_cv);

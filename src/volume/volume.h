@@ -348,6 +348,11 @@ typedef void cdx_compact_fn(void *arg, const struct cdx_compact_report *r);
 /* @below: segments whose live share is less than this many percent */
 CDX_MUST_CHECK int cdx_vol_compact(struct cdx_volume *v, unsigned below,
 				   cdx_compact_fn *fn, void *arg);
+/* The same for one segment, which may be protected and wanted elsewhere.  @report
+ * may be NULL.  -ENOENT there is no such sealed one; -ENODATA its bytes are not here:
+ * moving them would mean to fetch them. */
+CDX_MUST_CHECK int cdx_vol_compact_one(struct cdx_volume *v, uint64_t area,
+				       struct cdx_compact_report *report);
 
 /**
  * cdx_vol_set_code - what segments opened from now on are protected with
@@ -414,11 +419,14 @@ struct cdx_segment_info {
 	uint32_t capacity;	 /* blocks */
 	uint32_t used;		 /* indexes taken */
 	uint64_t live;		 /* bytes */
+	uint64_t content;	 /* live bytes when it was sealed */
 	struct cdx_cid manifest; /* sealed only; version 0 otherwise */
 	uint32_t k;
 	uint32_t m;
 	bool is_protected;
 	struct cdx_cid verifiable; /* protected only; version 0 otherwise */
+	/* protected only: as cdx_vol_set_stages has it */
+	enum cdx_file_state stage;
 };
 typedef int cdx_segment_fn(void *arg, const struct cdx_segment_info *info);
 CDX_MUST_CHECK int cdx_vol_segments(struct cdx_volume *v, cdx_segment_fn *fn,
