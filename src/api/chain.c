@@ -15,32 +15,7 @@
 #include "node/chain_send.h"
 #include "store/proof_pin.h"
 
-/* Amounts are texts, in the token's smallest units and in wei: JSON's numbers
- * are too small. */
-
-static json_t *addr_json(const struct cdx_addr *a)
-{
-	char text[CDX_ADDR_TEXT_MAX];
-
-	cdx_addr_text(text, a);
-	return json_string(text);
-}
-
-static json_t *u256_json(const struct cdx_u256 *v)
-{
-	char text[CDX_U256_TEXT_MAX];
-
-	cdx_u256_dec(text, v);
-	return json_string(text);
-}
-
-static json_t *b32_json(const struct cdx_b32 *v)
-{
-	char hex[2 + 2 * sizeof(v->b) + 1] = "0x";
-
-	cdx_hex(hex + 2, v->b, sizeof(v->b));
-	return json_string(hex);
-}
+/* Amounts are texts, as in market_json.c. */
 
 /* The answer with what could be had, and what went wrong, if anything did */
 static void reply(struct cdx_call *call, json_t *j, int rc, const char *why)
@@ -80,17 +55,19 @@ static json_t *head_json(const struct cdx_chain_head *h)
 {
 	return json_pack("{s:I, s:o, s:I, s:I, s:o}", "number",
 			 (json_int_t)h->block.number, "hash",
-			 b32_json(&h->block.hash), "timestamp",
+			 cdx_api_id_json(h->block.hash.b), "timestamp",
 			 (json_int_t)h->block.timestamp, "age",
 			 (json_int_t)h->age_s, "baseFee",
-			 h->block.has_base_fee ? u256_json(&h->block.base_fee)
-					       : json_null());
+			 h->block.has_base_fee
+				 ? cdx_api_u256_json(&h->block.base_fee)
+				 : json_null());
 }
 
 static json_t *token_json(const struct cdx_chain_market *m)
 {
-	return json_pack("{s:o, s:s, s:i}", "address", addr_json(&m->token),
-			 "symbol", m->symbol, "decimals", (int)m->decimals);
+	return json_pack("{s:o, s:s, s:i}", "address",
+			 cdx_api_addr_json(&m->token), "symbol", m->symbol,
+			 "decimals", (int)m->decimals);
 }
 
 static json_t *market_json(const struct cdx_chain_market *m)
@@ -100,7 +77,7 @@ static json_t *market_json(const struct cdx_chain_market *m)
 	return json_pack(
 		"{s:o, s:{s:i, s:i, s:i, s:i, s:I, s:I, s:i, s:i, s:s, s:i, "
 		"s:I}, s:o}",
-		"address", addr_json(&m->contract), "configuration",
+		"address", cdx_api_addr_json(&m->contract), "configuration",
 		"repairReward", (int)c->repair_reward, "maxSlashes",
 		(int)c->max_slashes, "slash", (int)c->slash, "validatorReward",
 		(int)c->validator_reward, "period", (json_int_t)c->period,
@@ -201,9 +178,9 @@ static const char *const roles[CDX_CHAIN_ROLES] = {
 
 static void put_funds(json_t *j, const struct cdx_chain_funds *f)
 {
-	(void)json_object_set_new(j, "wei", u256_json(&f->wei));
+	(void)json_object_set_new(j, "wei", cdx_api_u256_json(&f->wei));
 	(void)json_object_set_new(j, "tokens",
-				  f->has_tokens ? u256_json(&f->tokens)
+				  f->has_tokens ? cdx_api_u256_json(&f->tokens)
 						: json_null());
 	(void)json_object_set_new(j, "nonce",
 				  json_integer((json_int_t)f->nonce));
@@ -252,7 +229,7 @@ static void accounts(const struct cdx_api *api, struct cdx_call *call)
 		one[i] =
 			json_pack("{s:s, s:o, s:o}", "role", roles[i], "index",
 				  index < 0 ? json_null() : json_integer(index),
-				  "address", addr_json(&addr[i]));
+				  "address", cdx_api_addr_json(&addr[i]));
 		if (json_array_append_new(list, one[i]) < 0)
 			rc = -ENOMEM;
 	}
@@ -289,7 +266,8 @@ static void balance(const struct cdx_api *api, struct cdx_call *call)
 				 text);
 	}
 	if (rc == 0) {
-		(void)json_object_set_new(j, "address", addr_json(&addr));
+		(void)json_object_set_new(j, "address",
+					  cdx_api_addr_json(&addr));
 		rc = put_token(c, j, why);
 	}
 	if (rc == 0)
@@ -378,12 +356,13 @@ static int check_funds(struct cdx_chain *c, const struct cdx_chain_transfer *t,
 static json_t *sent_json(const struct cdx_chain_sent *s)
 {
 	return json_pack("{s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:i, s:b}",
-			 "result", "sent", "transaction", b32_json(&s->hash),
-			 "block", (json_int_t)s->block, "nonce",
-			 (json_int_t)s->nonce, "gas", (json_int_t)s->gas_used,
-			 "gasPrice", u256_json(&s->gas_price), "cost",
-			 u256_json(&s->cost), "replaced", (int)s->replaced,
-			 "joined", s->joined);
+			 "result", "sent", "transaction",
+			 cdx_api_id_json(s->hash.b), "block",
+			 (json_int_t)s->block, "nonce", (json_int_t)s->nonce,
+			 "gas", (json_int_t)s->gas_used, "gasPrice",
+			 cdx_api_u256_json(&s->gas_price), "cost",
+			 cdx_api_u256_json(&s->cost), "replaced",
+			 (int)s->replaced, "joined", s->joined);
 }
 
 static void send_token(struct cdx_api *api, struct cdx_call *call)

@@ -201,7 +201,7 @@ struct local_call {
 	struct cdx_call call; /* first */
 	const struct cdx_request *req;
 	char *query; /* owned; "a=b&c=d" */
-	char *values[8];
+	char *values[16];
 	unsigned nvalues;
 	int status;
 	int result; /* first negative result of the caller's write */
@@ -287,6 +287,11 @@ static ssize_t local_read(struct cdx_call *call, void *out, size_t cap)
 	return l->req->read == NULL ? 0 : l->req->read(l->req->arg, out, cap);
 }
 
+static bool local_gone(struct cdx_call *call CDX_UNUSED)
+{
+	return false;
+}
+
 static int local_begin(struct cdx_call *call, int status,
 		       const char *type CDX_UNUSED)
 {
@@ -329,6 +334,7 @@ static int request_here(struct cdx_client *c, const struct cdx_request *req)
 	l.call.length = local_length;
 	l.call.read = local_read;
 	l.call.begin = local_begin;
+	l.call.gone = local_gone;
 	l.call.write = local_write;
 	cdx_api_call(&c->api, &l.call);
 	for (unsigned i = 0; i < l.nvalues; i++)

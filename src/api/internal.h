@@ -9,7 +9,10 @@
 #include "api/api.h"
 #include "base/attr.h"
 #include "dataset/manifest.h"
+#include "market/purchasing.h"
+#include "market/sales.h"
 #include "store/dataset_store.h"
+#include "store/offer.h"
 #include "store/protection.h"
 
 /* What the files of this module share. */
@@ -150,6 +153,18 @@ void cdx_api_chain(struct cdx_api *api, struct cdx_call *call,
 /* The proving keys that are pinned, an array; returns new, NULL without memory
  * or when the table cannot be read */
 json_t *cdx_api_proof_keys_json(struct cdx_store *s);
+
+/* ---- the market ---- */
+
+/* Values as JSON (market_json.c); each returns new, NULL without memory */
+json_t *cdx_api_addr_json(const struct cdx_addr *a);
+json_t *cdx_api_u256_json(const struct cdx_u256 *v);
+/* 0x and 64 hex digits: ids, hashes, nonces */
+json_t *cdx_api_id_json(const uint8_t id[32]);
+json_t *cdx_api_offer_json(const struct cdx_offer *o);
+json_t *cdx_api_reservation_json(const struct cdx_reservation *r);
+json_t *cdx_api_request_json(const struct cdx_b32 *id,
+			     const struct cdx_storage_request *r);
 
 /* cdx_slots_open that says in words why it cannot */
 struct cdx_slots;

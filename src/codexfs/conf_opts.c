@@ -23,7 +23,9 @@ int cli_conf_option(struct cli_conf *c, int opt)
 	if (opt < CLI_OPT_CONF_KEY)
 		return 0;
 	key = (enum cdx_conf_key)(opt - CLI_OPT_CONF_KEY);
-	rc = cdx_conf_option(&c->options, key, optarg, why);
+	/* --market and --validate alone */
+	rc = cdx_conf_option(&c->options, key, optarg == NULL ? "yes" : optarg,
+			     why);
 	if (rc < 0) {
 		cli_error("%s", why);
 		return rc;
@@ -47,9 +49,17 @@ int cli_conf_load(struct cli_conf *c, const char *store, bool is_node,
 	if (rc == 0 && is_node)
 		rc = cdx_conf_node_defaults(&c->all);
 	if (rc == 0)
+		rc = cdx_conf_market(&c->all, &c->market, why);
+	if (rc == 0)
+		rc = cdx_conf_market_defaults(&c->all, &c->market);
+	if (rc == 0)
 		rc = cdx_conf_node(&c->all, &c->node, why);
 	if (rc == 0)
 		rc = cdx_conf_api(&c->all, &c->api, why);
+	if (rc < 0) {
+		cdx_conf_node_free(&c->node);
+		memset(&c->market, 0, sizeof(c->market));
+	}
 	if (rc < 0 && why[0] == '\0')
 		snprintf(why, CDX_CONF_WHY_MAX, "%s", cdx_strerror(rc));
 	return rc;

@@ -2,6 +2,7 @@
 #ifndef CDX_NET_CALL_H
 #define CDX_NET_CALL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -38,6 +39,9 @@ struct cdx_call {
 	ssize_t (*read)(struct cdx_call *call, void *out, size_t cap);
 	/* Status and content type; once, before the first write */
 	int (*begin)(struct cdx_call *call, int status, const char *type);
+	/* Before begin, for long work that has nothing to say yet: has whoever asked
+	 * gone, or closed his side?  A call that came over no network: false. */
+	bool (*gone)(struct cdx_call *call);
 	/* Bytes of the answer; -EPIPE when nobody listens any more */
 	int (*write)(struct cdx_call *call, const void *p, size_t len);
 };

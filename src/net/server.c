@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <microhttpd.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -152,6 +153,20 @@ static ssize_t call_read(struct cdx_call *call, void *out, size_t cap)
 	return cut ? -EPIPE : 0;
 }
 
+/* The connection's own thread waits for begin, and nobody else reads it. */
+static bool call_gone(struct cdx_call *call)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		http_of(call)->conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct pollfd p = {.events = POLLRDHUP};
+
+	if (info == NULL)
+		return false;
+	p.fd = info->connect_fd;
+	return poll(&p, 1, 0) > 0 &&
+	       (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
 static int call_begin(struct cdx_call *call, int status, const char *type)
 {
 	struct http_call *h = http_of(call);
@@ -229,6 +244,7 @@ static struct http_call *call_new(struct cdx_server *s,
 	h->call.length = call_length;
 	h->call.read = call_read;
 	h->call.begin = call_begin;
+	h->call.gone = call_gone;
 	h->call.write = call_write;
 	pthread_mutex_init(&h->mu, NULL);
 	pthread_cond_init(&h->cv, NULL);

@@ -30,7 +30,9 @@ const struct cdx_conf_def *cdx_conf_def(enum cdx_conf_key key)
 		return &cdx_conf_chain_keys[key];
 	if (key < CDX_CONF_NODE_END)
 		return &cdx_conf_node_keys[key - CDX_CONF_CHAIN_END];
-	return &cdx_conf_api_keys[key - CDX_CONF_NODE_END];
+	if (key < CDX_CONF_API_END)
+		return &cdx_conf_api_keys[key - CDX_CONF_NODE_END];
+	return &cdx_conf_market_keys[key - CDX_CONF_API_END];
 }
 
 void cdx_conf_values_free(enum cdx_conf_key key, union cdx_conf_values *v)
@@ -39,7 +41,7 @@ void cdx_conf_values_free(enum cdx_conf_key key, union cdx_conf_values *v)
 		cdx_conf_chain_free(&v->chain);
 	else if (key < CDX_CONF_NODE_END)
 		cdx_conf_node_free(&v->node);
-	else
+	else if (key < CDX_CONF_API_END)
 		cdx_conf_api_free(&v->api);
 }
 

@@ -54,6 +54,33 @@ enum cdx_conf_key {
 	CDX_CONF_API,
 	CDX_CONF_API_TOKEN_FILE,
 	CDX_CONF_ORIGIN,
+	/* section [market] */
+	CDX_CONF_MARKET,
+	CDX_CONF_BUDGET,
+	CDX_CONF_BUY_PRICE,
+	CDX_CONF_BUY_MAX_PRICE,
+	CDX_CONF_BUY_COLLATERAL,
+	CDX_CONF_BUY_DURATION,
+	CDX_CONF_BUY_EXPIRY,
+	CDX_CONF_BUY_PROOF_PROBABILITY,
+	CDX_CONF_BUY_MIN,
+	CDX_CONF_BUY_MAX_AGE,
+	CDX_CONF_RENEW_BEFORE,
+	CDX_CONF_LIVE,
+	CDX_CONF_MARGIN,
+	CDX_CONF_PATROL,
+	CDX_CONF_PROVIDE,
+	CDX_CONF_PRICE,
+	CDX_CONF_COLLATERAL,
+	CDX_CONF_MAX_DURATION,
+	CDX_CONF_UNTIL,
+	CDX_CONF_SLOTS_A_REQUEST,
+	CDX_CONF_PROOF_STAKE,
+	CDX_CONF_REWARD_RECIPIENT,
+	CDX_CONF_VALIDATE,
+	CDX_CONF_VALIDATE_GROUPS,
+	CDX_CONF_VALIDATE_GROUP,
+	CDX_CONF_VALIDATE_SLOTS,
 	CDX_CONF_KEYS,
 };
 
@@ -117,6 +144,10 @@ struct cdx_conf_api {
 	const char *origin[CDX_CONF_ORIGINS_MAX];
 	uint32_t n_origins;
 };
+
+/* Digits behind the point of amounts in tokens, as long as the token's own are not
+ * known: only the chain knows them (cdx_conf_market_scale) */
+#define CDX_CONF_TOKEN_DECIMALS 18u
 
 /* Section [market], read (docs/MARKET.md "Configuration") */
 struct cdx_conf_market {
@@ -206,6 +237,10 @@ CDX_MUST_CHECK int cdx_conf_show(const struct cdx_conf *c,
 /* What the verb `node` has where nobody has said it: it listens, and answers
  * REST on the loopback.  After the file was read.  -ENOMEM. */
 CDX_MUST_CHECK int cdx_conf_node_defaults(struct cdx_conf *c);
+/* Who has a part in the market must be reached: where nobody has said anything it
+ * listens as `node` does.  After the file was read.  -ENOMEM. */
+CDX_MUST_CHECK int cdx_conf_market_defaults(struct cdx_conf *c,
+					    const struct cdx_conf_market *m);
 /* Is there anything to listen on or anybody to ask?  A mount has peers then. */
 bool cdx_conf_wants_peers(const struct cdx_conf_node *n);
 /* What sections [node] and [api] mean; -EINVAL values that contradict each other
@@ -221,10 +256,17 @@ CDX_MUST_CHECK int cdx_conf_api(const struct cdx_conf *c,
 				struct cdx_conf_api *out,
 				char why[CDX_CONF_WHY_MAX]);
 void cdx_conf_api_free(struct cdx_conf_api *a);
-/* What section [market] means; -EINVAL (@why).  Nothing to free. */
+/* What section [market] means, checked against what it needs of the others; budget
+ * and collateral with CDX_CONF_TOKEN_DECIMALS.  -EINVAL (@why).  Nothing to free. */
 CDX_MUST_CHECK int cdx_conf_market(const struct cdx_conf *c,
 				   struct cdx_conf_market *out,
 				   char why[CDX_CONF_WHY_MAX]);
+
+/* Budget and collateral in units of a token that has @decimals digits.  Once.
+ * -EINVAL one has more digits than that, or is too large (@why). */
+CDX_MUST_CHECK int cdx_conf_market_scale(struct cdx_conf_market *m,
+					 unsigned decimals,
+					 char why[CDX_CONF_WHY_MAX]);
 
 /* What section [chain] means; -ENOMEM.  Freed with cdx_conf_chain_free. */
 CDX_MUST_CHECK int cdx_conf_chain(const struct cdx_conf *c,

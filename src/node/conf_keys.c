@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "base/size.h"
 
 /* Digits of a gwei behind the point, in wei */
 #define GWEI_DECIMALS 9u
@@ -35,6 +36,22 @@ int cdx_conf_number(uint64_t *out, const char *text, uint64_t min, uint64_t max)
 		return -EINVAL;
 	*out = v;
 	return 0;
+}
+
+int cdx_conf_size(uint64_t *out, const char *name, const char *text,
+		  char why[CDX_CONF_WHY_MAX])
+{
+	if (cdx_size_parse(out, text) < 0)
+		return cdx_conf_bad(
+			why, name, "a number of bytes, like 512M or 10G", text);
+	return 0;
+}
+
+int cdx_conf_clash(const struct cdx_conf *c, enum cdx_conf_key key,
+		   const char *what, char why[CDX_CONF_WHY_MAX])
+{
+	snprintf(why, CDX_CONF_WHY_MAX, "%.400s: %s", c->value[key].from, what);
+	return -EINVAL;
 }
 
 /* ---- endpoints ---- */
@@ -102,8 +119,8 @@ static int read_chain_id(union cdx_conf_values *out, const char *text,
 
 /* ---- addresses ---- */
 
-static int read_addr(struct cdx_addr *out, bool *has, const char *name,
-		     const char *text, char why[CDX_CONF_WHY_MAX])
+int cdx_conf_addr(struct cdx_addr *out, bool *has, const char *name,
+		  const char *text, char why[CDX_CONF_WHY_MAX])
 {
 	int rc = cdx_addr_parse(out, text);
 
@@ -124,22 +141,23 @@ static int read_addr(struct cdx_addr *out, bool *has, const char *name,
 static int read_marketplace(union cdx_conf_values *out, const char *text,
 			    char why[CDX_CONF_WHY_MAX])
 {
-	return read_addr(&out->chain.marketplace, &out->chain.has_marketplace,
-			 "marketplace", text, why);
+	return cdx_conf_addr(&out->chain.marketplace,
+			     &out->chain.has_marketplace, "marketplace", text,
+			     why);
 }
 
 static int read_token(union cdx_conf_values *out, const char *text,
 		      char why[CDX_CONF_WHY_MAX])
 {
-	return read_addr(&out->chain.token, &out->chain.has_token, "token",
-			 text, why);
+	return cdx_conf_addr(&out->chain.token, &out->chain.has_token, "token",
+			     text, why);
 }
 
 static int read_verifier(union cdx_conf_values *out, const char *text,
 			 char why[CDX_CONF_WHY_MAX])
 {
-	return read_addr(&out->chain.verifier, &out->chain.has_verifier,
-			 "verifier", text, why);
+	return cdx_conf_addr(&out->chain.verifier, &out->chain.has_verifier,
+			     "verifier", text, why);
 }
 
 /* ---- the account ---- */

@@ -14,6 +14,7 @@ union cdx_conf_values {
 	struct cdx_conf_chain chain;
 	struct cdx_conf_node node;
 	struct cdx_conf_api api;
+	struct cdx_conf_market market;
 };
 
 struct cdx_conf_def {
@@ -31,11 +32,14 @@ struct cdx_conf_def {
 /* The keys of a section are a row of enum cdx_conf_key. */
 #define CDX_CONF_CHAIN_END (CDX_CONF_ZKEY_HASH + 1)
 #define CDX_CONF_NODE_END (CDX_CONF_READ_TIMEOUT + 1)
+#define CDX_CONF_API_END (CDX_CONF_ORIGIN + 1)
 extern const struct cdx_conf_def cdx_conf_chain_keys[CDX_CONF_CHAIN_END];
 extern const struct cdx_conf_def
 	cdx_conf_node_keys[CDX_CONF_NODE_END - CDX_CONF_CHAIN_END];
 extern const struct cdx_conf_def
-	cdx_conf_api_keys[CDX_CONF_KEYS - CDX_CONF_NODE_END];
+	cdx_conf_api_keys[CDX_CONF_API_END - CDX_CONF_NODE_END];
+extern const struct cdx_conf_def
+	cdx_conf_market_keys[CDX_CONF_KEYS - CDX_CONF_API_END];
 
 /* That of a key */
 const struct cdx_conf_def *cdx_conf_def(enum cdx_conf_key key);
@@ -55,6 +59,16 @@ int cdx_conf_bad(char why[CDX_CONF_WHY_MAX], const char *name,
 /* A whole number within bounds.  -EINVAL. */
 CDX_MUST_CHECK int cdx_conf_number(uint64_t *out, const char *text,
 				   uint64_t min, uint64_t max);
+/* Bytes.  -EINVAL (@why). */
+CDX_MUST_CHECK int cdx_conf_size(uint64_t *out, const char *name,
+				 const char *text, char why[CDX_CONF_WHY_MAX]);
+/* An address of the chain.  -EINVAL (@why). */
+CDX_MUST_CHECK int cdx_conf_addr(struct cdx_addr *out, bool *has,
+				 const char *name, const char *text,
+				 char why[CDX_CONF_WHY_MAX]);
+/* Values contradict each other; @key: the one to be pointed at.  -EINVAL. */
+int cdx_conf_clash(const struct cdx_conf *c, enum cdx_conf_key key,
+		   const char *what, char why[CDX_CONF_WHY_MAX]);
 /* Without the blanks around it; changes @text */
 char *cdx_conf_trim(char *text);
 

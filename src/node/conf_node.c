@@ -8,11 +8,12 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "base/size.h"
 #include "node/conf_keys.h"
 
 /* The port of Codex's own discovery, where nothing else is said */
 #define DHT_PORT 8090u
+/* Where others are served, where nothing else is said */
+#define LISTEN "0.0.0.0:8070"
 #define NETWORK_NAME_MAX 64u
 
 /* ---- pieces ---- */
@@ -120,15 +121,6 @@ static int read_maddrs(struct cdx_maddr *out, uint32_t *n, uint32_t max,
 	if (count < 0)
 		return count;
 	*n = (uint32_t)count;
-	return 0;
-}
-
-static int read_size(uint64_t *out, const char *name, const char *text,
-		     char why[CDX_CONF_WHY_MAX])
-{
-	if (cdx_size_parse(out, text) < 0)
-		return cdx_conf_bad(
-			why, name, "a number of bytes, like 512M or 10G", text);
 	return 0;
 }
 
@@ -241,19 +233,20 @@ static int read_cache(union cdx_conf_values *out, const char *text,
 		      char why[CDX_CONF_WHY_MAX])
 {
 	out->node.has_cache = true;
-	return read_size(&out->node.cache, "cache", text, why);
+	return cdx_conf_size(&out->node.cache, "cache", text, why);
 }
 
 static int read_upload(union cdx_conf_values *out, const char *text,
 		       char why[CDX_CONF_WHY_MAX])
 {
-	return read_size(&out->node.upload, "upload", text, why);
+	return cdx_conf_size(&out->node.upload, "upload", text, why);
 }
 
 static int read_upload_a_peer(union cdx_conf_values *out, const char *text,
 			      char why[CDX_CONF_WHY_MAX])
 {
-	return read_size(&out->node.upload_a_peer, "upload-a-peer", text, why);
+	return cdx_conf_size(&out->node.upload_a_peer, "upload-a-peer", text,
+			     why);
 }
 
 static int read_tls_cert(union cdx_conf_values *out, const char *text,
@@ -281,58 +274,58 @@ static int read_read_timeout(union cdx_conf_values *out, const char *text,
 	return 0;
 }
 
-static int clash(const struct cdx_conf *c, enum cdx_conf_key key,
-		 const char *what, char why[CDX_CONF_WHY_MAX])
-{
-	snprintf(why, CDX_CONF_WHY_MAX, "%.400s: %s", c->value[key].from, what);
-	return -EINVAL;
-}
-
 /* What does not go together */
 static int check_node(const struct cdx_conf *c, const struct cdx_conf_node *n,
 		      char why[CDX_CONF_WHY_MAX])
 {
 	if (n->tls_cert != NULL && n->tls_key == NULL)
-		return clash(c, CDX_CONF_TLS_CERT,
-			     "tls-cert is set, and tls-key is not; a "
-			     "certificate needs its key",
-			     why);
+		return cdx_conf_clash(c, CDX_CONF_TLS_CERT,
+				      "tls-cert is set, and tls-key is not; a "
+				      "certificate needs its key",
+				      why);
 	if (n->tls_key != NULL && n->tls_cert == NULL)
-		return clash(c, CDX_CONF_TLS_KEY,
-			     "tls-key is set, and tls-cert is not; a key needs "
-			     "its certificate",
-			     why);
+		return cdx_conf_clash(
+			c, CDX_CONF_TLS_KEY,
+			"tls-key is set, and tls-cert is not; a key needs "
+			"its certificate",
+			why);
 	if (n->listen == NULL && n->tls_cert != NULL)
-		return clash(c, CDX_CONF_TLS_CERT,
-			     "tls-cert is set, and listen is not; there is "
-			     "nothing to serve with it",
-			     why);
+		return cdx_conf_clash(
+			c, CDX_CONF_TLS_CERT,
+			"tls-cert is set, and listen is not; there is "
+			"nothing to serve with it",
+			why);
 	if (n->listen == NULL && n->n_announce > 0)
-		return clash(c, CDX_CONF_ANNOUNCE,
-			     "announce is set, and listen is not; nobody can "
-			     "be served there",
-			     why);
+		return cdx_conf_clash(
+			c, CDX_CONF_ANNOUNCE,
+			"announce is set, and listen is not; nobody can "
+			"be served there",
+			why);
 	if (n->listen == NULL && n->nat == CDX_NAT_UPNP)
-		return clash(c, CDX_CONF_NAT,
-			     "nat is upnp, and listen is not set; there is no "
-			     "port to lead to",
-			     why);
+		return cdx_conf_clash(
+			c, CDX_CONF_NAT,
+			"nat is upnp, and listen is not set; there is no "
+			"port to lead to",
+			why);
 	if (!n->dht && n->n_bootstrap > 0)
-		return clash(c, CDX_CONF_BOOTSTRAP,
-			     "bootstrap is set, and dht is no; only a node of "
-			     "the DHT can use it",
-			     why);
+		return cdx_conf_clash(
+			c, CDX_CONF_BOOTSTRAP,
+			"bootstrap is set, and dht is no; only a node of "
+			"the DHT can use it",
+			why);
 	if (!n->dht && c->value[CDX_CONF_DHT_PORT].text != NULL)
-		return clash(c, CDX_CONF_DHT_PORT,
-			     "dht-port is set, and there is to be no DHT; set "
-			     "dht, bootstrap or listen, or leave it out",
-			     why);
+		return cdx_conf_clash(
+			c, CDX_CONF_DHT_PORT,
+			"dht-port is set, and there is to be no DHT; set "
+			"dht, bootstrap or listen, or leave it out",
+			why);
 	for (uint32_t i = 0; i < n->n_announce; i++)
 		if (n->announce[i].tls && n->tls_cert == NULL)
-			return clash(c, CDX_CONF_ANNOUNCE,
-				     "announce names an address with TLS, and "
-				     "tls-cert is not set",
-				     why);
+			return cdx_conf_clash(
+				c, CDX_CONF_ANNOUNCE,
+				"announce names an address with TLS, and "
+				"tls-cert is not set",
+				why);
 	return 0;
 }
 
@@ -360,14 +353,14 @@ int cdx_conf_node(const struct cdx_conf *c, struct cdx_conf_node *out,
 	return rc;
 }
 
-/* Where nobody has said anything */
+/* Where nobody has said anything; @from: whose default */
 static int put_default(struct cdx_conf *c, enum cdx_conf_key key,
-		       const char *text)
+		       const char *text, const char *from)
 {
 	if (c->value[key].text != NULL)
 		return 0;
 	c->value[key].text = strdup(text);
-	c->value[key].from = strdup("default of node");
+	c->value[key].from = strdup(from);
 	return c->value[key].text == NULL || c->value[key].from == NULL
 		       ? -ENOMEM
 		       : 0;
@@ -375,9 +368,19 @@ static int put_default(struct cdx_conf *c, enum cdx_conf_key key,
 
 int cdx_conf_node_defaults(struct cdx_conf *c)
 {
-	int rc = put_default(c, CDX_CONF_LISTEN, "0.0.0.0:8070");
+	int rc = put_default(c, CDX_CONF_LISTEN, LISTEN, "default of node");
 
-	return rc < 0 ? rc : put_default(c, CDX_CONF_API, "127.0.0.1:8080");
+	return rc < 0 ? rc
+		      : put_default(c, CDX_CONF_API, "127.0.0.1:8080",
+				    "default of node");
+}
+
+int cdx_conf_market_defaults(struct cdx_conf *c,
+			     const struct cdx_conf_market *m)
+{
+	if (!cdx_conf_wants_market(m))
+		return 0;
+	return put_default(c, CDX_CONF_LISTEN, LISTEN, "default of the market");
 }
 
 bool cdx_conf_wants_peers(const struct cdx_conf_node *n)
@@ -484,7 +487,7 @@ int cdx_conf_api(const struct cdx_conf *c, struct cdx_conf_api *out,
 		 char why[CDX_CONF_WHY_MAX])
 {
 	union cdx_conf_values v;
-	int rc = cdx_conf_values(c, &v, CDX_CONF_API, CDX_CONF_KEYS, why);
+	int rc = cdx_conf_values(c, &v, CDX_CONF_API, CDX_CONF_API_END, why);
 
 	*out = v.api;
 	return rc;
@@ -525,7 +528,7 @@ const struct cdx_conf_def
 	NODE_KEY(CDX_CONF_READ_TIMEOUT) = {NODE, "read-timeout", "60", false, false, read_read_timeout},
 };
 
-const struct cdx_conf_def cdx_conf_api_keys[CDX_CONF_KEYS - CDX_CONF_NODE_END] = {
+const struct cdx_conf_def cdx_conf_api_keys[CDX_CONF_API_END - CDX_CONF_NODE_END] = {
 	API_KEY(CDX_CONF_API) = {API, "api", NULL, false, false, read_api},
 	API_KEY(CDX_CONF_API_TOKEN_FILE) = {API, "api-token-file", NULL, false, true, read_token_file},
 	API_KEY(CDX_CONF_ORIGIN) = {API, "origin", NULL, true, false, read_origin},

@@ -14,6 +14,7 @@
 #include "store/store.h"
 #include "volume/volume.h"
 
+struct cdx_node_market;
 struct cdx_peers;
 
 /* One process's services, put together: pool, store, volume, proving keys, the
@@ -25,8 +26,9 @@ struct cdx_node {
 	struct cdx_pool *pool;
 	struct cdx_proof_keys *proof_keys;
 	struct cdx_chain *chain;
-	struct cdx_peers *peers; /* node/peers.h; NULL: alone */
-	char *alone_why;	 /* though it was to have peers; else NULL */
+	struct cdx_peers *peers;	/* node/peers.h; NULL: alone */
+	struct cdx_node_market *market; /* node/market.h; NULL: no part in it */
+	char *alone_why; /* though it was to have peers; else NULL */
 	const struct cdx_log *log;
 };
 

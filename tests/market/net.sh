@@ -40,11 +40,11 @@ for ((i = 1; i <= SEGMENTS; i++)); do
 		fail "sync: $(cat "$W/out")"
 done
 sync_stored 400 || fail "not stored: $(cat "$W/sync.out")"
-SLOTS=$(($(events $requested) * (DATA + PARITY)))
-events_are $started "$(events $requested)" || fail "not all have started"
-settled "$(events $requested) segments are stored in $SLOTS slots"
-proofs=$(events $proven)
-until_ok 240 "every slot is proven after its fill" more_events $proven \
+SLOTS=$(($(events requested) * (DATA + PARITY)))
+events_are started "$(events requested)" || fail "not all have started"
+settled "$(events requested) segments are stored in $SLOTS slots"
+proofs=$(events proven)
+until_ok 240 "every slot is proven after its fill" more_events proven \
 	$((proofs + SLOTS))
 elsewhere || fail "not all comes from the providers"
 say "$SECONDS s  proven; all of it comes from the providers alone"
@@ -90,29 +90,27 @@ start "$VICTIM"
 settled "$VICTIM lost its disk, and came back with its words"
 
 some_provider
-before=$(events $freed)
+before=$(events freed)
 freeze "$VICTIM"
-until_ok 240 "the slots of who stopped proving are freed" more_events $freed \
+until_ok 240 "the slots of who stopped proving are freed" more_events freed \
 	"$before"
 settled "$VICTIM stopped proving, and others took its slots over" 400
 thaw "$VICTIM"
 settled "$VICTIM is back"
 
-hosts=$(for ((i = 1; i <= PROVIDERS; i++)); do provider_host $i; done | xargs)
-partition "$CLIENT" "$hosts"
+partition "$CLIENT" "$(seq -s ' ' 2 $((PROVIDERS + 1)))"
 write partitioned 6000000
 sync_stored 20 && fail "stored though the client reaches nobody"
 heal
 sync_stored || fail "not stored after the partition: $(cat "$W/sync.out")"
-SLOTS=$(($(events $requested) * (DATA + PARITY) -
-	$(events $cancelled) * (DATA + PARITY)))
+SLOTS=$(($(events requested) * (DATA + PARITY) -
+	$(events cancelled) * (DATA + PARITY)))
 settled "client and providers did not hear each other during an upload"
 
 rpc anvil_reorg 5 '[]' >"$W/out" || fail "reorg"
 settled "a reorganisation of 5 blocks"
 
-rest=$(for ((i = 2; i <= HOSTS; i++)); do echo $i; done | xargs)
-partition "$CHAIN" "$rest"
+partition "$CHAIN" "$(seq -s ' ' 2 $((CLIENT + VALIDATORS)))"
 sleep $((2 * PERIOD))
 heal
 settled "the chain could not be reached for two periods" 400

@@ -100,25 +100,23 @@ view() {
 balance() { view "$TOKEN" 70a08231 "$1"; } # in tokens' units
 supply() { view "$TOKEN" 18160ddd; }
 
-# topics of events; who sources this uses them
-# shellcheck disable=SC2034
-{
-requested=1bf9c457accf8703dbf7cdf1b58c2f74ddf2e525f98155c70b3d318d74609bd8
-started=85e1543bf2f84fe80c6badbce3648c8539ad1df4d2b3d822938ca0538be727e6
-cancelled=f903f4774c7bd27355f9d7fcbc382b079b164a697a44ac5d95267a4c3cb3bb22
-failed=4769361a442504ecaf038f35e119bcccdd5e42096b24c09e3c17fd17c6684c02
-filled=8f301470a994578b52323d625dfbf827ca5208c81747d3459be7b8867baec3ec
-freed=33ba8f7627565d89f7ada2a6b81ea532b7aa9b11e91a78312d6e1fca0bfcd1dc
-proven=3b989d183b84b02259d7c14b34a9c9eb0fccb4c355a920d25e581e25aef4993d
-}
-# events TOPIC: how many there were
+declare -A TOPIC=(
+	[requested]=1bf9c457accf8703dbf7cdf1b58c2f74ddf2e525f98155c70b3d318d74609bd8
+	[started]=85e1543bf2f84fe80c6badbce3648c8539ad1df4d2b3d822938ca0538be727e6
+	[cancelled]=f903f4774c7bd27355f9d7fcbc382b079b164a697a44ac5d95267a4c3cb3bb22
+	[failed]=4769361a442504ecaf038f35e119bcccdd5e42096b24c09e3c17fd17c6684c02
+	[filled]=8f301470a994578b52323d625dfbf827ca5208c81747d3459be7b8867baec3ec
+	[freed]=33ba8f7627565d89f7ada2a6b81ea532b7aa9b11e91a78312d6e1fca0bfcd1dc
+	[proven]=3b989d183b84b02259d7c14b34a9c9eb0fccb4c355a920d25e581e25aef4993d
+)
+# events NAME: how many there were
 events() {
 	rpc eth_getLogs "{\"fromBlock\": \"0x0\", \"address\": \"$MARKETPLACE\",
-		\"topics\": [\"0x$1\"]}" >"$W/logs" || return 1
+		\"topics\": [\"0x${TOPIC[$1]}\"]}" >"$W/logs" || return 1
 	member "$W/logs" 'len(j)'
 }
 # slots that have a host now
-hosted() { echo $(($(events $filled) - $(events $freed))); }
+hosted() { echo $(($(events filled) - $(events freed))); }
 hosted_is() { [ "$(hosted)" -eq "$1" ]; }
 more_events() { [ "$(events "$1")" -gt "$2" ]; }
 events_are() { [ "$(events "$1")" -eq "$2" ]; }
