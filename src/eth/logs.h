@@ -57,15 +57,23 @@ bool cdx_logs_caught_up(const struct cdx_logs *l);
 /* What keeps it from going on, "" for nothing; borrowed */
 const char *cdx_logs_why(const struct cdx_logs *l);
 
+/* A search under way */
+struct cdx_block_search;
+/* Called once, on the loop, never from within the call that begins it */
+typedef void cdx_block_at_fn(void *arg, int err, uint64_t number);
 /**
  * cdx_block_at_time - the first block whose timestamp is not below @time
  *
+ * @out: for cdx_block_search_end, dead once @fn was called
+ *
  * By search over the headers of the chain.  @fn gets its number, or the head's
  * number + 1 when there is none; a history that begins later gives its first
- * block.
+ * block.  -ENOMEM: @fn is not called.
  */
-typedef void cdx_block_at_fn(void *arg, int err, uint64_t number);
-CDX_MUST_CHECK int cdx_block_at_time(struct cdx_rpc *rpc, uint64_t time,
+CDX_MUST_CHECK int cdx_block_at_time(struct cdx_block_search **out,
+				     struct cdx_rpc *rpc, uint64_t time,
 				     cdx_block_at_fn *fn, void *arg);
+/* Its function is not called any more.  NULL is allowed. */
+void cdx_block_search_end(struct cdx_block_search *s);
 
 #endif

@@ -28,7 +28,8 @@ CDX_MUST_CHECK int cdx_market_events_new(struct cdx_market_events **out,
 					 const struct cdx_market_env *env);
 /* Watches must be gone.  NULL is allowed. */
 void cdx_market_events_free(struct cdx_market_events *ev);
-/* In the order in which they were added; may be ended from within.  -ENOMEM. */
+/* Told in the order in which they were added, from now on; may be ended from
+ * within.  -ENOMEM. */
 CDX_MUST_CHECK int cdx_market_watch_add(struct cdx_market_events *ev,
 					struct cdx_market_watch **out,
 					cdx_market_event_fn *fn, void *arg);

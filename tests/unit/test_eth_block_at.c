@@ -61,8 +61,11 @@ static void on_found(void *arg, int err, uint64_t number)
 
 static void found(struct env *e, uint64_t time, uint64_t number)
 {
+	struct cdx_block_search *search;
+
 	e->found = false;
-	assert_int_equal(cdx_block_at_time(e->c.rpc, time, on_found, e), 0);
+	assert_int_equal(
+		cdx_block_at_time(&search, e->c.rpc, time, on_found, e), 0);
 	assert_false(e->found);
 	loop_kit_run(&e->c.loop);
 	assert_int_equal(e->at, number);
@@ -117,13 +120,18 @@ static void test_history_begins_later(void **state)
 static void test_faults(void **state)
 {
 	struct env *e = *state;
+	struct cdx_block_search *search;
 
 	rpc_kit_spoil(e->kit, RPC_KIT_GARBAGE, "eth_getBlockByNumber",
 		      UINT_MAX);
-	assert_int_equal(cdx_block_at_time(e->c.rpc, 1, on_not_found, e), 0);
+	assert_int_equal(
+		cdx_block_at_time(&search, e->c.rpc, 1, on_not_found, e), 0);
 	loop_kit_run(&e->c.loop);
-	/* freed in the middle of it */
-	assert_int_equal(cdx_block_at_time(e->c.rpc, 1, on_not_found, e), 0);
+	/* ended in the middle of it */
+	assert_int_equal(
+		cdx_block_at_time(&search, e->c.rpc, 1, on_not_found, e), 0);
+	cdx_block_search_end(search);
+	cdx_block_search_end(NULL);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
