@@ -17,11 +17,13 @@
  * each other.
  */
 
-/* How long work is done; all members may be NULL */
+/* How long work is done; all members may be zero */
 struct cdx_slot_run {
 	bool (*cancel)(void *arg); /* asked some times a second: -ECANCELED */
 	void (*progress)(void *arg, uint64_t done, uint64_t total); /* blocks */
 	void *arg;
+	unsigned stall_ms; /* so long nobody gives anything, and it is given up;
+			    * 0: 60,000 */
 };
 
 /**
