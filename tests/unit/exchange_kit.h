@@ -32,6 +32,10 @@ struct xk {
 	unsigned lie_s;
 	unsigned threads;
 	struct cdx_discovery *discovery;
+	/* static peers, who tell what they hold; with them there is a discovery
+	 * of its own */
+	const struct host *peer[8];
+	unsigned n_peers;
 };
 
 static inline void *xk_run(void *arg)
@@ -41,9 +45,25 @@ static inline void *xk_run(void *arg)
 	return cdx_loop_run(k->loop) == 0 ? NULL : k;
 }
 
+static inline int xk_discovery(struct xk *k)
+{
+	struct cdx_discovery_opts o = {
+		.loop = k->loop,
+		.http = k->http,
+		.who = &k->who,
+		.log = &k->store->log,
+		.n_peers = k->n_peers,
+	};
+
+	for (unsigned i = 0; i < k->n_peers; i++)
+		host_addr(k->peer[i], &o.peer[i]);
+	return cdx_discovery_new(&k->discovery, &o);
+}
+
 static inline void xk_make(void *arg, struct cdx_await *a)
 {
 	struct xk *k = arg;
+	int rc = k->n_peers > 0 ? xk_discovery(k) : 0;
 	const struct cdx_exchange_opts opts = {
 		.loop = k->loop,
 		.http = k->http,
@@ -58,7 +78,7 @@ static inline void xk_make(void *arg, struct cdx_await *a)
 		.lie_s = k->lie_s,
 	};
 
-	cdx_await_done(a, cdx_exchange_new(&k->ex, &opts));
+	cdx_await_done(a, rc != 0 ? rc : cdx_exchange_new(&k->ex, &opts));
 }
 
 static inline void xk_drop(void *arg, struct cdx_await *a)
@@ -67,6 +87,8 @@ static inline void xk_drop(void *arg, struct cdx_await *a)
 
 	cdx_exchange_free(k->ex);
 	k->ex = NULL;
+	if (k->n_peers > 0)
+		cdx_discovery_free(k->discovery);
 	cdx_await_done(a, 0);
 }
 

@@ -222,6 +222,31 @@ static bool serve_manifest(struct host *h, int fd, const struct cdx_cid *cid)
 	return keep;
 }
 
+static bool serve_holding(const struct host *h, int fd,
+			  const struct cdx_cid *cid)
+{
+	struct cdx_dataset_info info;
+	struct cdx_buf body = {0};
+	unsigned any = 0;
+	char text[256];
+	size_t n;
+	bool keep;
+
+	if (!h->tells || cdx_dataset_info(h->store, cid, &info) != 0)
+		return answer(h, fd, 404, "", &body, 0);
+	n = (size_t)snprintf(text, sizeof(text), "{\"complete\":%s,\"slots\":[",
+			     h->slots == 0 ? "true" : "false");
+	for (unsigned i = 0; i < 32; i++)
+		if ((h->slots >> i & 1) != 0)
+			n += (size_t)snprintf(text + n, sizeof(text) - n,
+					      "%s%u", any++ > 0 ? "," : "", i);
+	cdx_buf_put(&body, text, n);
+	cdx_buf_put(&body, "]}", 2);
+	keep = answer(h, fd, 200, "", &body, body.len);
+	cdx_buf_free(&body);
+	return keep;
+}
+
 static bool serve_peer(struct host *h, int fd)
 {
 	struct cdx_buf body = {0};
@@ -263,6 +288,8 @@ static bool serve(struct host *h, int fd, char *head)
 	if (sscanf(path, "/codex/v1/datasets/%255[^/]/%31s", text, what) < 1 ||
 	    cdx_cid_parse(&cid, text, strlen(text)) != 0)
 		return answer(h, fd, 404, "", &none, 0);
+	if (what[0] == '\0')
+		return serve_holding(h, fd, &cid);
 	if (strcmp(what, "manifest") == 0)
 		return serve_manifest(h, fd, &cid);
 	if (strcmp(what, "blocks") == 0 && query != NULL)

@@ -54,6 +54,10 @@ struct host {
 	/* NULL: everything */
 	bool (*has)(void *arg, uint32_t index);
 	void *arg;
+	/* whether it says what it has of a dataset, to who asks as a static peer
+	 * is asked: these slots; 0: everything */
+	bool tells;
+	uint32_t slots;
 	unsigned delay_ms; /* before each answer */
 	uint64_t rate;	   /* bytes a second of one answer; 0: all at once */
 	/* what it did */

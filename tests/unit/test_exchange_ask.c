@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "seed.h"
+#include "store_tmp.h"
+
+#include "exchange_kit.h"
+#include "protect_kit.h"
+
+/* Pages of a tree by themselves, blocks that nobody keeps, and the question whether
+ * who says that he holds a slot does. */
+
+#define BLOCK 4096u
+#define K 3u
+#define M 2u
+#define BLOCKS 1201u
+#define LEN ((size_t)BLOCKS * BLOCK - 99)
+
+static struct seed seed;
+static struct tmp_store provider;
+static struct pk_data data;
+static struct cdx_slots sl;
+static struct cdx_leaf_pages *pages;
+
+static int group_setup(void **state)
+{
+	struct cdx_protect_opts o = pk_opts(K, M);
+
+	(void)state;
+	seed = seed_start("ask");
+	tmp_store_new(&provider, XK_SHARE);
+	pk_add(&provider, &data, &seed, NULL, LEN, BLOCK);
+	pk_protect(&provider, &data, &o);
+	pk_slots(&provider, &data, &sl);
+	assert_int_equal(cdx_leaf_pages_new(&pages, provider.s, 1u << 20), 0);
+	return 0;
+}
+
+static int group_teardown(void **state)
+{
+	(void)state;
+	cdx_leaf_pages_free(pages);
+	cdx_slots_free(&sl);
+	pk_free(&data);
+	tmp_store_free(&provider);
+	return 0;
+}
+
+/* What a call was told */
+struct told {
+	sem_t done;
+	atomic_uint calls;
+	int rc;
+	struct cdx_tree_page page;
+	uint8_t block[BLOCK];
+	struct cdx_peer_id by;
+	bool has_by;
+};
+
+static void told_init(struct told *t)
+{
+	memset(t, 0, sizeof(*t));
+	assert_int_equal(sem_init(&t->done, 0, 0), 0);
+}
+
+static int told_wait(struct told *t)
+{
+	while (sem_wait(&t->done) != 0)
+		;
+	assert_int_equal(atomic_load(&t->calls), 1);
+	(void)sem_destroy(&t->done);
+	return t->rc;
+}
+
+static void told(struct told *t, int rc)
+{
+	t->rc = rc;
+	atomic_fetch_add(&t->calls, 1);
+	(void)sem_post(&t->done);
+}
+
+static void on_page(void *arg, int rc, const struct cdx_tree_page *page)
+{
+	struct told *t = arg;
+
+	assert_int_equal(rc == 0, page != NULL);
+	if (page != NULL)
+		t->page = *page;
+	told(t, rc);
+}
+
+static void on_block(void *arg, int rc, const uint8_t *block, size_t size)
+{
+	struct told *t = arg;
+
+	if (rc == 0) {
+		assert_int_equal(size, BLOCK);
+		memcpy(t->block, block, size);
+	}
+	told(t, rc);
+}
+
+static void on_probe(void *arg, int rc, const struct cdx_peer_id *by)
+{
+	struct told *t = arg;
+
+	t->has_by = by != NULL;
+	if (by != NULL)
+		t->by = *by;
+	told(t, rc);
+}
+
+/* ---- pages ---- */
+
+static int get_page(struct cdx_reader *rd, uint32_t page)
+{
+	struct cdx_tree_page right;
+	struct told t;
+	int rc;
+
+	told_init(&t);
+	assert_int_equal(cdx_reader_page(rd, NULL, page, 0, on_page, &t), 0);
+	rc = told_wait(&t);
+	if (rc != 0)
+		return rc;
+	assert_int_equal(cdx_leaf_page(pages, &sl.info, page, &right), 0);
+	assert_int_equal(t.page.page, page);
+	assert_int_equal(t.page.n, right.n);
+	assert_int_equal(t.page.leaves, right.leaves);
+	assert_memory_equal(t.page.leaf, right.leaf,
+			    right.n * sizeof(right.leaf[0]));
+	return 0;
+}
+
+static uint32_t n_pages(void)
+{
+	return (uint32_t)cdx_tree_pages(sl.g.total);
+}
+
+static bool nothing(void *arg, uint32_t index)
+{
+	(void)arg;
+	(void)index;
+	return false;
+}
+
+static void pages_of_a_peer(void **state)
+{
+	struct xk k = {0};
+	struct host h;
+	struct cdx_reader *rd;
+	unsigned asked;
+
+	(void)state;
+	host_start(&h, provider.s, HOST_HONEST);
+	/* it has none of the blocks, and their hashes all the same */
+	h.has = nothing;
+	xk_start(&k);
+	xk_know(&k, &h);
+	rd = xk_open(&k, &data.verifiable);
+	for (uint32_t i = 0; i < n_pages(); i++)
+		assert_int_equal(get_page(rd, i), 0);
+	assert_int_equal(atomic_load(&h.blocks), 0);
+	asked = atomic_load(&h.requests);
+	assert_int_equal(asked, n_pages());
+	for (uint32_t i = 0; i < n_pages(); i++)
+		assert_int_equal(get_page(rd, i), 0);
+	assert_int_equal(atomic_load(&h.requests), asked);
+	assert_int_equal(cdx_reader_page(rd, NULL, n_pages(), 0, on_page, NULL),
+			 -EINVAL);
+	cdx_reader_put(rd);
+	xk_end(&k);
+	host_stop(&h);
+}
+
+static void pages_of_ones_own(void **state)
+{
+	struct xk k = {.store = &provider};
+	struct cdx_reader *rd;
+
+	(void)state;
+	xk_start(&k);
+	rd = xk_open(&k, &data.verifiable);
+	for (uint32_t i = 0; i < n_pages(); i++)
+		assert_int_equal(get_page(rd, i), 0);
+	assert_int_equal(xk_stats(&k).requests, 0);
+	cdx_reader_put(rd);
+	xk_end(&k);
+}
+
+/* One of these, and an honest one: a page comes, and it is right. */
+static void pages_of_liars(void **state)
+{
+	static const enum host_way way[] = {
+		HOST_WRONG_BLOCK, HOST_FALSE_PAGE,  HOST_FALSE_LEAF,
+		HOST_NO_PAGE,	  HOST_UNREQUESTED, HOST_TWICE,
+		HOST_SHORT_BLOCK, HOST_HUGE_FRAME,  HOST_GARBAGE,
+		HOST_ENDLESS,	  HOST_REDIRECT,    HOST_CUT,
+		HOST_TRUNCATED,	  HOST_NOT_FOUND,   HOST_BUSY,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(way) / sizeof(way[0]); i++) {
+		struct xk k = {0};
+		struct host h;
+		struct host honest;
+		struct cdx_reader *rd;
+
+		host_start(&h, provider.s, way[i]);
+		host_start(&honest, provider.s, HOST_HONEST);
+		xk_start(&k);
+		xk_know(&k, &h);
+		xk_know(&k, &honest);
+		rd = xk_open(&k, &data.verifiable);
+		for (uint32_t p = 0; p < n_pages(); p++)
+			assert_int_equal(get_page(rd, p), 0);
+		if (way[i] <= HOST_ENDLESS && way[i] != HOST_HONEST) {
+			struct cdx_peer_info info = {0};
+
+			(void)xk_out(&k, &h, &info);
+			assert_true(info.lies > 0 ||
+				    atomic_load(&h.requests) == 0);
+		}
+		assert_int_equal(xk_out(&k, &honest, NULL), 0);
+		cdx_reader_put(rd);
+		xk_end(&k);
+		host_stop(&h);
+		host_stop(&honest);
+	}
+}
+
+static void pages_of_nobody(void **state)
+{
+	struct xk k = {.find_ms = 100};
+	struct host h;
+	struct cdx_reader *rd;
+	struct told t;
+
+	(void)state;
+	host_start(&h, provider.s, HOST_HONEST);
+	xk_start(&k);
+	xk_know(&k, &h);
+	rd = xk_open(&k, &data.verifiable);
+	atomic_store(&h.way, HOST_NOT_FOUND);
+	assert_int_equal(get_page(rd, 0), -ENODATA);
+	cdx_reader_put(rd);
+	xk_end(&k);
+
+	/* takes the question, and never answers */
+	memset(&k, 0, sizeof(k));
+	atomic_store(&h.way, HOST_HONEST);
+	xk_start(&k);
+	xk_know(&k, &h);
+	rd = xk_open(&k, &data.verifiable);
+	atomic_store(&h.way, HOST_SILENT);
+	told_init(&t);
+	assert_int_equal(cdx_reader_page(rd, NULL, 0, 300, on_page, &t), 0);
+	assert_int_equal(told_wait(&t), -ETIMEDOUT);
+	cdx_reader_put(rd);
+	xk_end(&k);
+	host_stop(&h);
+}
+
+static void cancelled(void **state)
+{
+	struct xk k = {0};
+	struct host h;
+	struct cdx_reader *rd;
+	struct cdx_op *op;
+	struct told t;
+
+	(void)state;
+	host_start(&h, provider.s, HOST_HONEST);
+	xk_start(&k);
+	xk_know(&k, &h);
+	rd = xk_open(&k, &data.verifiable);
+	atomic_store(&h.way, HOST_SILENT);
+	told_init(&t);
+	assert_int_equal(cdx_reader_page(rd, &op, 1, 0, on_page, &t), 0);
+	cdx_op_cancel(op);
+	assert_int_equal(told_wait(&t), -ECANCELED);
+	cdx_op_put(op);
+	/* the end of the exchange does, too */
+	told_init(&t);
+	assert_int_equal(cdx_reader_page(rd, NULL, 1, 0, on_page, &t), 0);
+	xk_free_exchange(&k);
+	assert_int_equal(told_wait(&t), -ECANCELED);
+	cdx_reader_put(rd);
+	xk_end(&k);
+	host_stop(&h);
+}
+
+/* ---- blocks that pass through ---- */
+
+static void block_is(struct cdx_reader *rd, uint32_t slot, uint64_t step)
+{
+	uint32_t index = (uint32_t)cdx_geometry_index(&sl.g, slot, step);
+	uint8_t right[BLOCK];
+	struct told t;
+
+	told_init(&t);
+	assert_int_equal(cdx_reader_block(rd, NULL, index, 0, on_block, &t), 0);
+	assert_int_equal(told_wait(&t), 0);
+	assert_int_equal(cdx_protection_read(provider.s, right, &sl.rec, index),
+			 0);
+	assert_memory_equal(t.block, right, BLOCK);
+}
+
+/* Columns that a host has; bits */
+static bool has_columns(void *arg, uint32_t index)
+{
+	return (*(uint32_t *)arg >> (index / sl.g.steps) & 1) != 0;
+}
+
+static uint64_t cached(struct xk *k)
+{
+	struct cdx_cache_stats st;
+
+	cdx_cache_stats(k->store->s, &st);
+	return st.used;
+}
+
+/* Neither what comes, nor what it is decoded from, goes to the cache. */
+static void passing_through(void **state)
+{
+	uint32_t columns = 0x1d;
+	struct xk k = {0};
+	struct host h;
+	struct cdx_reader *rd;
+	uint8_t *got;
+	uint64_t used;
+
+	(void)state;
+	host_start(&h, provider.s, HOST_HONEST);
+	h.has = has_columns;
+	h.arg = &columns;
+	xk_start(&k);
+	xk_know(&k, &h);
+	rd = xk_open(&k, &data.verifiable);
+	for (uint32_t i = 0; i < n_pages(); i++)
+		assert_int_equal(get_page(rd, i), 0);
+	used = cached(&k);
+	for (uint64_t s = 0; s < 40; s++) {
+		block_is(rd, 0, s);
+		block_is(rd, 1, s); /* decoded */
+		block_is(rd, 4, s);
+	}
+	assert_int_equal(xk_stats(&k).degraded, 40);
+	assert_true(cached(&k) < used + 5 * BLOCK);
+	/* who reads has it kept as ever */
+	got = malloc(64 * BLOCK);
+	assert_non_null(got);
+	assert_int_equal(cdx_reader_read_wait(rd, got, 0, 64 * BLOCK, 0, NULL,
+					      NULL),
+			 64 * BLOCK);
+	assert_memory_equal(got, data.p, 64 * BLOCK);
+	free(got);
+	cdx_reader_put(rd);
+	xk_end(&k);
+	host_stop(&h);
+}
+
+/* ---- probes ---- */
+
+static int probe(struct xk *k, uint32_t slot, uint64_t step, struct told *t,
+		 unsigned ms)
+{
+	told_init(t);
+	assert_int_equal(cdx_exchange_probe(k->ex, NULL, &data.verifiable, slot,
+					    step, ms, on_probe, t),
+			 0);
+	return told_wait(t);
+}
+
+static bool by(const struct told *t, const struct host *h)
+{
+	return t->has_by && memcmp(&t->by, &h->who.id, sizeof(t->by)) == 0;
+}
+
+static void probe_of_hosts(void **state)
+{
+	struct xk k = {.store = &provider, .n_peers = 3};
+	struct host h[3];
+	struct told t;
+	uint64_t used;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		host_start(&h[i], provider.s, HOST_HONEST);
+		h[i].tells = true;
+		k.peer[i] = &h[i];
+	}
+	h[0].slots = 0x01;
+	h[1].slots = 0x02;
+	h[2].slots = 0; /* everything */
+	xk_start(&k);
+	used = cached(&k);
+	/* all of it is here, and somebody else is asked all the same */
+	assert_int_equal(probe(&k, 0, 7, &t, 0), 0);
+	assert_true(by(&t, &h[0]) || by(&t, &h[2]));
+	assert_int_equal(atomic_load(&h[1].requests), 0);
+	assert_int_equal(probe(&k, 4, sl.g.steps - 1, &t, 0), 0);
+	assert_true(by(&t, &h[2]));
+	assert_int_equal(atomic_load(&h[1].requests), 0);
+	host_stop(&h[2]);
+	assert_int_equal(probe(&k, 1, 9, &t, 0), 0);
+	assert_true(by(&t, &h[1]));
+	assert_int_equal(probe(&k, 4, 9, &t, 0), -ENODATA);
+	assert_false(t.has_by);
+	assert_int_equal(probe(&k, 5, 0, &t, 0), -EINVAL);
+	assert_int_equal(probe(&k, 0, sl.g.steps, &t, 0), -EINVAL);
+	assert_int_equal(cached(&k), used);
+	for (unsigned i = 0; i < 2; i++)
+		host_stop(&h[i]);
+	xk_end(&k);
+}
+
+/* Known, but says nothing of slots */
+static void probe_of_no_host(void **state)
+{
+	struct xk k = {.store = &provider};
+	struct host h;
+	struct told t;
+
+	(void)state;
+	host_start(&h, provider.s, HOST_HONEST);
+	xk_start(&k);
+	xk_know(&k, &h);
+	assert_int_equal(probe(&k, 0, 7, &t, 0), -ENODATA);
+	assert_int_equal(atomic_load(&h.requests), 0);
+	xk_end(&k);
+	host_stop(&h);
+}
+
+static void probe_of_liars(void **state)
+{
+	static const enum host_way way[] = {
+		HOST_WRONG_BLOCK, HOST_FALSE_LEAF, HOST_SHORT_BLOCK,
+		HOST_GARBAGE,	  HOST_ENDLESS,	   HOST_UNREQUESTED,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(way) / sizeof(way[0]); i++) {
+		struct xk k = {.store = &provider, .n_peers = 1};
+		struct host h;
+		struct told t;
+
+		host_start(&h, provider.s, way[i]);
+		h.tells = true;
+		h.slots = 0x02;
+		k.peer[0] = &h;
+		xk_start(&k);
+		assert_int_equal(probe(&k, 1, 3, &t, 0), CDX_E_HASH);
+		assert_true(by(&t, &h));
+		assert_true(xk_out(&k, &h, NULL) > 0);
+		/* he is not asked any more */
+		assert_int_equal(probe(&k, 1, 3, &t, 0), -ENODATA);
+		assert_int_equal(atomic_load(&h.requests), 1);
+		xk_end(&k);
+		host_stop(&h);
+	}
+}
+
+static void probe_of_the_silent(void **state)
+{
+	struct xk k = {.store = &provider, .n_peers = 1};
+	struct host h;
+	struct told t;
+
+	(void)state;
+	host_start(&h, provider.s, HOST_ABSENT);
+	h.tells = true;
+	k.peer[0] = &h;
+	xk_start(&k);
+	assert_int_equal(probe(&k, 2, 3, &t, 0), -ENODATA);
+	assert_int_equal(xk_out(&k, &h, NULL), 0);
+	atomic_store(&h.way, HOST_SILENT);
+	assert_int_equal(probe(&k, 2, 3, &t, 300), -ETIMEDOUT);
+	atomic_store(&h.way, HOST_CUT);
+	assert_int_equal(probe(&k, 2, 3, &t, 0), -ENODATA);
+	xk_end(&k);
+	host_stop(&h);
+}
+
+/* The leaf comes with the block where the store knows nothing but the manifest. */
+static void probe_without_leaves(void **state)
+{
+	struct xk k = {.n_peers = 1};
+	struct host h;
+	struct cdx_reader *rd;
+	struct told t;
+
+	(void)state;
+	host_start(&h, provider.s, HOST_HONEST);
+	h.tells = true;
+	k.peer[0] = &h;
+	xk_start(&k);
+	assert_int_equal(probe(&k, 2, 3, &t, 0), -ENOENT);
+	rd = xk_open(&k, &data.verifiable);
+	assert_int_equal(probe(&k, 2, 3, &t, 0), 0);
+	assert_int_equal(atomic_load(&h.pages_sent), 1);
+	atomic_store(&h.way, HOST_FALSE_LEAF);
+	assert_int_equal(probe(&k, 3, 3, &t, 0), CDX_E_HASH);
+	cdx_reader_put(rd);
+	xk_end(&k);
+	host_stop(&h);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pages_of_a_peer),
+		cmocka_unit_test(pages_of_ones_own),
+		cmocka_unit_test(pages_of_liars),
+		cmocka_unit_test(pages_of_nobody),
+		cmocka_unit_test(cancelled),
+		cmocka_unit_test(passing_through),
+		cmocka_unit_test(probe_of_hosts),
+		cmocka_unit_test(probe_of_no_host),
+		cmocka_unit_test(probe_of_liars),
+		cmocka_unit_test(probe_of_the_silent),
+		cmocka_unit_test(probe_without_leaves),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
