@@ -160,7 +160,23 @@ void cdx_bad_free(struct cdx_areas *a);
 /* ---- the other parts of struct cdx_areas ---- */
 
 /**
+ * cdx_area_create_sparse - a data file whose bytes are taken piece by piece
+ *
+ * As cdx_area_create with a record that says @size, but nothing is preallocated:
+ * cdx_area_take does that.
+ */
+CDX_MUST_CHECK int cdx_area_create_sparse(struct cdx_store *s, uint64_t *id,
+					  enum cdx_area_kind kind,
+					  uint64_t size, struct cdx_batch *b);
+/* Preallocates a range inside such a file; bytes in it stay.  @fresh: nothing of it
+ * was taken before, and a disk that is too full is not tried.  -ENOSPC; -errno. */
+CDX_MUST_CHECK int cdx_area_take(struct cdx_store *s, uint64_t id, uint64_t off,
+				 uint64_t len, bool fresh);
+
+/**
  * cdx_area_remake - a preallocated data file that is gone comes back
+ *
+ * @sparse: it was made with cdx_area_create_sparse
  *
  * Made with the size that its record says, directory synced, logged; one that
  * was cut short is made longer.  Bytes that an open descriptor still has are
@@ -168,7 +184,8 @@ void cdx_bad_free(struct cdx_areas *a);
  * was amiss.  Errors: CDX_E_CORRUPT no record, or one of another kind; -ENOSPC;
  * -errno.  Caller holds drop_mu.
  */
-CDX_MUST_CHECK int cdx_area_remake(struct cdx_store *s, uint64_t id);
+CDX_MUST_CHECK int cdx_area_remake(struct cdx_store *s, uint64_t id,
+				   bool sparse);
 /* Has it lost its name? */
 bool cdx_area_is_gone(struct cdx_store *s, uint64_t id);
 

@@ -216,6 +216,16 @@ int cdx_block_set_add(struct cdx_block_set *set,
 	return rc;
 }
 
+int cdx_block_set_name(struct cdx_block_set *set,
+		       const struct cdx_digest *digest, uint32_t size)
+{
+	struct cdx_block_entry *e;
+	int rc;
+
+	rc = entry_get(set, &e, digest);
+	return rc < 0 ? rc : entry_ref(e, size);
+}
+
 /* Copies a block whose last location goes away but that others still name. */
 static int rehome(struct cdx_block_set *set, struct cdx_block_entry *e,
 		  const struct cdx_block_loc *loc)

@@ -38,6 +38,11 @@ CDX_MUST_CHECK int cdx_block_set_add(struct cdx_block_set *set,
 				     const struct cdx_digest *digest,
 				     uint32_t size,
 				     const struct cdx_block_loc *loc);
+/* One more reference to a block that may well not be here: an unknown one becomes
+ * known, without a location.  CDX_E_CORRUPT as above. */
+CDX_MUST_CHECK int cdx_block_set_name(struct cdx_block_set *set,
+				      const struct cdx_digest *digest,
+				      uint32_t size);
 /**
  * cdx_block_set_del - one reference less and, unless NULL, one location less
  *

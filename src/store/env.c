@@ -30,6 +30,7 @@ static const char *const names[CDX_DBS] = {
 	[CDX_DB_TREE] = "tree",	      [CDX_DB_PROTECTION] = "protection",
 	[CDX_DB_SLOT_NODE] = "slot",  [CDX_DB_PUBLIC] = "public",
 	[CDX_DB_CACHE] = "cache",     [CDX_DB_CACHE_AGE] = "age",
+	[CDX_DB_HELD_PAGE] = "page",
 };
 
 /* The first of those that came later */

@@ -300,7 +300,7 @@ static int check_charge(struct cdx_fsck_run *r)
 	if (cdx_kv_counter(r->s, CDX_CNT_INODES) != 0)
 		return 0;
 	for (size_t i = 0; i < r->n_areas; i++)
-		if (r->areas[i].has_record &&
+		if (r->areas[i].has_record && !r->areas[i].named &&
 		    (r->areas[i].info.kind == CDX_AREA_SEGMENT ||
 		     r->areas[i].info.kind == CDX_AREA_RECORDS))
 			return 0;
@@ -349,6 +349,10 @@ static int check_all(struct cdx_fsck_run *r)
 		rc = cdx_fsck_blocks(r);
 	if (rc == 0)
 		rc = cdx_fsck_protections(r);
+	if (rc == 0)
+		rc = cdx_fsck_held(r);
+	if (rc == 0)
+		rc = cdx_fsck_offers(r);
 	if (rc == 0)
 		rc = cdx_fsck_proof_keys(r);
 	if (rc == 0)

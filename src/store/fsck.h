@@ -37,5 +37,8 @@ CDX_MUST_CHECK int cdx_store_fsck(struct cdx_store *s, struct cdx_fsck *f);
  * Counted from the tables, for checks.  Thread: safe; slow.
  */
 CDX_MUST_CHECK int cdx_store_charged(struct cdx_store *s, int64_t *out);
+/* The same of the provider's share, which nobody else charges: slots of others'
+ * datasets (held.h) */
+CDX_MUST_CHECK int cdx_store_charged_held(struct cdx_store *s, int64_t *out);
 
 #endif

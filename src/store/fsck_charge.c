@@ -20,6 +20,7 @@ struct sum {
 	uint64_t area; /* asked for last */
 	bool loose;    /* it is a loose file */
 	int64_t total;
+	enum cdx_share share; /* of the protections that count */
 };
 
 static bool is_loose(struct sum *sum, uint64_t area)
@@ -62,9 +63,8 @@ static void add_protection(struct sum *sum, const struct cdx_kv_pair *pair)
 {
 	struct cdx_protection p;
 
-	if (cdx_protection_decode(&p, pair) == 0)
-		sum->total += (int64_t)p.charge -
-			      (int64_t)cdx_protection_uncharged(&p);
+	if (cdx_protection_decode(&p, pair) == 0 && p.share == sum->share)
+		sum->total += cdx_protection_charged(&p);
 }
 
 static int walk(struct sum *sum, enum cdx_db db,
@@ -89,6 +89,16 @@ int cdx_store_charged(struct cdx_store *s, int64_t *out)
 		rc = walk(&sum, CDX_DB_DATASET, add_dataset);
 	if (rc == 0)
 		rc = walk(&sum, CDX_DB_PROTECTION, add_protection);
+	if (rc == 0)
+		*out = sum.total;
+	return rc;
+}
+
+int cdx_store_charged_held(struct cdx_store *s, int64_t *out)
+{
+	struct sum sum = {.s = s, .share = CDX_SHARE_PROVIDER};
+	int rc = walk(&sum, CDX_DB_PROTECTION, add_protection);
+
 	if (rc == 0)
 		*out = sum.total;
 	return rc;

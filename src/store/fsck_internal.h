@@ -72,7 +72,9 @@ struct cdx_fsck_ds {
 struct cdx_fsck_prot {
 	struct cdx_protection p; /* sorted by id */
 	uint64_t layers;	 /* of slot trees that have rows */
-	bool met;		 /* has leaves */
+	uint32_t has_nodes;	 /* bit i: slot i has some */
+	uint64_t leaves[CDX_PROTECTION_SLOTS_MAX]; /* held ones: of each slot */
+	bool met;				   /* has leaves */
 };
 
 struct cdx_fsck_run {
@@ -104,6 +106,8 @@ CDX_MUST_CHECK int cdx_fsck_hash(struct cdx_fsck_run *r, uint64_t area,
 
 /* NULL when @id is no protection's */
 struct cdx_fsck_prot *cdx_fsck_prot_find(struct cdx_fsck_run *r, uint64_t id);
+/* The adopted one (held.h) whose data's leaves are kept under @base; NULL: none */
+struct cdx_fsck_prot *cdx_fsck_held_find(struct cdx_fsck_run *r, uint64_t base);
 /* The protection whose data slots of @base are not all here; NULL: none */
 const struct cdx_protection *cdx_fsck_prot_gaps(struct cdx_fsck_run *r,
 						uint64_t base);
@@ -118,6 +122,9 @@ CDX_MUST_CHECK int cdx_fsck_public(struct cdx_fsck_run *r);
 CDX_MUST_CHECK int cdx_fsck_leaves(struct cdx_fsck_run *r);
 CDX_MUST_CHECK int cdx_fsck_blocks(struct cdx_fsck_run *r);
 CDX_MUST_CHECK int cdx_fsck_protections(struct cdx_fsck_run *r);
+/* Adopted ones, after cdx_fsck_protections, which passes them over */
+CDX_MUST_CHECK int cdx_fsck_held(struct cdx_fsck_run *r);
+CDX_MUST_CHECK int cdx_fsck_offers(struct cdx_fsck_run *r);
 CDX_MUST_CHECK int cdx_fsck_proof_keys(struct cdx_fsck_run *r);
 CDX_MUST_CHECK int cdx_fsck_cache(struct cdx_fsck_run *r);
 

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "crypto/block.h"
 #include "merkle/sha256_tree.h"
+#include "store/held_internal.h"
 #include "store/protection_internal.h"
 #include "store/records.h"
 
@@ -23,9 +24,10 @@ struct walk {
 	struct cdx_fsck_ds *ds; /* NULL: an open segment, or nobody's */
 	const struct cdx_protection *gaps; /* where it is not all here */
 	const struct cdx_protection *prot; /* leaves of its parity */
-	uint64_t parity;		   /* met so far */
-	struct cdx_fsck_area *area;	   /* of an open segment */
-	uint64_t expect;		   /* index that comes next */
+	struct cdx_fsck_prot *held; /* leaves of an adopted one, of either id */
+	uint64_t parity;	    /* met so far */
+	struct cdx_fsck_area *area; /* of an open segment */
+	uint64_t expect;	    /* index that comes next */
 	struct cdx_tree_stream tree;
 };
 
@@ -138,13 +140,56 @@ static int check_parity(struct walk *w, uint32_t index,
 	return rc < 0 ? rc : 0;
 }
 
+/* ---- an adopted dataset: leaves of some of its slots ---- */
+
+static int check_held(struct walk *w, uint32_t index,
+		      const struct cdx_leaf *leaf)
+{
+	const struct cdx_protection *p = &w->held->p;
+	uint32_t slot = (uint32_t)(index / p->steps);
+	struct cdx_block_info info;
+	struct cdx_ref_slot *count;
+	struct cdx_block_loc loc;
+	int rc;
+
+	if (!cdx_protection_place(p, index, &loc) ||
+	    index >= cdx_protection_total(p) ||
+	    cdx_held_leaf_id(p, index) != w->dsid ||
+	    leaf->state != CDX_LEAF_DATA) {
+		cdx_fsck_say(w->r, "leaf-order",
+			     "held dataset %" PRIu64 ": leaf %" PRIu32
+			     " does not belong there",
+			     p->id, index);
+		return 0;
+	}
+	w->held->leaves[slot]++;
+	rc = cdx_refs_get(&w->r->refs, &count, &leaf->digest);
+	if (rc < 0)
+		return rc;
+	count->refs++;
+	rc = cdx_block_info(w->r->s, &leaf->digest, &info);
+	if (rc == -ENOENT)
+		cdx_fsck_say(w->r, "leaf-without-block",
+			     "held dataset %" PRIu64 " leaf %" PRIu32, p->id,
+			     index);
+	if (rc < 0)
+		return 0;
+	if (!cdx_held_whole(p, slot))
+		return note_absent(w, leaf);
+	if (info.locs != CDX_BLOCK_LOCS_MAX && !is_listed(&info, &loc))
+		cdx_fsck_say(w->r, "leaf-without-location",
+			     "held dataset %" PRIu64 " index %" PRIu32, p->id,
+			     index);
+	return 0;
+}
+
 /* ---- datasets and segments ---- */
 
 static void finish(struct walk *w)
 {
 	struct cdx_digest root;
 
-	if (w->open && w->prot != NULL)
+	if (w->open && w->prot != NULL && w->held == NULL)
 		finish_parity(w);
 	if (!w->open || w->ds == NULL || w->ds->dropping)
 		return;
@@ -178,6 +223,11 @@ static void begin(struct walk *w, uint64_t dsid)
 	w->parity = 0;
 	prot = cdx_fsck_prot_find(w->r, dsid);
 	w->prot = prot != NULL ? &prot->p : NULL;
+	w->held = prot != NULL && cdx_held_is(&prot->p)
+			  ? prot
+			  : cdx_fsck_held_find(w->r, dsid);
+	if (w->held != NULL)
+		return;
 	if (prot != NULL) {
 		prot->met = true;
 		return;
@@ -297,6 +347,8 @@ static int check_leaf(struct walk *w, const struct cdx_kv_pair *pair)
 			     cdx_get_be32(pair->key + 8));
 		return 0;
 	}
+	if (w->held != NULL)
+		return check_held(w, index, &leaf);
 	if (w->prot != NULL)
 		return check_parity(w, index, &leaf);
 	if (w->ds != NULL)

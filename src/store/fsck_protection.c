@@ -16,6 +16,7 @@
 #include "merkle/sha256_tree.h"
 #include "store/block_set.h"
 #include "store/dataset_internal.h"
+#include "store/held.h"
 #include "store/protection_internal.h"
 #include "store/records.h"
 
@@ -36,6 +37,14 @@ struct cdx_fsck_prot *cdx_fsck_prot_find(struct cdx_fsck_run *r, uint64_t id)
 	if (r->n_prot == 0)
 		return NULL;
 	return bsearch(&key, r->prot, r->n_prot, sizeof(key), prot_cmp);
+}
+
+struct cdx_fsck_prot *cdx_fsck_held_find(struct cdx_fsck_run *r, uint64_t base)
+{
+	for (size_t i = 0; i < r->n_prot; i++)
+		if (r->prot[i].p.base == base && cdx_held_is(&r->prot[i].p))
+			return &r->prot[i];
+	return NULL;
 }
 
 const struct cdx_protection *cdx_fsck_prot_gaps(struct cdx_fsck_run *r,
@@ -130,6 +139,9 @@ static void layer_end(struct cdx_fsck_run *r, const struct layer *l)
 	most = cdx_p2tree_width(slot_blocks(p), l->at.layer);
 	/* the leaves may come without their padding */
 	least = l->at.layer == 0 ? p->steps : most;
+	/* of one that is coming, or going, any of them */
+	if (cdx_held_is(p) && !cdx_held_whole(p, l->at.slot))
+		least = 0;
 	if (p->state == CDX_PROTECTION_CODING)
 		least = l->at.layer == 0 ? p->done : 0;
 	if (l->at.slot >= p->k + p->m ||
@@ -140,6 +152,8 @@ static void layer_end(struct cdx_fsck_run *r, const struct layer *l)
 			     " layer %u: %" PRIu64 " nodes",
 			     p->id, l->at.slot, l->at.layer, l->nodes);
 	l->prot->layers++;
+	if (l->at.slot < CDX_PROTECTION_SLOTS_MAX)
+		l->prot->has_nodes |= 1u << l->at.slot;
 }
 
 static void layer_begin(struct cdx_fsck_run *r, struct layer *l,
@@ -302,6 +316,8 @@ int cdx_fsck_protections(struct cdx_fsck_run *r)
 	for (size_t i = 0; i < r->n_prot; i++) {
 		const struct cdx_fsck_prot *v = &r->prot[i];
 
+		if (cdx_held_is(&v->p))
+			continue;
 		check_base(r, &v->p);
 		check_area(r, &v->p);
 		if (v->p.state == CDX_PROTECTION_DROPPING)
@@ -314,10 +330,5 @@ int cdx_fsck_protections(struct cdx_fsck_run *r)
 			check_done(r, v);
 		cdx_fsck_progress(r, "protections", i + 1, r->n_prot);
 	}
-	for (size_t i = 0; i < r->n_areas; i++)
-		if (r->areas[i].has_record && !r->areas[i].named &&
-		    r->areas[i].info.kind == CDX_AREA_PARITY)
-			cdx_fsck_say(r, "area-without-protection",
-				     "areas/%016" PRIx64, r->areas[i].id);
 	return 0;
 }

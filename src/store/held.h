@@ -37,7 +37,11 @@ struct cdx_rider {
  *
  * Blocks of 64 KiB only.  Public: it may be announced and served as far as it is
  * here.  0 also when it is here already.  -EINVAL not a verifiable manifest that a
- * protection can have; -EBUSY it is being dropped.
+ * protection can have, or not what @cid names; -EBUSY it is being dropped.
+ *
+ * One of which no slot is sold goes with the next release of any of its slots, and at
+ * the next open: who adopts one calls _leaves and _begin soon, adopts it again when
+ * they say -ENOENT, and calls _release when nothing comes of it.
  */
 CDX_MUST_CHECK int cdx_held_adopt(struct cdx_store *s,
 				  const struct cdx_cid *cid,
@@ -53,7 +57,9 @@ bool cdx_held_is(const struct cdx_protection *p);
  *
  * Puts the leaves of @slot that the page has, and keeps the page for who asks for
  * proofs.  Call it for each page that overlaps the slot, before _begin; again is
- * harmless.  Nothing to do for a dataset that is not adopted.
+ * harmless.  Nothing to do for a dataset that is not adopted.  -ENOENT it is not
+ * here any more; -EINVAL no such page or slot; CDX_E_FORMAT padding that is none;
+ * CDX_E_CORRUPT it contradicts what is here.
  */
 CDX_MUST_CHECK int cdx_held_leaves(struct cdx_store *s,
 				   const struct cdx_protection *p,
@@ -63,7 +69,7 @@ CDX_MUST_CHECK int cdx_held_leaves(struct cdx_store *s,
 CDX_MUST_CHECK int cdx_held_has_leaves(struct cdx_store *s,
 				       const struct cdx_protection *p,
 				       uint32_t slot, bool *out);
-/* A kept page of an adopted dataset's tree; -ENOENT */
+/* A kept page of an adopted dataset's tree, verified.  -ENOENT; CDX_E_CORRUPT */
 CDX_MUST_CHECK int cdx_held_page(struct cdx_store *s,
 				 const struct cdx_dataset_info *info,
 				 uint32_t page, struct cdx_tree_page *out);
@@ -78,6 +84,11 @@ CDX_MUST_CHECK int cdx_held_page(struct cdx_store *s,
  * same batch.  Then come cdx_slot_restore_put, the slot's tree, cdx_slot_restore_end.
  * For a slot that is whole it only marks it as sold (and @also is not called).  @p is
  * brought up to date.
+ *
+ * With @also the share is not asked for room: what it puts unreserves as much
+ * (cdx_reservation_filled).  CDX_E_SEQUENCE not all leaves are here; CDX_E_QUOTA,
+ * -ENOSPC; -ENOENT it is not here any more; -EBUSY it is going; CDX_E_AGAIN; what
+ * @also returned.
  */
 CDX_MUST_CHECK int cdx_held_begin(struct cdx_store *s, struct cdx_protection *p,
 				  uint32_t slot, const struct cdx_rider *also);
@@ -91,8 +102,9 @@ bool cdx_held_whole(const struct cdx_protection *p, uint32_t slot);
  *        off where nothing was charged
  *
  * Of an adopted dataset the slot's bytes, leaves, nodes and pages go, and with its
- * last slot the dataset; an interrupted one is finished at the next open.  0 also
- * when the dataset or the mark is not there any more (@also is applied by itself).
+ * last slot the dataset; an interrupted one is finished by another call, or at the
+ * next open.  0 also when the dataset or the mark is not there any more (@also is
+ * applied by itself).  -EINVAL no such slot; what @also returned: nothing was done.
  */
 CDX_MUST_CHECK int cdx_held_release(struct cdx_store *s,
 				    const struct cdx_cid *cid, uint32_t slot,

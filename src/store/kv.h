@@ -37,6 +37,7 @@ enum cdx_db {
 	CDX_DB_PUBLIC,	   /* digest, dataset id: may be served (public.h) */
 	CDX_DB_CACHE,	   /* kind, digest (and page) -> what was fetched */
 	CDX_DB_CACHE_AGE,  /* bucket, number -> key in CDX_DB_CACHE */
+	CDX_DB_HELD_PAGE,  /* id, page -> leaves and path (held.h) */
 	CDX_DBS,
 };
 

@@ -20,7 +20,8 @@
  * remaining of an offer + collateral of its reservations = its total, unless the
  * total was lowered below what is in use (then remaining is 0).
  *
- * One change at a time; thread: safe; calls may block on the store.  Durable with the
+ * One change at a time, under the block lock; thread: safe; calls may block on the
+ * store.  Not from a rider, which has that lock.  Durable with the
  * next flush of the log, which is the caller's.
  */
 
@@ -52,6 +53,9 @@ struct cdx_reservation {
 	uint64_t size;	/* bytes that are still reserved: not charged yet */
 	uint64_t bytes; /* that go back to the offer at its end; 0: the slot was
 			 * here for another sale, which has them */
+	uint8_t bytes_of[CDX_OFFER_ID_LEN]; /* the offer they go back to: another
+					     * one where they were inherited;
+					     * filled in */
 	struct cdx_u256 collateral;
 	int64_t valid_until; /* seconds since 1970 */
 	/* what else the market wants to know after a restart (docs/FORMATS.md) */
@@ -128,7 +132,7 @@ CDX_MUST_CHECK int cdx_reservation_list(struct cdx_store *s,
 
 /* The bytes of a slot are charged now instead of reserved: puts that into the batch
  * that charges them (a rider of store/held.h; @arg is a struct cdx_rider_reservation,
- * whose slot names it).  A second one is harmless. */
+ * whose slot names it).  A second one is harmless; -ENOENT no such reservation. */
 struct cdx_rider_reservation {
 	struct cdx_store *s;
 	uint8_t slot[32];
@@ -139,9 +143,11 @@ struct cdx_rider_reservation {
 int cdx_reservation_filled(void *arg, struct cdx_batch *b);
 /* It is over: its bytes and collateral go back to the offer (reserved again), or the
  * bytes to the heir, which was made with none.  Puts that into the batch that
- * uncharges them. */
+ * uncharges them.  One that is not there any more is no error.  -ENOENT no such heir;
+ * -EINVAL it has bytes. */
 int cdx_reservation_ended(void *arg, struct cdx_batch *b);
-/* The same as a batch of its own, where nothing was charged.  -ENOENT */
+/* The same as a batch of its own, where nothing was charged or an heir goes on with
+ * what was.  -ENOENT no such reservation, or no such heir */
 CDX_MUST_CHECK int cdx_reservation_end(struct cdx_store *s,
 				       struct cdx_rider_reservation *r);
 

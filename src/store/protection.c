@@ -16,6 +16,7 @@
 #include "store/area_internal.h"
 #include "store/block_set.h"
 #include "store/dataset_internal.h"
+#include "store/held.h"
 #include "store/protection_internal.h"
 #include "store/records.h"
 
@@ -75,6 +76,19 @@ uint64_t cdx_protection_uncharged(const struct cdx_protection *p)
 	return sum;
 }
 
+int64_t cdx_protection_charged(const struct cdx_protection *p)
+{
+	uint64_t sum = 0;
+
+	if (!cdx_held_is(p))
+		return (int64_t)p->charge -
+		       (int64_t)cdx_protection_uncharged(p);
+	for (uint32_t i = 0; i < p->k + p->m; i++)
+		if (!cdx_slot_is_off(p, i))
+			sum += cdx_protection_slot_charge(p, i);
+	return (int64_t)sum;
+}
+
 bool cdx_protection_incomplete(const struct cdx_protection *p)
 {
 	uint64_t data = (UINT64_C(1) << p->k) - 1;
@@ -88,7 +102,7 @@ int cdx_protection_get(struct cdx_store *s, uint64_t base, uint64_t id,
 		       struct cdx_protection *out)
 {
 	uint8_t key[CDX_PROTECTION_KEY_LEN];
-	uint8_t val[CDX_PROTECTION_VAL_LEN];
+	uint8_t val[CDX_PROTECTION_VAL_MAX];
 	struct cdx_kv_pair pair = {
 		.key = key, .key_len = sizeof(key), .val = val};
 	int rc;
@@ -124,10 +138,10 @@ int cdx_protection_of(struct cdx_store *s, const struct cdx_dataset_info *info,
 void cdx_protection_put(struct cdx_batch *b, const struct cdx_protection *p)
 {
 	uint8_t key[CDX_PROTECTION_KEY_LEN];
-	uint8_t val[CDX_PROTECTION_VAL_LEN];
+	uint8_t val[CDX_PROTECTION_VAL_MAX];
+	size_t len = cdx_protection_encode(key, val, p);
 
-	cdx_protection_encode(key, val, p);
-	cdx_batch_put(b, CDX_DB_PROTECTION, key, sizeof(key), val, sizeof(val));
+	cdx_batch_put(b, CDX_DB_PROTECTION, key, sizeof(key), val, len);
 }
 
 void cdx_protection_del(struct cdx_batch *b, const struct cdx_protection *p)
@@ -403,6 +417,8 @@ int cdx_protection_begin(struct cdx_store *s, struct cdx_protection *p,
 	rec.evicting = 0;
 	rec.evicted = 0;
 	rec.evict_all = false;
+	rec.share = CDX_SHARE_VOLUME;
+	rec.sold = 0;
 	memset(&rec.protected_, 0, sizeof(rec.protected_));
 	memset(&rec.verifiable, 0, sizeof(rec.verifiable));
 	rec.charge = paid ? 0 : cdx_protection_parity_bytes(&rec);

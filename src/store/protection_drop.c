@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "store/area_internal.h"
 #include "store/dataset_internal.h"
+#include "store/held_internal.h"
 #include "store/protection_internal.h"
 
 /*
@@ -45,6 +46,8 @@ static int mark_locked(struct cdx_store *s, struct cdx_protection *p,
 
 	if (p->state == CDX_PROTECTION_DROPPING)
 		return 0;
+	if (p->sold != 0)
+		return -EBUSY;
 	if (!force && cdx_protection_incomplete(p))
 		return -EBUSY;
 	rc = cdx_batch_new(&b, s);
@@ -64,7 +67,7 @@ static int mark_locked(struct cdx_store *s, struct cdx_protection *p,
 	return cdx_batch_apply(b);
 }
 
-/* ---- 2: parity ---- */
+/* ---- 2: parity, and of a held one data ---- */
 
 struct some {
 	size_t n;
@@ -96,7 +99,7 @@ static int some_read(struct cdx_store *s, struct some *v, uint64_t id)
 }
 
 static int some_drop(struct cdx_store *s, const struct cdx_protection *p,
-		     const struct some *v)
+		     uint64_t id, const struct some *v)
 {
 	struct cdx_block_set *set CDX_CLEANUP(cdx_block_set_dropp) = NULL;
 	bool any_public = cdx_public_any(s);
@@ -110,7 +113,7 @@ static int some_drop(struct cdx_store *s, const struct cdx_protection *p,
 		struct cdx_block_loc loc;
 		bool placed = cdx_protection_place(p, v->index[i], &loc);
 
-		cdx_leaf_del(cdx_block_set_batch(set), p->id, v->index[i]);
+		cdx_leaf_del(cdx_block_set_batch(set), id, v->index[i]);
 		if (v->leaf[i].state == CDX_LEAF_BURNT)
 			continue;
 		if (any_public)
@@ -127,7 +130,8 @@ static int some_drop(struct cdx_store *s, const struct cdx_protection *p,
 	return cdx_block_set_apply(done);
 }
 
-static int drop_parity(struct cdx_store *s, const struct cdx_protection *p)
+static int drop_leaves(struct cdx_store *s, const struct cdx_protection *p,
+		       uint64_t id)
 {
 	struct some *v = malloc(sizeof(*v));
 	int rc;
@@ -135,9 +139,9 @@ static int drop_parity(struct cdx_store *s, const struct cdx_protection *p)
 	if (v == NULL)
 		return -ENOMEM;
 	do {
-		rc = some_read(s, v, p->id);
+		rc = some_read(s, v, id);
 		if (rc == 0 && v->n != 0)
-			rc = some_drop(s, p, v);
+			rc = some_drop(s, p, id, v);
 	} while (rc == 0 && v->n == CDX_DROP_BATCH);
 	free(v);
 	return rc;
@@ -177,8 +181,7 @@ static int release_base(struct cdx_store *s, struct cdx_batch *b,
 
 static int end_locked(struct cdx_store *s, const struct cdx_protection *p)
 {
-	int64_t charge =
-		(int64_t)p->charge - (int64_t)cdx_protection_uncharged(p);
+	int64_t charge = cdx_protection_charged(p);
 	struct cdx_batch *b;
 	int gone;
 	int rc;
@@ -194,14 +197,15 @@ static int end_locked(struct cdx_store *s, const struct cdx_protection *p)
 	cdx_protection_del(b, p);
 	if (p->area != 0)
 		cdx_area_remove(b, p->area);
-	cdx_quota_charge(b, CDX_SHARE_VOLUME, -charge);
+	if (cdx_held_is(p))
+		cdx_area_remove(b, p->segment);
+	cdx_quota_charge(b, p->share, -charge);
 	rc = cdx_batch_apply(b);
 	return rc < 0 ? rc : gone;
 }
 
-/* Caller holds drop_mu.  1 when the base has to go too. */
-static int drop(struct cdx_store *s, uint64_t base, uint64_t id, bool force,
-		struct cdx_protection *p)
+int cdx_protection_take_back(struct cdx_store *s, uint64_t base, uint64_t id,
+			     bool force, struct cdx_protection *p)
 {
 	int rc;
 
@@ -211,7 +215,11 @@ static int drop(struct cdx_store *s, uint64_t base, uint64_t id, bool force,
 		rc = mark_locked(s, p, force);
 	cdx_block_unlock(s);
 	if (rc == 0)
-		rc = drop_parity(s, p);
+		rc = drop_leaves(s, p, p->id);
+	if (rc == 0 && cdx_held_is(p))
+		rc = drop_leaves(s, p, p->base);
+	if (rc == 0 && cdx_held_is(p))
+		rc = cdx_held_pages_drop(s, id);
 	if (rc == 0)
 		rc = cdx_slot_nodes_drop(s, id, UINT32_MAX);
 	if (rc < 0)
@@ -231,7 +239,7 @@ int cdx_protection_drop(struct cdx_store *s, uint64_t base, uint64_t id,
 	int rc;
 
 	(void)pthread_mutex_lock(&a->drop_mu);
-	rc = drop(s, base, id, force, &p);
+	rc = cdx_protection_take_back(s, base, id, force, &p);
 	(void)pthread_mutex_unlock(&a->drop_mu);
 	if (rc <= 0)
 		return rc;
@@ -254,6 +262,8 @@ static int finish_one(struct cdx_store *s, const struct cdx_protection *p)
 
 	if (p->state == CDX_PROTECTION_DROPPING)
 		return cdx_protection_drop(s, p->base, p->id, true);
+	if (cdx_held_is(p))
+		return cdx_held_resume(s, p);
 	if (p->evicting == 0)
 		return 0;
 	(void)pthread_mutex_lock(&a->drop_mu);

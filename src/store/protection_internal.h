@@ -40,6 +40,9 @@ bool cdx_protection_place(const struct cdx_protection *p, uint64_t index,
 uint64_t cdx_protection_slot_charge(const struct cdx_protection *p,
 				    uint32_t slot);
 uint64_t cdx_protection_uncharged(const struct cdx_protection *p);
+/* What it has charged to its share now, by itself: below 0 when its base was
+ * charged for its places.  Of a held one (held.h) the slots that are not off. */
+int64_t cdx_protection_charged(const struct cdx_protection *p);
 /* Is the slot marked absent and not being restored? */
 static inline bool cdx_slot_is_off(const struct cdx_protection *p,
 				   uint32_t slot)
@@ -63,6 +66,11 @@ CDX_MUST_CHECK int cdx_protection_others(struct cdx_store *s,
 /* Gives back what an interrupted eviction left.  Caller holds drop_mu. */
 CDX_MUST_CHECK int cdx_slot_evict_finish(struct cdx_store *s, uint64_t base,
 					 uint64_t id);
+/* cdx_protection_drop for who holds drop_mu.  @p: returns its record; 1 when the
+ * base has to go too. */
+CDX_MUST_CHECK int cdx_protection_take_back(struct cdx_store *s, uint64_t base,
+					    uint64_t id, bool force,
+					    struct cdx_protection *p);
 /* After a start: finishes interrupted removals and evictions. */
 CDX_MUST_CHECK int cdx_protections_resume(struct cdx_store *s);
 

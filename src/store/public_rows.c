@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "store/dataset_internal.h"
+#include "store/held.h"
 
 /* Rows of CDX_DB_PUBLIC: one for each block, (digest, dataset id), and one for
  * the dataset, (dataset id) -> manifest digest, without which the others mean
@@ -116,7 +117,9 @@ void cdx_public_mark(struct cdx_batch *b, uint64_t dsid)
 struct settle {
 	struct cdx_store *s;
 	uint64_t dsid;
-	int want; /* 1 rows, 0 none */
+	uint64_t leaves; /* id that the leaves are looked for under */
+	uint64_t data; /* of an adopted dataset (held.h): that of its data, too */
+	int want;      /* 1 rows, 0 none */
 	uint64_t next;
 	size_t n;
 	struct cdx_digest digest[CDX_DROP_BATCH];
@@ -136,7 +139,7 @@ static int some_read(struct settle *v)
 	v->end = v->next > UINT32_MAX;
 	if (v->end)
 		return 0;
-	cdx_put_be64(from, v->dsid);
+	cdx_put_be64(from, v->leaves);
 	cdx_put_be32(from + 8, (uint32_t)v->next);
 	rc = cdx_kv_iter_open(v->s, &it, CDX_DB_LEAF, from, 8, from,
 			      sizeof(from));
@@ -178,9 +181,40 @@ static int some_settle(struct settle *v)
 		else
 			cdx_public_del(b, &v->digest[i], v->dsid);
 	}
+	if (v->end && v->leaves != v->data && v->data != 0) {
+		v->leaves = v->data;
+		v->next = 0;
+		v->end = false;
+	}
 	if (v->end)
 		cdx_mark_del(b, mark, mark_key(mark, v->dsid));
 	return cdx_batch_apply(b);
+}
+
+/* The leaves of an adopted dataset's data have no dataset of their own. */
+static int find_data(struct settle *v)
+{
+	struct cdx_digest manifest;
+	struct cdx_dataset_info info;
+	struct cdx_protection p;
+	struct cdx_cid cid;
+	uint8_t key[CDX_PUBLIC_ID_LEN];
+	int rc;
+
+	v->data = 0;
+	cdx_put_be64(key, v->dsid);
+	rc = cdx_kv_get(v->s, CDX_DB_PUBLIC, key, sizeof(key), manifest.b,
+			sizeof(manifest.b));
+	if (rc == (int)sizeof(manifest.b)) {
+		cid = cdx_cid_sha256(CDX_CODEC_MANIFEST, &manifest);
+		rc = cdx_dataset_load(v->s, &cid, &info, NULL);
+	}
+	if (rc == 0 && (info.refs & CDX_REF_HELD) != 0)
+		rc = cdx_protection_of(v->s, &info, &p);
+	if (rc == 0 && (info.refs & CDX_REF_HELD) != 0 && cdx_held_is(&p))
+		v->data = p.base;
+	/* gone meanwhile, or not public: then its rows count for nothing */
+	return rc == -ENOENT || rc > 0 ? 0 : rc;
 }
 
 static int settle(struct settle *v, bool (*cancel)(void *arg), void *arg)
@@ -191,6 +225,10 @@ static int settle(struct settle *v, bool (*cancel)(void *arg), void *arg)
 	if (v->want < 0)
 		return v->want;
 	v->next = 0;
+	v->leaves = v->dsid;
+	rc = find_data(v);
+	if (rc < 0)
+		return rc;
 	do {
 		if (cancel && cancel(arg))
 			return -ECANCELED;

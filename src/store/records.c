@@ -162,7 +162,8 @@ int cdx_leaf_decode_val(struct cdx_leaf *out, const void *p, size_t len)
 /* ---- dataset: version, flags (1 private, 2 dropping), refs BE32, version 2:
  * kind, block size BE32, base BE64; CID and tree CID (length byte each),
  * dataset id, area, size, blocks, created (BE64 each), manifest to the end.
- * Version 1: plain, of 64 KiB blocks, no protection on it ---- */
+ * Version 1: plain, of 64 KiB blocks, no protection on it; 3: published; 4: held
+ * for money ---- */
 
 static void put_cid(struct cdx_buf *b, const struct cdx_cid *cid)
 {
@@ -197,6 +198,8 @@ static bool is_simple(const struct cdx_dataset_info *info)
 
 static uint8_t dataset_version(const struct cdx_dataset_info *info)
 {
+	if ((info->refs & CDX_REF_HELD) != 0)
+		return 4;
 	if (info->published)
 		return 3;
 	return is_simple(info) ? 1 : 2;
@@ -236,7 +239,7 @@ int cdx_dataset_decode(struct cdx_dataset_info *out, const uint8_t **manifest,
 	uint8_t kind = CDX_DATASET_PLAIN;
 	int rc;
 
-	rc = begin(&c, p, len, 3);
+	rc = begin(&c, p, len, 4);
 	if (rc < 0)
 		return rc;
 	version = (uint8_t)rc;
@@ -266,7 +269,8 @@ int cdx_dataset_decode(struct cdx_dataset_info *out, const uint8_t **manifest,
 	if (cdx_cursor_ok(&c) < 0 || flags > 7 ||
 	    kind > CDX_DATASET_VERIFIABLE || out->block_size == 0 ||
 	    out->block_size > CDX_BLOCK_SIZE_MAX ||
-	    out->refs > (CDX_REF_PIN | CDX_REF_VOLUME | CDX_REF_PROTECTED))
+	    out->refs > (CDX_REF_PIN | CDX_REF_VOLUME | CDX_REF_PROTECTED |
+			 CDX_REF_HELD))
 		return CDX_E_CORRUPT;
 	out->kind = (enum cdx_dataset_kind)kind;
 	return dataset_version(out) == version ? 0 : CDX_E_CORRUPT;
@@ -302,11 +306,19 @@ int cdx_free_decode(struct cdx_free *out, const struct cdx_kv_pair *pair)
 /* ---- protection: key base, id (BE64 each); version, state, k, m, codec, block
  * size, cell size (BE32), n, steps, parity area, segment, done, charge (BE64),
  * absent, damaged, evicting (BE32), evicted (BE64), three manifest digests.  Version 2:
- * the slots behind the evicting one come next ---- */
+ * the slots behind the evicting one come next.  Version 3: share, sold (BE32) at the
+ * end ---- */
 
-void cdx_protection_encode(uint8_t key[CDX_PROTECTION_KEY_LEN],
-			   uint8_t val[CDX_PROTECTION_VAL_LEN],
-			   const struct cdx_protection *p)
+static uint8_t protection_version(const struct cdx_protection *p)
+{
+	if (p->share != CDX_SHARE_VOLUME || p->sold != 0)
+		return 3;
+	return p->evict_all ? 2 : 1;
+}
+
+size_t cdx_protection_encode(uint8_t key[CDX_PROTECTION_KEY_LEN],
+			     uint8_t val[CDX_PROTECTION_VAL_MAX],
+			     const struct cdx_protection *p)
 {
 	const uint32_t numbers[5] = {p->k, p->m, p->codec, p->block_size,
 				     p->cell_size};
@@ -317,7 +329,7 @@ void cdx_protection_encode(uint8_t key[CDX_PROTECTION_KEY_LEN],
 
 	cdx_put_be64(key, p->base);
 	cdx_put_be64(key + 8, p->id);
-	*v++ = p->evict_all ? 2 : 1;
+	*v++ = protection_version(p);
 	*v++ = (uint8_t)p->state;
 	for (size_t i = 0; i < CDX_ARRAY_LEN(numbers); i++, v += 4)
 		cdx_put_be32(v, numbers[i]);
@@ -329,6 +341,20 @@ void cdx_protection_encode(uint8_t key[CDX_PROTECTION_KEY_LEN],
 	memcpy(v + 8, p->plain.b, 32);
 	memcpy(v + 40, p->protected_.b, 32);
 	memcpy(v + 72, p->verifiable.b, 32);
+	if (val[0] != 3)
+		return CDX_PROTECTION_VAL_LEN;
+	v[104] = (uint8_t)p->share;
+	cdx_put_be32(v + 105, p->sold);
+	return CDX_PROTECTION_VAL_MAX;
+}
+
+/* Of somebody else's dataset: places for all blocks, charged slot by slot, and what
+ * is not sold is not here. */
+static bool held_sound(const struct cdx_protection *p, uint64_t mask)
+{
+	return p->segment != 0 && p->charge == 0 &&
+	       p->block_size == CDX_BLOCK_SIZE && p->evicting == 0 &&
+	       ((p->absent & ~p->damaged) | p->sold) == mask;
 }
 
 /* Numbers that contradict each other would be used as if they did not. */
@@ -357,8 +383,13 @@ static bool protection_sound(const struct cdx_protection *p)
 	if (p->evict_all &&
 	    (p->evicting == 0 || p->absent != mask || p->damaged != 0))
 		return false;
+	if (p->sold > mask || (p->sold != 0 && p->evict_all))
+		return false;
+	if (p->share != CDX_SHARE_VOLUME && !held_sound(p, mask))
+		return false;
 	if (p->state == CDX_PROTECTION_CODING)
-		return (p->absent | p->damaged) == 0;
+		return (p->absent | p->damaged | p->sold) == 0 &&
+		       p->share == CDX_SHARE_VOLUME;
 	return p->state == CDX_PROTECTION_DROPPING ||
 	       (p->state == CDX_PROTECTION_DONE && p->done == p->steps);
 }
@@ -373,14 +404,15 @@ int cdx_protection_decode(struct cdx_protection *out,
 				    &p.segment, &p.done,  &p.charge};
 	uint32_t *const marks[3] = {&p.absent, &p.damaged, &p.evicting};
 	struct cdx_cursor c;
-	int rc;
+	uint8_t share;
+	int version;
 
 	if (pair->key_len != CDX_PROTECTION_KEY_LEN)
 		return CDX_E_CORRUPT;
-	rc = begin(&c, pair->val, pair->val_len, 2);
-	if (rc < 0)
-		return rc;
-	p.evict_all = rc == 2;
+	version = begin(&c, pair->val, pair->val_len, 3);
+	if (version < 0)
+		return version;
+	p.evict_all = version == 2;
 	p.base = cdx_get_be64(pair->key);
 	p.id = cdx_get_be64(pair->key + 8);
 	p.state = (enum cdx_protection_state)cdx_cursor_u8(&c);
@@ -394,7 +426,15 @@ int cdx_protection_decode(struct cdx_protection *out,
 	cdx_cursor_get(&c, p.plain.b, sizeof(p.plain.b));
 	cdx_cursor_get(&c, p.protected_.b, sizeof(p.protected_.b));
 	cdx_cursor_get(&c, p.verifiable.b, sizeof(p.verifiable.b));
-	if (end(&c) < 0 || !protection_sound(&p))
+	if (version == 3) {
+		share = cdx_cursor_u8(&c);
+		p.sold = cdx_cursor_be32(&c);
+		if (share > CDX_SHARE_PROVIDER)
+			return CDX_E_CORRUPT;
+		p.share = (enum cdx_share)share;
+	}
+	if (end(&c) < 0 || protection_version(&p) != version ||
+	    !protection_sound(&p))
 		return CDX_E_CORRUPT;
 	*out = p;
 	return 0;
@@ -432,4 +472,48 @@ int cdx_slot_row_decode(struct cdx_slot_row *out,
 	if (out->slot >= CDX_PROTECTION_SLOTS_MAX)
 		return CDX_E_CORRUPT;
 	return (int)((len - 1) / CDX_NODE_LEN);
+}
+
+/* ---- kept pages: key id BE64, page BE32; version, leaves, path ---- */
+
+static uint32_t page_digests(const struct cdx_tree_page *page)
+{
+	return cdx_tree_page_leaves(page->leaves, page->page) +
+	       cdx_tree_page_depth(page->leaves);
+}
+
+size_t cdx_held_page_encode(uint8_t key[CDX_HELD_PAGE_KEY_LEN],
+			    uint8_t val[CDX_HELD_PAGE_VAL_MAX], uint64_t id,
+			    const struct cdx_tree_page *page)
+{
+	uint8_t *v = val;
+
+	cdx_put_be64(key, id);
+	cdx_put_be32(key + 8, page->page);
+	*v++ = CDX_REC_VERSION;
+	for (uint32_t i = 0; i < page->n; i++, v += 32)
+		memcpy(v, page->leaf[i].b, 32);
+	for (uint32_t i = 0; i < page->path_len; i++, v += 32)
+		memcpy(v, page->path[i].b, 32);
+	return (size_t)(v - val);
+}
+
+int cdx_held_page_decode(struct cdx_tree_page *out, const void *val, size_t len)
+{
+	uint32_t n = page_digests(out);
+	struct cdx_cursor c;
+	int rc;
+
+	rc = begin(&c, val, len, CDX_REC_VERSION);
+	if (rc < 0)
+		return rc;
+	out->n = cdx_tree_page_leaves(out->leaves, out->page);
+	out->path_len = cdx_tree_page_depth(out->leaves);
+	if (out->n == 0 || len != 1 + 32 * (size_t)n)
+		return CDX_E_CORRUPT;
+	for (uint32_t i = 0; i < out->n; i++)
+		cdx_cursor_get(&c, out->leaf[i].b, sizeof(out->leaf[i].b));
+	for (uint32_t i = 0; i < out->path_len; i++)
+		cdx_cursor_get(&c, out->path[i].b, sizeof(out->path[i].b));
+	return end(&c);
 }

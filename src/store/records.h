@@ -4,6 +4,7 @@
 
 #include "base/attr.h"
 #include "base/bytes.h"
+#include "merkle/sha256_page.h"
 #include "store/area_internal.h"
 #include "store/block.h"
 #include "store/dataset_store.h"
@@ -22,6 +23,10 @@
 #define CDX_BLOCK_VAL_MAX (10 + 16 * CDX_BLOCK_LOCS_MAX)
 #define CDX_PROTECTION_KEY_LEN 16
 #define CDX_PROTECTION_VAL_LEN 186
+#define CDX_PROTECTION_VAL_MAX (CDX_PROTECTION_VAL_LEN + 5)
+#define CDX_HELD_PAGE_KEY_LEN 12
+#define CDX_HELD_PAGE_VAL_MAX \
+	(1 + 32 * (CDX_TREE_PAGE + CDX_TREE_PAGE_PATH_MAX))
 #define CDX_SLOT_NODE_KEY_LEN 15
 #define CDX_SLOT_NODE_VAL_MAX (1 + CDX_NODES_A_ROW * CDX_NODE_LEN)
 #define CDX_LEAF_KEY_LEN 12
@@ -62,11 +67,11 @@ void cdx_free_encode(uint8_t key[CDX_FREE_KEY_LEN], uint8_t val[8],
 CDX_MUST_CHECK int cdx_free_decode(struct cdx_free *out,
 				   const struct cdx_kv_pair *pair);
 
-/* Protection record: key (base, id) and value.  What decodes is in itself
- * sound: its numbers fit each other. */
-void cdx_protection_encode(uint8_t key[CDX_PROTECTION_KEY_LEN],
-			   uint8_t val[CDX_PROTECTION_VAL_LEN],
-			   const struct cdx_protection *p);
+/* Protection record: key (base, id) and value, whose length it returns.  What
+ * decodes is in itself sound: its numbers fit each other. */
+size_t cdx_protection_encode(uint8_t key[CDX_PROTECTION_KEY_LEN],
+			     uint8_t val[CDX_PROTECTION_VAL_MAX],
+			     const struct cdx_protection *p);
 CDX_MUST_CHECK int cdx_protection_decode(struct cdx_protection *out,
 					 const struct cdx_kv_pair *pair);
 
@@ -82,5 +87,15 @@ void cdx_slot_row_key(uint8_t key[CDX_SLOT_NODE_KEY_LEN],
 /* Number of nodes in a row, from 1; they begin at val + 1. */
 CDX_MUST_CHECK int cdx_slot_row_decode(struct cdx_slot_row *out,
 				       const struct cdx_kv_pair *pair);
+
+/* A kept page of a tree: key (id, page), value version, leaves, path.  How many of
+ * them there are follows from the number of leaves of the whole tree.  Returns the
+ * value's length. */
+size_t cdx_held_page_encode(uint8_t key[CDX_HELD_PAGE_KEY_LEN],
+			    uint8_t val[CDX_HELD_PAGE_VAL_MAX], uint64_t id,
+			    const struct cdx_tree_page *page);
+/* @out: leaves and page are set; the rest is filled in */
+CDX_MUST_CHECK int cdx_held_page_decode(struct cdx_tree_page *out,
+					const void *val, size_t len);
 
 #endif

@@ -190,7 +190,8 @@ static int may_evict(struct cdx_store *s, const struct cdx_protection *p,
 	bool busy;
 	int rc;
 
-	if (p->state != CDX_PROTECTION_DONE || !enough_others(p, slot))
+	if (p->state != CDX_PROTECTION_DONE || (p->sold >> slot & 1) != 0 ||
+	    !enough_others(p, slot))
 		return -EBUSY;
 	if (slot >= p->k)
 		return 0;
@@ -216,7 +217,7 @@ static int mark_locked(struct cdx_store *s, struct cdx_protection *p,
 	p->evicting = slot + 1;
 	p->evicted = 0;
 	cdx_protection_put(b, p);
-	cdx_quota_charge(b, CDX_SHARE_VOLUME,
+	cdx_quota_charge(b, p->share,
 			 -(int64_t)cdx_protection_slot_charge(p, slot));
 	return cdx_batch_apply(b);
 }
@@ -228,7 +229,7 @@ static int may_evict_all(struct cdx_store *s, const struct cdx_protection *p)
 	bool busy;
 	int rc;
 
-	if (p->state != CDX_PROTECTION_DONE)
+	if (p->state != CDX_PROTECTION_DONE || p->sold != 0)
 		return -EBUSY;
 	rc = cdx_protection_others(s, p, &busy);
 	return rc > 0 ? -EBUSY : rc;
@@ -258,7 +259,7 @@ static int mark_all_locked(struct cdx_store *s, struct cdx_protection *p)
 	p->evicted = 0;
 	p->evict_all = true;
 	cdx_protection_put(b, p);
-	cdx_quota_charge(b, CDX_SHARE_VOLUME, -(int64_t)charge);
+	cdx_quota_charge(b, p->share, -(int64_t)charge);
 	return cdx_batch_apply(b);
 }
 

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "store/area_internal.h"
 #include "store/block_set.h"
+#include "store/held_internal.h"
 #include "store/protection_internal.h"
 
 /* ---- begin ---- */
@@ -52,8 +53,39 @@ static uint32_t lost_slots(const struct cdx_protection *p, uint64_t area)
 	return lost;
 }
 
+/* May it begin?  What is adopted comes by way of held.h alone. */
+static int may_begin(const struct cdx_protection *p, uint32_t slot,
+		     const struct cdx_slot_sale *sale)
+{
+	if (p->state != CDX_PROTECTION_DONE ||
+	    (cdx_held_is(p) && sale == NULL && (p->sold >> slot & 1) == 0))
+		return -EBUSY;
+	return 0;
+}
+
+/* What a sale wants of the batch that begins a slot.  Without its leaves what comes
+ * could not be compared, and nothing would say at its end what has to go. */
+static int put_sale(struct cdx_store *s, struct cdx_batch *b,
+		    struct cdx_protection *p, uint32_t slot,
+		    const struct cdx_slot_sale *sale)
+{
+	bool fresh = cdx_slot_is_off(p, slot);
+	bool has = true;
+	int rc = 0;
+
+	if (cdx_held_is(p))
+		rc = cdx_held_has_leaves(s, p, slot, &has);
+	if (rc == 0 && !has)
+		rc = CDX_E_SEQUENCE;
+	p->sold |= 1u << slot;
+	if (rc == 0 && fresh && sale->also != NULL)
+		rc = sale->also->put(sale->also->arg, b);
+	return rc;
+}
+
 static int mark_locked(struct cdx_store *s, struct cdx_protection *p,
-		       uint32_t slot, bool lost)
+		       uint32_t slot, bool lost,
+		       const struct cdx_slot_sale *sale)
 {
 	uint64_t charge = cdx_slot_is_off(p, slot)
 				  ? cdx_protection_slot_charge(p, slot)
@@ -61,10 +93,11 @@ static int mark_locked(struct cdx_store *s, struct cdx_protection *p,
 	uint64_t area = area_of(p, slot);
 	bool pending = false;
 	struct cdx_batch *b;
-	int rc = 0;
+	int rc;
 
-	if (p->state != CDX_PROTECTION_DONE)
-		return -EBUSY;
+	rc = may_begin(p, slot, sale);
+	if (rc < 0)
+		return rc;
 	if (area != 0)
 		rc = cdx_area_frees_pending(s, area, &pending);
 	if (rc < 0)
@@ -76,18 +109,24 @@ static int mark_locked(struct cdx_store *s, struct cdx_protection *p,
 	rc = cdx_batch_new(&b, s);
 	if (rc < 0)
 		return rc;
+	if (sale != NULL)
+		rc = put_sale(s, b, p, slot, sale);
+	if (rc < 0) {
+		cdx_batch_drop(b);
+		return rc;
+	}
 	p->damaged |= 1u << slot;
 	/* they must not count as whole any more */
 	if (lost)
 		p->damaged |= lost_slots(p, area);
 	cdx_protection_put(b, p);
-	cdx_quota_charge(b, CDX_SHARE_VOLUME, (int64_t)charge);
+	cdx_quota_charge(b, p->share, (int64_t)charge);
 	return cdx_batch_apply(b);
 }
 
 /* 1: it has to wait again */
 static int mark(struct cdx_store *s, struct cdx_protection *p, uint32_t slot,
-		bool lost)
+		bool lost, const struct cdx_slot_sale *sale)
 {
 	struct cdx_protection rec;
 	int rc;
@@ -95,36 +134,52 @@ static int mark(struct cdx_store *s, struct cdx_protection *p, uint32_t slot,
 	cdx_block_lock(s);
 	rc = cdx_protection_get(s, p->base, p->id, &rec);
 	if (rc == 0)
-		rc = mark_locked(s, &rec, slot, lost);
+		rc = mark_locked(s, &rec, slot, lost, sale);
 	cdx_block_unlock(s);
 	if (rc == 0)
 		*p = rec;
 	return rc;
 }
 
+/* The bytes of a held slot, whose file is sparse */
+static int take(struct cdx_store *s, const struct cdx_protection *p,
+		uint32_t slot)
+{
+	uint64_t n = cdx_protection_slot_blocks(p, slot);
+	struct cdx_block_loc loc;
+
+	if (n == 0 || !cdx_protection_place(p, slot * p->steps, &loc))
+		return 0;
+	return cdx_area_take(s, loc.area, loc.off,
+			     n * cdx_block_room(p->block_size),
+			     cdx_slot_is_off(p, slot));
+}
+
 /* The rest of an eviction, and the file.  Caller holds drop_mu, so the
  * protection stays; @lost: its bytes are gone. */
 static int make_room(struct cdx_store *s, struct cdx_protection *rec,
-		     uint32_t slot, bool *lost)
+		     uint32_t slot, bool *lost,
+		     const struct cdx_slot_sale *sale)
 {
 	int rc;
 
 	rc = cdx_slot_evict_finish(s, rec->base, rec->id);
 	if (rc == 0)
 		rc = cdx_protection_get(s, rec->base, rec->id, rec);
-	if (rc == 0 && rec->state != CDX_PROTECTION_DONE)
-		rc = -EBUSY;
+	if (rc == 0)
+		rc = may_begin(rec, slot, sale);
 	if (rc == 0 && area_of(rec, slot) != 0)
-		rc = cdx_area_remake(s, area_of(rec, slot));
+		rc = cdx_area_remake(s, area_of(rec, slot), cdx_held_is(rec));
 	if (rc < 0)
 		return rc;
 	*lost |= rc == 1;
-	return 0;
+	return cdx_held_is(rec) ? take(s, rec, slot) : 0;
 }
 
 /* One try; 1: the slot was evicted meanwhile. */
 static int try_begin(struct cdx_store *s, struct cdx_protection *p,
-		     uint32_t slot, bool *lost)
+		     uint32_t slot, bool *lost,
+		     const struct cdx_slot_sale *sale)
 {
 	struct cdx_areas *a = cdx_store_areas(s);
 	struct cdx_protection rec = *p;
@@ -132,25 +187,27 @@ static int try_begin(struct cdx_store *s, struct cdx_protection *p,
 	int rc;
 
 	(void)pthread_mutex_lock(&a->drop_mu);
-	rc = make_room(s, &rec, slot, lost);
+	rc = make_room(s, &rec, slot, lost, sale);
 	(void)pthread_mutex_unlock(&a->drop_mu);
 	/* until nothing waits to be punched where the slot has its places */
 	if (rc == 0 && area_of(&rec, slot) != 0)
 		rc = cdx_area_frees_wait(s, area_of(&rec, slot));
 	if (rc < 0)
 		return rc;
-	if (cdx_slot_is_off(&rec, slot))
+	/* who brings a rider along has reserved them */
+	if (cdx_slot_is_off(&rec, slot) &&
+	    !(cdx_held_is(&rec) && sale != NULL && sale->also != NULL))
 		need = most_charge(s, &rec, slot);
-	rc = cdx_quota_hold(s, CDX_SHARE_VOLUME, need, 0);
+	rc = cdx_quota_hold(s, rec.share, need, 0);
 	if (rc < 0)
 		return rc;
-	rc = mark(s, p, slot, *lost);
-	cdx_quota_release(s, CDX_SHARE_VOLUME, need);
+	rc = mark(s, p, slot, *lost, sale);
+	cdx_quota_release(s, rec.share, need);
 	return rc;
 }
 
-int cdx_slot_restore_begin(struct cdx_store *s, struct cdx_protection *p,
-			   uint32_t slot)
+int cdx_slot_begin(struct cdx_store *s, struct cdx_protection *p, uint32_t slot,
+		   const struct cdx_slot_sale *sale)
 {
 	bool lost = false;
 	int rc = 1;
@@ -158,8 +215,14 @@ int cdx_slot_restore_begin(struct cdx_store *s, struct cdx_protection *p,
 	if (slot >= p->k + p->m)
 		return -EINVAL;
 	for (unsigned i = 0; i < BEGIN_TRIES && rc == 1; i++)
-		rc = try_begin(s, p, slot, &lost);
+		rc = try_begin(s, p, slot, &lost, sale);
 	return rc == 1 ? CDX_E_AGAIN : rc;
+}
+
+int cdx_slot_restore_begin(struct cdx_store *s, struct cdx_protection *p,
+			   uint32_t slot)
+{
+	return cdx_slot_begin(s, p, slot, NULL);
 }
 
 /* Is the restore that @p was given back by still under way?  Evicting the slot
@@ -265,13 +328,13 @@ int cdx_slot_restore_put(struct cdx_store *s, const struct cdx_protection *p,
 		rc = CDX_E_SEQUENCE;
 	if (rc < 0)
 		return rc;
-	rc = cdx_quota_hold(s, CDX_SHARE_VOLUME, need, 0);
+	rc = cdx_quota_hold(s, rec.share, need, 0);
 	if (rc < 0)
 		return rc;
 	rc = write_places(s, p, slot * p->steps + step, blocks, n);
 	if (rc == 0)
 		rc = put_all(s, p, slot, step, blocks, n);
-	cdx_quota_release(s, CDX_SHARE_VOLUME, need);
+	cdx_quota_release(s, rec.share, need);
 	return rc;
 }
 

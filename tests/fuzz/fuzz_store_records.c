@@ -90,9 +90,10 @@ static void free_record(const uint8_t *p, size_t len)
 static void protection(const uint8_t *p, size_t len)
 {
 	uint8_t key[CDX_PROTECTION_KEY_LEN];
-	uint8_t val[CDX_PROTECTION_VAL_LEN];
+	uint8_t val[CDX_PROTECTION_VAL_MAX];
 	struct cdx_kv_pair pair = {.key = p, .key_len = sizeof(key)};
 	struct cdx_protection rec;
+	size_t n;
 
 	if (len < sizeof(key))
 		return;
@@ -100,9 +101,9 @@ static void protection(const uint8_t *p, size_t len)
 	pair.val_len = len - sizeof(key);
 	if (cdx_protection_decode(&rec, &pair) < 0)
 		return;
-	cdx_protection_encode(key, val, &rec);
+	n = cdx_protection_encode(key, val, &rec);
 	same(key, sizeof(key), p, sizeof(key));
-	same(val, sizeof(val), pair.val, pair.val_len);
+	same(val, n, pair.val, pair.val_len);
 }
 
 static void slot_row(const uint8_t *p, size_t len)

@@ -26,8 +26,9 @@ static void record_forms(void **state)
 	struct cdx_dataset_info base = {
 		.dsid = 7, .blocks = 11, .block_size = 65536};
 	uint8_t key[CDX_PROTECTION_KEY_LEN];
-	uint8_t val[CDX_PROTECTION_VAL_LEN];
-	struct cdx_kv_pair pair = {key, sizeof(key), val, sizeof(val)};
+	uint8_t val[CDX_PROTECTION_VAL_MAX];
+	struct cdx_kv_pair pair = {key, sizeof(key), val,
+				   CDX_PROTECTION_VAL_LEN};
 
 	(void)state;
 	pk_record(&p, &base, 4, 2);
@@ -39,7 +40,8 @@ static void record_forms(void **state)
 	p.absent = 1;
 	p.evicting = 1;
 	p.evicted = 2;
-	cdx_protection_encode(key, val, &p);
+	pair.val_len = cdx_protection_encode(key, val, &p);
+	assert_int_equal(pair.val_len, CDX_PROTECTION_VAL_LEN);
 	assert_int_equal(cdx_protection_decode(&out, &pair), 0);
 	assert_memory_equal(&out, &p, sizeof(p));
 	pair.val_len--;
@@ -48,13 +50,13 @@ static void record_forms(void **state)
 	/* all slots are being evicted, but they are not all absent */
 	val[0] = 2;
 	assert_int_equal(cdx_protection_decode(&out, &pair), CDX_E_CORRUPT);
-	val[0] = 3;
+	val[0] = 4;
 	assert_int_equal(cdx_protection_decode(&out, &pair), CDX_E_VERSION);
 #define REFUSED(member, value)                                       \
 	do {                                                         \
 		struct cdx_protection q = p;                         \
 		q.member = (value);                                  \
-		cdx_protection_encode(key, val, &q);                 \
+		pair.val_len = cdx_protection_encode(key, val, &q);  \
 		assert_int_equal(cdx_protection_decode(&out, &pair), \
 				 CDX_E_CORRUPT);                     \
 	} while (0)
@@ -78,15 +80,50 @@ static void record_forms(void **state)
 	REFUSED(state, 0);
 	REFUSED(state, CDX_PROTECTION_CODING);
 	REFUSED(state, 4);
+	REFUSED(sold, 1u << 6);
+	REFUSED(share, CDX_SHARE_CACHE);
+	/* held ones are neither evicted nor charged as a whole */
+	REFUSED(share, CDX_SHARE_PROVIDER);
+	p.sold = 2;
+	pair.val_len = cdx_protection_encode(key, val, &p);
+	assert_int_equal(val[0], 3);
+	assert_int_equal(pair.val_len, CDX_PROTECTION_VAL_MAX);
+	assert_int_equal(cdx_protection_decode(&out, &pair), 0);
+	assert_memory_equal(&out, &p, sizeof(p));
+	/* what the version before can say */
+	memset(val + CDX_PROTECTION_VAL_LEN, 0, 5);
+	assert_int_equal(cdx_protection_decode(&out, &pair), CDX_E_CORRUPT);
+	p.sold = 0;
 	p.absent = 0x3f;
 	p.evict_all = true;
-	cdx_protection_encode(key, val, &p);
+	pair.val_len = cdx_protection_encode(key, val, &p);
 	assert_int_equal(val[0], 2);
 	assert_int_equal(cdx_protection_decode(&out, &pair), 0);
 	assert_memory_equal(&out, &p, sizeof(p));
 	REFUSED(absent, 0x1f);
 	REFUSED(damaged, 1);
 	REFUSED(evicting, 0);
+
+	/* held: what is not sold is not here */
+	p.evict_all = false;
+	p.evicting = 0;
+	p.evicted = 0;
+	p.charge = 0;
+	p.segment = 11;
+	p.share = CDX_SHARE_PROVIDER;
+	p.sold = 6;
+	p.absent = 0x3b;
+	p.damaged = 2;
+	pair.val_len = cdx_protection_encode(key, val, &p);
+	assert_int_equal(cdx_protection_decode(&out, &pair), 0);
+	assert_memory_equal(&out, &p, sizeof(p));
+	REFUSED(sold, 4);
+	REFUSED(sold, 2);
+	REFUSED(segment, 0);
+	REFUSED(evicting, 1);
+	REFUSED(absent, 0x3a);
+	REFUSED(damaged, 3);
+	REFUSED(charge, cdx_protection_parity_bytes(&p));
 #undef REFUSED
 }
 
