@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "dataset/manifest_json.h"
 #include "erasure/codec.h"
+#include "store/held.h"
 
 static const char *kind_name(enum cdx_dataset_kind kind)
 {
@@ -61,12 +62,13 @@ json_t *cdx_api_dataset_json(const struct cdx_dataset_info *info,
 	json_t *j;
 
 	cdx_cid_text(cid, &info->cid);
-	j = json_pack("{s:s, s:s, s:o, s:I, s:I, s:b, s:b, s:b, s:I}", "cid",
-		      cid, "kind", kind_name(info->kind), "manifest", manifest,
-		      "size", (json_int_t)info->size, "blocks",
+	j = json_pack("{s:s, s:s, s:o, s:I, s:I, s:b, s:b, s:b, s:b, s:I}",
+		      "cid", cid, "kind", kind_name(info->kind), "manifest",
+		      manifest, "size", (json_int_t)info->size, "blocks",
 		      (json_int_t)info->blocks, "pinned",
 		      (info->refs & CDX_REF_PIN) != 0, "volume",
-		      (info->refs & CDX_REF_VOLUME) != 0, "private",
+		      (info->refs & CDX_REF_VOLUME) != 0, "held",
+		      (info->refs & CDX_REF_HELD) != 0, "private",
 		      !cdx_dataset_is_public(info), "created",
 		      (json_int_t)info->created);
 	return j;
@@ -137,15 +139,21 @@ static int put_kind(json_t *j, struct cdx_store *s,
 		return cdx_protection_list(s, info->base, add_protection, all);
 	}
 	rc = cdx_protection_of(s, info, &p);
-	if (rc == 0)
+	/* of somebody else's there is only this one */
+	if (rc == 0 && cdx_held_is(&p) &&
+	    (json_object_set_new(j, "plain", json_null()) < 0 ||
+	     json_object_set_new(j, "protected", json_null()) < 0))
+		rc = -ENOMEM;
+	if (rc == 0 && !cdx_held_is(&p))
 		rc = put_part(j, "plain", s, &p.plain);
-	if (rc == 0)
+	if (rc == 0 && !cdx_held_is(&p))
 		rc = put_part(j, "protected", s, &p.protected_);
 	if (rc == 0)
 		rc = put_part(j, "verifiable", s, &p.verifiable);
 	if (rc == 0 &&
 	    (json_object_set_new(j, "absent", cdx_api_bits(p.absent)) < 0 ||
-	     json_object_set_new(j, "damaged", cdx_api_bits(p.damaged)) < 0))
+	     json_object_set_new(j, "damaged", cdx_api_bits(p.damaged)) < 0 ||
+	     json_object_set_new(j, "sold", cdx_api_bits(p.sold)) < 0))
 		rc = -ENOMEM;
 	return rc;
 }

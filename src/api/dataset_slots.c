@@ -125,9 +125,10 @@ static json_t *slot_json(const struct cdx_slots *sl, uint32_t slot)
 	else if ((sl->rec.damaged & bit) != 0)
 		state = "damaged";
 	cdx_cid_text(text, &root);
-	return json_pack("{s:i, s:s, s:s, s:I, s:s}", "slot", (int)slot, "kind",
-			 slot < sl->g.k ? "data" : "parity", "root", text,
-			 "bytes", (json_int_t)bytes, "state", state);
+	return json_pack("{s:i, s:s, s:s, s:I, s:s, s:b}", "slot", (int)slot,
+			 "kind", slot < sl->g.k ? "data" : "parity", "root",
+			 text, "bytes", (json_int_t)bytes, "state", state,
+			 "sold", (sl->rec.sold & bit) != 0);
 }
 
 static json_t *slots_json(const struct cdx_slots *sl, uint32_t slots)
@@ -302,6 +303,13 @@ static int evict_one(struct cdx_api *api, struct cdx_slots *sl, uint32_t slot,
 
 	if ((off >> slot & 1) != 0)
 		return 0;
+	if ((sl->rec.sold >> slot & 1) != 0) {
+		snprintf(why, CDX_API_WHY_MAX,
+			 "slot %u is sold, and kept until that sale ends "
+			 "(codexfs slots)",
+			 slot);
+		return -EBUSY;
+	}
 	if (slot < sl->g.k)
 		rc = refuse_shared(s, sl, why);
 	if (rc == 0)

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "repair/repair.h"
 #include "store/dataset_store.h"
+#include "store/held.h"
 
 #define PIECE (1u << 20)
 
@@ -159,6 +160,8 @@ static json_t *kept_by(const struct cdx_api *api, const struct cdx_cid *cid)
 		return json_null();
 	if ((info.refs & CDX_REF_VOLUME) != 0)
 		return json_string("volume");
+	if ((info.refs & CDX_REF_HELD) != 0)
+		return json_string("sales");
 	return json_string("protection");
 }
 
@@ -170,10 +173,36 @@ static json_t *plain_of(const struct cdx_api *api,
 	char text[CDX_CID_TEXT_MAX];
 
 	if (info->kind == CDX_DATASET_PLAIN ||
-	    cdx_protection_of(api->node->store, info, &p) < 0)
+	    cdx_protection_of(api->node->store, info, &p) < 0 ||
+	    cdx_held_is(&p))
 		return json_null();
 	cdx_api_manifest_text(text, &p.plain);
 	return json_string(text);
+}
+
+/* Are slots of it kept for sales? */
+static bool is_sold(const struct cdx_api *api,
+		    const struct cdx_dataset_info *info)
+{
+	struct cdx_protection p;
+
+	return info->kind != CDX_DATASET_PLAIN &&
+	       cdx_protection_of(api->node->store, info, &p) == 0 &&
+	       p.sold != 0;
+}
+
+/* Why a pin stays */
+static const char *why_kept(const struct cdx_api *api,
+			    const struct cdx_dataset_info *info, int rc)
+{
+	if (rc != -EBUSY)
+		return NULL;
+	if (is_sold(api, info))
+		return "slots of it are sold, and kept until those sales end "
+		       "(codexfs slots)";
+	return "some of its slots are not here, and without it they could not "
+	       "be made again: rebuild them first, or drop the pin of the "
+	       "plain dataset too";
 }
 
 static void rm(struct cdx_api *api, struct cdx_call *call,
@@ -196,14 +225,7 @@ static void rm(struct cdx_api *api, struct cdx_call *call,
 	cdx_api_unclaim(api, info.base);
 	if (rc < 0) {
 		json_decref(plain);
-		cdx_api_reply_why(call, rc,
-				  rc == -EBUSY
-					  ? "some of its slots are not here, "
-					    "and without it they could not be "
-					    "made again: rebuild them first, "
-					    "or drop the pin of the plain "
-					    "dataset too"
-					  : NULL);
+		cdx_api_reply_why(call, rc, why_kept(api, &info, rc));
 		return;
 	}
 	cdx_api_reply_json(call, 200,

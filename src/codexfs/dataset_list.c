@@ -128,11 +128,14 @@ static void print_dataset(const json_t *j)
 	     json_is_true(json_object_get(j, "pinned")) ? "yes" : "no");
 	if (json_is_true(json_object_get(j, "volume")))
 		line("volume", "a sealed segment");
+	if (json_is_true(json_object_get(j, "held")))
+		line("held", "for sales; only slots of it are here");
 	if (json_is_true(json_object_get(j, "private")))
 		line("private", "yes");
 	json_array_foreach(list, i, v) print_protection(v);
 	print_slots(j, "absent");
 	print_slots(j, "damaged");
+	print_slots(j, "sold");
 }
 
 int dataset_show(struct dataset_args *a, const char *cid)
@@ -170,7 +173,10 @@ static void print_row(const json_t *d)
 			 (unsigned long long)number(m, "ecM"));
 	printf("%s  %10s  %s%s  %-5s  ", text(d, "cid"), size,
 	       json_is_true(json_object_get(d, "pinned")) ? "p" : "-",
-	       json_is_true(json_object_get(d, "volume")) ? "v" : "-", kind);
+	       json_is_true(json_object_get(d, "volume")) ? "v"
+	       : json_is_true(json_object_get(d, "held")) ? "s"
+							  : "-",
+	       kind);
 	cli_print_text(text(m, "filename"));
 	putchar('\n');
 }
@@ -209,6 +215,10 @@ static void print_removed(const json_t *j, const char *cid)
 	if (by != NULL && strcmp(by, "volume") == 0)
 		printf("%s: your pin is gone; a volume still uses it, so it "
 		       "stays\n",
+		       cid);
+	else if (by != NULL && strcmp(by, "sales") == 0)
+		printf("%s: your pin is gone; slots of it are sold, so it "
+		       "stays until those sales end\n",
 		       cid);
 	else if (by != NULL)
 		printf("%s: your pin is gone; what protects it still needs "

@@ -13,7 +13,7 @@
 
 #include "base/err.h"
 #include "base/list.h"
-#include "store/protection.h"
+#include "store/held.h"
 
 /* ---- leaves by their index in the dataset's own tree ---- */
 
@@ -25,6 +25,7 @@ struct leaves {
 	uint64_t parity; /* from here on: of @id; in between there are none */
 	uint64_t base;
 	uint64_t id;
+	bool held; /* adopted (held.h): most of them are not here */
 };
 
 static int leaves_of(struct cdx_store *s, const struct cdx_dataset_info *info,
@@ -46,6 +47,7 @@ static int leaves_of(struct cdx_store *s, const struct cdx_dataset_info *info,
 	rc = cdx_protection_of(s, info, &p);
 	if (rc < 0)
 		return rc;
+	out->held = cdx_held_is(&p);
 	out->n = p.steps * (p.k + p.m);
 	out->data = p.blocks;
 	out->parity = p.steps * p.k;
@@ -366,6 +368,8 @@ static int make_page(struct cdx_leaf_pages *p,
 		return rc;
 	if (page >= cdx_tree_pages(l.n) || info->tree.len != sizeof(root.b))
 		return -ENOENT;
+	if (l.held)
+		return cdx_held_page(p->s, info, page, out);
 	out->leaves = l.n;
 	out->page = page;
 	out->n = cdx_tree_page_leaves(l.n, page);

@@ -32,7 +32,8 @@ CDX_MUST_CHECK int cdx_leaf_pages_new(struct cdx_leaf_pages **out,
 				      struct cdx_store *s, size_t bytes);
 /* NULL is allowed. */
 void cdx_leaf_pages_free(struct cdx_leaf_pages *p);
-/* A page with its path, verified.  -ENOENT no such page or dataset any more;
+/* A page with its path, verified.  -ENOENT no such page or dataset any more, or not
+ * one that is kept of an adopted dataset (held.h);
  * CDX_E_CORRUPT the leaves do not give the tree's root.  Thread: safe; the first
  * page of a large dataset takes some seconds a TiB, for which all who want one of
  * this dataset wait. */

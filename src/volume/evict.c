@@ -38,7 +38,9 @@ static uint32_t all_slots(const struct cdx_protection *p)
 
 static bool is_evicted(const struct cdx_protection *p)
 {
+	/* others' datasets (store/held.h) have places of their own, too */
 	return p->state == CDX_PROTECTION_DONE && p->segment &&
+	       p->share == CDX_SHARE_VOLUME &&
 	       (p->absent & all_slots(p)) == all_slots(p);
 }
 
@@ -136,8 +138,8 @@ static int by_use(const void *a, const void *b)
 	return x->area < y->area ? -1 : x->area > y->area;
 }
 
-/* Nobody but the volume keeps it, and some of it is here: true, with its
- * protection, and when it was used last */
+/* Nobody but the volume keeps it, no slot of it is sold, and some of it is here:
+ * true, with its protection, and when it was used last */
 static bool may_go(struct cdx_volume *v, struct candidate *c,
 		   struct cdx_protection *p)
 {
@@ -151,7 +153,7 @@ static bool may_go(struct cdx_volume *v, struct candidate *c,
 	    cdx_dataset_info(s, &c->verifiable, &info) < 0 ||
 	    ((plain.refs | info.refs) & ~ours) ||
 	    cdx_protection_of(s, &info, p) < 0 ||
-	    p->state != CDX_PROTECTION_DONE || is_evicted(p))
+	    p->state != CDX_PROTECTION_DONE || p->sold || is_evicted(p))
 		return false;
 	read = cdx_seg_last_read(v->segs, c->area);
 	c->used = read > plain.created ? read : plain.created;

@@ -107,6 +107,8 @@ static int add_protection(void *arg, const struct cdx_protection *p)
 {
 	struct sum *s = arg;
 
+	if (p->share != CDX_SHARE_VOLUME)
+		return 0;
 	s->bytes += p->charge;
 	for (uint32_t i = 0; i < p->k + p->m && i < 32; i++) {
 		if ((p->absent & ~p->damaged) >> i & 1)

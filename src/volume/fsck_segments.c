@@ -17,6 +17,7 @@
 #include "base/io.h"
 #include "crypto/block.h"
 #include "store/dataset_store.h"
+#include "store/held.h"
 #include "store/protection.h"
 #include "volume/footer.h"
 
@@ -422,6 +423,19 @@ static int check_recfile(struct check *c, uint64_t area, uint64_t live,
 	return r;
 }
 
+static int find_held(void *arg, const struct cdx_protection *p)
+{
+	const uint64_t *area = arg;
+
+	return cdx_held_is(p) && p->segment == *area ? -EEXIST : 0;
+}
+
+/* Does it hold slots of somebody else's dataset? */
+static bool is_held(struct check *c, uint64_t area)
+{
+	return cdx_protection_list(c->v->store, 0, find_held, &area) == -EEXIST;
+}
+
 static int check_file(struct check *c, uint64_t area)
 {
 	struct cdx_area_info info;
@@ -440,7 +454,8 @@ static int check_file(struct check *c, uint64_t area)
 	case CDX_AREA_CACHE:
 		return 0; /* the store's check knows them */
 	case CDX_AREA_SEGMENT:
-		if (cdx_seg_rec_get(c->v, &rec, area) == -ENOENT)
+		if (cdx_seg_rec_get(c->v, &rec, area) == -ENOENT &&
+		    !is_held(c, area))
 			bad(c, "area-without-segment", "areas/%016" PRIx64,
 			    area);
 		return 0;

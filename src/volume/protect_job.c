@@ -353,7 +353,7 @@ static int want_drop(void *arg, const struct cdx_protection *p)
 	return add(arg, p->id, 0);
 }
 
-/* Has somebody pinned what is built on it? */
+/* Has somebody pinned what is built on it, or are slots of it sold? */
 static int pinned(struct cdx_volume *v, uint64_t area, uint64_t id)
 {
 	struct cdx_dataset_info info;
@@ -367,7 +367,7 @@ static int pinned(struct cdx_volume *v, uint64_t area, uint64_t id)
 	r = cdx_dataset_info(v->store, &cid, &info);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	return (info.refs & CDX_REF_PIN) != 0;
+	return (info.refs & CDX_REF_PIN) != 0 || p.sold != 0;
 }
 
 int cdx_protect_drop(struct cdx_volume *v, uint64_t area)
