@@ -135,6 +135,25 @@ CDX_MUST_CHECK int cdx_market_can_mark_missing(struct cdx_marketplace *m,
 					       const struct cdx_b32 *slot,
 					       uint64_t period, cdx_bool_fn *fn,
 					       void *arg);
+/* The same questions about many slots, 1 to CDX_MARKET_MANY_MAX, in one request:
+ * @answers: @n, in the order of the slots; @err and @why: of the request.  Also
+ * -EINVAL another number of them. */
+#define CDX_MARKET_MANY_MAX 64u
+struct cdx_slot_answer {
+	int err;    /* of this one; as in eth/call.h */
+	uint64_t v; /* enum cdx_slot_state; 1: can be marked, 0: cannot */
+	enum cdx_revert_code code; /* why it cannot, or of err */
+};
+typedef void cdx_slot_answers_fn(void *arg, int err,
+				 const struct cdx_slot_answer *answers,
+				 size_t n, const struct cdx_revert *why);
+CDX_MUST_CHECK int cdx_market_slot_states(struct cdx_marketplace *m,
+					  const struct cdx_b32 *slots, size_t n,
+					  cdx_slot_answers_fn *fn, void *arg);
+CDX_MUST_CHECK int cdx_market_can_mark_many(struct cdx_marketplace *m,
+					    const struct cdx_b32 *slots,
+					    size_t n, uint64_t period,
+					    cdx_slot_answers_fn *fn, void *arg);
 /* Ours only; CDX_E_CHAIN on Codex's contract */
 CDX_MUST_CHECK int cdx_market_proof_submitter(struct cdx_marketplace *m,
 					      const struct cdx_addr *host,
