@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * The validator on a real chain: who is watched, what is marked and what is not,
+ * groups, a limit, nodes that do not answer, blocks that are undone, and time that
+ * runs out.
+ *
+ * usage: validator URL KEY.zkey ARTIFACTS
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "market/validator.h"
+#include "market_kit.h"
+
+#define SLOTS 3u
+#define VALIDATORS 2u
+
+static char **args;
+
+static struct {
+	struct mk kit;
+	struct mk_account client;
+	struct mk_account host[SLOTS];
+	struct mk_account account[VALIDATORS];
+	struct cdx_market_events *events[VALIDATORS];
+	struct cdx_validator *v[VALIDATORS];
+	struct cdx_validator_opts opts[VALIDATORS];
+	struct mk_request rq;
+} t;
+
+/* Slashes that take no slot away, and a timeout shorter than a period */
+static struct cdx_market_config gentle(void)
+{
+	struct cdx_market_config c = mk_config;
+
+	c.max_slashes = 20;
+	c.slash = 4;
+	return c;
+}
+
+/* ---- a market, and validators of it ---- */
+
+static void start(const struct cdx_market_config *config)
+{
+	memset(&t, 0, sizeof(t));
+	mk_start(&t.kit, "market/validator", args,
+		 &(struct mk_opts){.config = config, .gate = true});
+	mk_account(&t.kit, &t.client);
+	for (unsigned i = 0; i < SLOTS; i++)
+		mk_account(&t.kit, &t.host[i]);
+	for (unsigned i = 0; i < VALIDATORS; i++)
+		mk_account(&t.kit, &t.account[i]);
+}
+
+static void begin_here(void *arg)
+{
+	unsigned i = *(unsigned *)arg;
+
+	t.opts[i].sender = t.account[i].sender;
+	assert_int_equal(cdx_market_events_new(&t.events[i], &t.kit.env), 0);
+	t.opts[i].events = t.events[i];
+	assert_int_equal(cdx_validator_new(&t.v[i], &t.kit.env, &t.opts[i]), 0);
+}
+
+static void begin(unsigned i)
+{
+	mk_on_loop(&t.kit, begin_here, &i);
+}
+
+static void end_here(void *arg)
+{
+	unsigned i = *(unsigned *)arg;
+
+	cdx_validator_free(t.v[i]);
+	cdx_market_events_free(t.events[i]);
+	t.v[i] = NULL;
+	t.events[i] = NULL;
+}
+
+static void end(unsigned i)
+{
+	mk_on_loop(&t.kit, end_here, &i);
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < VALIDATORS; i++) {
+		if (t.v[i] != NULL)
+			end(i);
+		mk_sender_drop(&t.kit, &t.account[i]);
+	}
+	mk_sender_drop(&t.kit, &t.client);
+	for (unsigned i = 0; i < SLOTS; i++)
+		mk_sender_drop(&t.kit, &t.host[i]);
+	mk_stop(&t.kit);
+	return 0;
+}
+
+static void post_and_fill(unsigned slots)
+{
+	mk_request(&t.kit, &t.client, &t.rq);
+	mk_post(&t.kit, &t.client, &t.rq);
+	for (unsigned i = 0; i < slots; i++)
+		mk_fill(&t.kit, &t.host[i], &t.rq, i);
+}
+
+static struct cdx_validator_stats stats(unsigned i)
+{
+	struct cdx_validator_stats s;
+
+	cdx_validator_stats(t.v[i], &s);
+	return s;
+}
+
+struct wanted {
+	unsigned i;
+	uint64_t slots, marked, late, left_out;
+	uint64_t period;
+};
+
+static bool has_slots(void *arg)
+{
+	const struct wanted *w = arg;
+	struct cdx_validator_stats s = stats(w->i);
+
+	return cdx_market_events_caught_up(t.events[w->i]) &&
+	       s.slots == w->slots && s.left_out == w->left_out;
+}
+
+static void until_slots(unsigned i, unsigned slots, unsigned left_out)
+{
+	struct wanted w = {.i = i, .slots = slots, .left_out = left_out};
+
+	mk_until(&t.kit, has_slots, &w, "slots that are watched");
+}
+
+static bool has_marked(void *arg)
+{
+	const struct wanted *w = arg;
+
+	return stats(w->i).marked >= w->marked;
+}
+
+static void until_marked(unsigned i, unsigned marked)
+{
+	struct wanted w = {.i = i, .marked = marked};
+
+	mk_until(&t.kit, has_marked, &w, "marks");
+	assert_int_equal(stats(i).marked, marked);
+}
+
+static bool is_past(void *arg)
+{
+	const struct wanted *w = arg;
+
+	return stats(w->i).last_period >= w->period;
+}
+
+/* ---- time ---- */
+
+static bool all_settled(void)
+{
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (!mk_settled(&t.kit, &t.rq.slot[i]))
+			return false;
+	return true;
+}
+
+/* Into a period in which all slots want proofs up to its end, and so far into it
+ * that nothing can be marked of the one before */
+static uint64_t quiet_period(void)
+{
+	const struct cdx_market_config *c = &t.kit.env.config;
+	uint64_t period;
+
+	do {
+		mk_next_period(&t.kit);
+	} while (!all_settled());
+	period = mk_period(&t.kit);
+	if (c->timeout < c->period)
+		mk_go_to(&t.kit, period * c->period + c->timeout + 1);
+	mk_sync(&t.kit);
+	return period;
+}
+
+static void end_period(uint64_t period)
+{
+	mk_go_to(&t.kit, (period + 1) * t.kit.env.config.period + 1);
+}
+
+/* Until the validator is done with a period; blocks are mined in the time after
+ * it, since what was late is said when the chain is there */
+static void until_past(unsigned i, uint64_t period)
+{
+	const struct cdx_market_config *c = &t.kit.env.config;
+	struct wanted w = {.i = i, .period = period};
+
+	mk_go_to(&t.kit, (period + 1) * c->period + c->timeout + 1);
+	mk_until(&t.kit, is_past, &w, "a period that was looked at");
+}
+
+static void assert_missing(unsigned slot, uint64_t n)
+{
+	assert_int_equal(mk_missing(&t.kit, &t.rq.slot[slot]), n);
+}
+
+/* ---- tests ---- */
+
+static void bad_config_here(void *arg)
+{
+	static const unsigned bad[][2] = {
+		{1, 0}, {2, 2}, {65535, 65535}, {65536, 0}};
+
+	(void)arg;
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		const struct cdx_validator_opts o = {
+			.sender = t.account[0].sender,
+			.events = t.events[0],
+			.groups = bad[i][0],
+			.group = bad[i][1]};
+		struct cdx_validator *v;
+
+		assert_int_equal(cdx_validator_new(&v, &t.kit.env, &o),
+				 -EINVAL);
+		assert_null(v);
+	}
+	cdx_validator_free(NULL);
+}
+
+/* Empty at first; what is filled comes in, what was proven is not marked, what was
+ * not is, once, and the reward is ours to the unit; what has ended goes. */
+static void test_marks(void **state)
+{
+	const struct cdx_market_config config = gentle();
+	struct cdx_u256 before;
+	struct cdx_u256 got;
+	struct cdx_u256 rewards;
+	uint64_t period;
+
+	(void)state;
+	start(&config);
+	begin(0);
+	mk_on_loop(&t.kit, bad_config_here, NULL);
+	until_slots(0, 0, 0);
+	post_and_fill(1);
+	until_slots(0, 1, 0);
+	end(0);
+	mk_fill(&t.kit, &t.host[1], &t.rq, 1);
+	mk_fill(&t.kit, &t.host[2], &t.rq, 2);
+	before = mk_balance(&t.kit, &t.account[0].account.addr);
+	period = quiet_period();
+	begin(0);
+	/* those of the past, too */
+	until_slots(0, SLOTS, 0);
+	mk_submit(&t.kit, &t.host[0], &t.rq, 0);
+	end_period(period);
+	until_marked(0, 2);
+	until_past(0, period);
+	assert_missing(0, 0);
+	assert_missing(1, 1);
+	assert_missing(2, 1);
+	assert_int_equal(stats(0).late, 0);
+	assert_int_equal(stats(0).marked, 2);
+	got = mk_balance(&t.kit, &t.account[0].account.addr);
+	assert_int_equal(cdx_u256_sub(&got, &got, &before), 0);
+	assert_false(cdx_u256_is_zero(&got));
+	rewards = stats(0).rewards;
+	mk_assert_amount(&rewards, &got, "rewards");
+	/* the request ends: nobody is watched any more */
+	mk_go_to(&t.kit, t.rq.posted + t.rq.r.ask.duration + 1);
+	until_slots(0, 0, 0);
+}
+
+/* What the dice do not want is not marked: ours are the contract's. */
+static void test_dice(void **state)
+{
+	const struct cdx_market_config config = gentle();
+	uint64_t missed[SLOTS] = {0};
+	unsigned marked = 0;
+
+	(void)state;
+	start(&config);
+	mk_request(&t.kit, &t.client, &t.rq);
+	t.rq.r.ask.proof_probability = cdx_u256_of(3);
+	mk_post(&t.kit, &t.client, &t.rq);
+	for (unsigned i = 0; i < SLOTS; i++)
+		mk_fill(&t.kit, &t.host[i], &t.rq, i);
+	(void)quiet_period();
+	begin(0);
+	until_slots(0, SLOTS, 0);
+	for (unsigned n = 0; n < 5; n++) {
+		uint64_t period = mk_period(&t.kit);
+
+		end_period(period);
+		for (unsigned i = 0; i < SLOTS; i++) {
+			/* asked of the chain before or after the mark */
+			bool can = mk_can_mark(&t.kit, &t.rq.slot[i], period);
+			bool done =
+				mk_missing(&t.kit, &t.rq.slot[i]) > missed[i];
+
+			missed[i] += can || done;
+			marked += can || done;
+		}
+		until_marked(0, marked);
+		until_past(0, period);
+		for (unsigned i = 0; i < SLOTS; i++)
+			assert_missing(i, missed[i]);
+		assert_int_equal(stats(0).late, 0);
+	}
+}
+
+/* Slots that are taken away go, and come again when they are filled again; more
+ * than the limit wait, and come in when there is room. */
+static void test_limit(void **state)
+{
+	uint64_t period;
+
+	(void)state;
+	start(NULL);
+	t.opts[0].max_slots = 1;
+	begin(0);
+	post_and_fill(2);
+	until_slots(0, 1, 1);
+	end(0);
+	/* the same of the past */
+	period = quiet_period();
+	begin(0);
+	until_slots(0, 1, 1);
+	end_period(period);
+	until_marked(0, 1);
+	until_past(0, period);
+	assert_int_equal(mk_missing(&t.kit, &t.rq.slot[0]) +
+				 mk_missing(&t.kit, &t.rq.slot[1]),
+			 1);
+	period = quiet_period();
+	end_period(period);
+	/* the first is taken away with its second miss: the next comes in */
+	until_slots(0, 1, 0);
+	end(0);
+	t.opts[0].max_slots = 0;
+	begin(0);
+	until_slots(0, 1, 0);
+	mk_fill(&t.kit, &t.host[2], &t.rq, 2);
+	until_slots(0, 2, 0);
+}
+
+/* Two share the work: each marks what is its own, together all of it */
+static void test_groups(void **state)
+{
+	const struct cdx_market_config config = gentle();
+	unsigned of[VALIDATORS] = {0};
+	uint64_t period;
+
+	(void)state;
+	start(&config);
+	mk_request(&t.kit, &t.client, &t.rq);
+	/* a request that both have slots of */
+	do {
+		cdx_random(t.rq.r.nonce.b, sizeof(t.rq.r.nonce.b));
+		mk_request_ids(&t.rq);
+		of[0] = 0;
+		for (unsigned i = 0; i < SLOTS; i++)
+			of[0] += cdx_validator_group(&t.rq.slot[i], 2) == 0;
+		of[1] = SLOTS - of[0];
+	} while (of[0] == 0 || of[1] == 0);
+	mk_post(&t.kit, &t.client, &t.rq);
+	for (unsigned i = 0; i < VALIDATORS; i++)
+		t.opts[i] =
+			(struct cdx_validator_opts){.groups = 2, .group = i};
+	begin(0);
+	for (unsigned i = 0; i < SLOTS; i++)
+		mk_fill(&t.kit, &t.host[i], &t.rq, i);
+	until_slots(0, of[0], 0);
+	end(0);
+	period = quiet_period();
+	begin(0);
+	begin(1);
+	until_slots(0, of[0], 0);
+	until_slots(1, of[1], 0);
+	end_period(period);
+	until_marked(0, of[0]);
+	until_marked(1, of[1]);
+	for (unsigned i = 0; i < SLOTS; i++)
+		assert_missing(i, 1);
+}
+
+/* Misses that can be marked of these periods */
+static unsigned open_misses(uint64_t from, uint64_t to)
+{
+	unsigned n = 0;
+
+	for (uint64_t p = from; p <= to; p++)
+		for (unsigned i = 0; i < SLOTS; i++)
+			n += mk_can_mark(&t.kit, &t.rq.slot[i], p);
+	return n;
+}
+
+static void until_no_open(uint64_t from, uint64_t to)
+{
+	const struct timespec pause = {.tv_nsec = 100000000};
+	unsigned i = 0;
+
+	while (open_misses(from, to) > 0) {
+		assert_true(i++ < MK_WAIT_S * 10);
+		nanosleep(&pause, NULL);
+	}
+}
+
+/* Begins late, and then the node does not answer for two periods: within the time of
+ * the contract nothing is lost by that, not one period, not the validator. */
+static void test_node_is_down(void **state)
+{
+	struct cdx_market_config config = gentle();
+	uint64_t period;
+	uint64_t from;
+
+	(void)state;
+	config.timeout = 4 * config.period;
+	start(&config);
+	post_and_fill(SLOTS);
+	period = quiet_period();
+	from = period - 5;
+	mk_next_period(&t.kit);
+	mk_go_to(&t.kit, mk_now(&t.kit) + 1);
+	assert_true(open_misses(from, period) > 0);
+	begin(0);
+	until_slots(0, SLOTS, 0);
+	until_no_open(from, period);
+
+	period = quiet_period();
+	for (unsigned i = 0; i < SLOTS; i++)
+		mk_submit(&t.kit, &t.host[i], &t.rq, i);
+	mk_sync(&t.kit);
+	mk_gate(&t.kit, false);
+	mk_go_to(&t.kit, (period + 2) * config.period);
+	mk_go_to(&t.kit, (period + 3) * config.period + 1);
+	assert_int_equal(open_misses(period, period), 0);
+	assert_true(open_misses(period + 1, period + 2) > 0);
+	mk_gate(&t.kit, true);
+	until_no_open(period + 1, period + 2);
+	assert_int_equal(stats(0).late, 0);
+}
+
+/* Its time is over when the node answers again: it is counted, no transaction is
+ * sent, and the next period is looked at as ever. */
+static void test_late(void **state)
+{
+	const struct cdx_market_config config = gentle();
+	struct wanted w = {.i = 0};
+	uint64_t period;
+
+	(void)state;
+	start(&config);
+	post_and_fill(SLOTS);
+	period = quiet_period();
+	begin(0);
+	until_slots(0, SLOTS, 0);
+	mk_gate(&t.kit, false);
+	end_period(period);
+	mk_go_to(&t.kit, (period + 1) * config.period + config.timeout + 1);
+	mk_gate(&t.kit, true);
+	w.period = period;
+	mk_until(&t.kit, is_past, &w, "a period that was late");
+	assert_int_equal(stats(0).late, SLOTS);
+	assert_int_equal(stats(0).marked, 0);
+	assert_int_equal(stats(0).periods, 0);
+	for (unsigned i = 0; i < SLOTS; i++)
+		assert_missing(i, 0);
+	period = quiet_period();
+	end_period(period);
+	mk_until(&t.kit, has_marked, &(struct wanted){.i = 0, .marked = SLOTS},
+		 "marks");
+}
+
+/* The blocks with the marks are undone: they are made again.  A sender and a
+ * validator that are made again in between take up what was sent. */
+static void test_undone(void **state)
+{
+	const struct cdx_market_config config = gentle();
+	uint64_t period;
+
+	(void)state;
+	start(&config);
+	post_and_fill(SLOTS);
+	period = quiet_period();
+	begin(0);
+	until_slots(0, SLOTS, 0);
+	/* some room, so that only marks are undone */
+	mk_go_to(&t.kit, (period + 1) * config.period - 1);
+	end_period(period);
+	until_marked(0, SLOTS);
+	mk_reorg(&t.kit, (unsigned)SLOTS);
+	mk_mine(&t.kit, 1);
+	mk_until(&t.kit, has_marked,
+		 &(struct wanted){.i = 0, .marked = SLOTS + 1}, "marks again");
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (mk_missing(&t.kit, &t.rq.slot[i]) == 0)
+			mk_until(&t.kit, has_marked,
+				 &(struct wanted){.i = 0,
+						  .marked = SLOTS + 2 + i},
+				 "marks again");
+}
+
+/* Nothing is mined after the end of the period: marks that are on their way are
+ * taken up by the next process, and given up when their time is over. */
+static void test_again(void **state)
+{
+	const struct cdx_market_config config = gentle();
+	uint64_t period;
+
+	(void)state;
+	start(&config);
+	post_and_fill(SLOTS);
+	period = quiet_period();
+	begin(0);
+	until_slots(0, SLOTS, 0);
+	mk_automine(&t.kit, false);
+	end_period(period);
+	mk_sync(&t.kit);
+	mk_until(&t.kit, has_marked, &(struct wanted){.i = 0}, "a start");
+	end(0);
+	mk_sender_drop(&t.kit, &t.account[0]);
+	mk_sender_make(&t.kit, &t.account[0]);
+	begin(0);
+	until_slots(0, SLOTS, 0);
+	mk_until_mining(&t.kit, has_marked,
+			&(struct wanted){.i = 0, .marked = SLOTS}, "marks");
+	for (unsigned i = 0; i < SLOTS; i++)
+		assert_missing(i, 1);
+	assert_int_equal(stats(0).marked, SLOTS);
+	mk_automine(&t.kit, true);
+}
+
+#define T(name) cmocka_unit_test_teardown(test_##name, stop)
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		T(marks),	 T(dice), T(limit),  T(groups),
+		T(node_is_down), T(late), T(undone), T(again),
+	};
+
+	if (argc != 4) {
+		fprintf(stderr, "usage: validator URL KEY.zkey ARTIFACTS\n");
+		return 2;
+	}
+	args = argv;
+	return cmocka_run_group_tests_name("market/validator", tests, NULL,
+					   NULL);
+}
