@@ -37,6 +37,7 @@ void cdx_sale_item_of(struct cdx_sale_item *out, const struct cdx_b32 *request,
 	memset(out, 0, sizeof(*out));
 	out->request = *request;
 	out->index = index;
+	out->max_loss = ask->max_slot_loss;
 	out->profit = product(&price, ask->duration);
 	out->expiry = expiry;
 	/* at most 100 percent: both fit */

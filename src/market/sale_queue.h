@@ -24,6 +24,7 @@ struct cdx_sale_queue;
 struct cdx_sale_item {
 	struct cdx_b32 request;
 	uint64_t index;
+	uint64_t max_loss;	    /* slots that the request may lose */
 	struct cdx_u256 profit;	    /* what all of it pays */
 	struct cdx_u256 collateral; /* that filling it takes */
 	int64_t expiry;	 /* seconds since 1970, of the request; 0: not known */

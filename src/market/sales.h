@@ -113,6 +113,7 @@ struct cdx_sales_stats {
 	struct cdx_u256
 		due;	 /* what the filled slots will pay if kept to the end */
 	uint64_t mended; /* blocks of slots that were had again */
+	uint32_t foreign; /* reservations of another marketplace, left alone */
 	char alarm[CDX_MARKET_WHY_MAX]; /* the gravest trouble now, "" for none */
 };
 void cdx_sales_stats(struct cdx_sales *s, struct cdx_sales_stats *out);
