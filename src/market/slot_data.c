@@ -258,6 +258,8 @@ static int make_whole(struct work *w, enum cdx_pool_prio prio)
 	};
 	int rc;
 
+	if (canceled(w))
+		return -ECANCELED;
 	rc = cdx_slots_open(&w->sl, w->env->store, w->cid);
 	if (rc == 0)
 		rc = cdx_slot_fetch_new(&w->fetch, w->rd, &w->sl.g, w->slot,
