@@ -342,6 +342,16 @@ static void decode_row(struct cdx_revert *out, const struct row *row,
 		token_amounts(out, p + 4);
 }
 
+void cdx_revert_of_code(struct cdx_revert *out, enum cdx_revert_code code)
+{
+	memset(out, 0, sizeof(*out));
+	for (size_t i = 0; i < CDX_ARRAY_LEN(rows); i++)
+		if (rows[i].code == code) {
+			decode_row(out, &rows[i], NULL, 0);
+			return;
+		}
+}
+
 void cdx_revert_decode(struct cdx_revert *out, const void *data, size_t len)
 {
 	static const uint8_t text[4] = {0x08, 0xc3, 0x79, 0xa0};

@@ -83,6 +83,9 @@ struct cdx_revert {
 
 /* From the bytes that a revert came with.  Never fails. */
 void cdx_revert_decode(struct cdx_revert *out, const void *data, size_t len);
+/* What one says that refuses with this code, without its arguments; no words for a
+ * code that is no error's.  Never fails. */
+void cdx_revert_of_code(struct cdx_revert *out, enum cdx_revert_code code);
 /* Code of a name in the ABI; CDX_REVERT_NONE for one that is not known */
 enum cdx_revert_code cdx_revert_code(const char *name);
 /* Whether a name is one of the errors that cdx_revert_decode knows */

@@ -64,9 +64,10 @@ struct cdx_purchase_policy {
 	uint64_t budget_s;
 };
 
-/* A protected segment of the volume */
+/* A segment of the volume */
 struct cdx_market_segment {
-	uint64_t area; /* its name in the volume; they only grow */
+	uint64_t area;	   /* its name in the volume; they only grow */
+	bool is_protected; /* else only its area is known */
 	struct cdx_cid verifiable;
 	uint64_t bytes; /* of data */
 	uint64_t live;	/* bytes */
@@ -77,7 +78,8 @@ typedef int cdx_market_segment_fn(void *arg,
 /* The volume, as far as the market knows it; called on a thread of purchasing's own,
  * which may wait */
 struct cdx_purchase_volume {
-	/* All protected segments; negative stops */
+	/* All segments in use, those too that are not protected yet: what a
+	 * compacted one has left may be there; negative stops */
 	int (*list)(void *arg, cdx_market_segment_fn *fn, void *fn_arg);
 	/* Highest area in use, the open segment's included */
 	uint64_t (*newest)(void *arg);
@@ -101,6 +103,8 @@ struct cdx_purchasing_opts {
 	struct cdx_purchase_policy policy;
 	unsigned poll_s;      /* between looks at the volume; 0: 10 */
 	unsigned reconcile_s; /* between comparisons with the chain; 0: 300 */
+	unsigned retry_s; /* until one that errored before it was on the chain
+			   * is tried again, doubling to a day; 0: 600 */
 };
 CDX_MUST_CHECK int cdx_purchasing_new(struct cdx_purchasing **out,
 				      const struct cdx_market_env *env,
@@ -180,7 +184,7 @@ struct cdx_purchasing_stats {
 	uint32_t by_state[CDX_PURCHASE_STATES];
 	struct cdx_u256 spent; /* in the budget's time, less what came back */
 	struct cdx_u256 committed; /* of requests that run */
-	struct cdx_u256 returned;  /* withdrawn since the store was made */
+	struct cdx_u256 returned;  /* withdrawn, of requests that are listed */
 	int64_t next_end; /* the earliest end of a segment that is not renewed; 0 */
 	uint32_t waiting; /* segments that wait for size or age */
 	uint32_t unpaid; /* segments whose purchase or renewal cannot be paid */
