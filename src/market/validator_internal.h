@@ -24,8 +24,11 @@ struct validator_periods {
 	uint64_t newest;
 	uint64_t bits;
 };
+/* Puts one in; those that are too old for it leave, or are not taken. */
 void validator_periods_set(struct validator_periods *p, uint64_t period);
+/* Takes one out, if it is in */
 void validator_periods_clear(struct validator_periods *p, uint64_t period);
+/* Is it in? */
 bool validator_periods_has(const struct validator_periods *p, uint64_t period);
 
 /* A slot of our group that was filled within the duration limit */
@@ -97,8 +100,11 @@ struct cdx_validator {
 
 /* ---- validator_slots.c ---- */
 
+/* None yet */
 void validator_slots_init(struct cdx_validator *v);
+/* Ends what is asked, and forgets them. */
 void validator_slots_free(struct cdx_validator *v);
+/* NULL: not one of ours; borrowed, until the loop turns */
 struct validator_slot *validator_slot_find(const struct cdx_validator *v,
 					   const struct cdx_b32 *id);
 /* A cdx_market_event_fn */
@@ -109,7 +115,9 @@ void validator_refresh(struct cdx_validator *v);
 
 /* ---- validator_sweep.c ---- */
 
+/* None yet */
 void validator_sweeps_init(struct cdx_validator *v);
+/* Ends them; transactions go on. */
 void validator_sweeps_free(struct cdx_validator *v);
 /* Begins with a period that has ended.  Without memory it is left out, with a
  * word in the log. */
