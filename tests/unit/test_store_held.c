@@ -14,7 +14,9 @@
 #include "base/err.h"
 #include "held_kit.h"
 #include "protection_env.h"
+#include "store/leaf_page.h"
 #include "store/public.h"
+#include "store/records.h"
 
 /* Slots of somebody else's datasets */
 
@@ -97,10 +99,592 @@ static void life(void **state)
 	hk_free(&h);
 }
 
+/* ---- riders ---- */
+
+struct ride {
+	unsigned called;
+	int rc;
+	int64_t unreserve;
+};
+
+static int ride_put(void *arg, struct cdx_batch *b)
+{
+	struct ride *r = arg;
+
+	r->called++;
+	if (r->unreserve != 0)
+		cdx_batch_add(b, CDX_CNT_RESERVED_PROVIDER, -r->unreserve);
+	return r->rc;
+}
+
+static void riders(void **state)
+{
+	const int64_t slot = 10 * CDX_BLOCK_SIZE;
+	struct ride ride = {.rc = -EIO};
+	const struct cdx_rider also = {ride_put, &ride};
+	struct cdx_protection p;
+	struct hk h;
+
+	(void)state;
+	assert_int_equal(hk_make(&h, 3, 40, 4, 2, 0), 0);
+	/* refused: nothing is done */
+	assert_int_equal(hk_fill(T.s, &h, &p, 0, &also), -EIO);
+	assert_int_equal(provider(), 0);
+	get(&p);
+	assert_int_equal(p.sold, 0);
+	tmp_fsck_clean(&T);
+	ride = (struct ride){0};
+	assert_int_equal(hk_fill(T.s, &h, &p, 0, &also), 0);
+	assert_int_equal(ride.called, 1);
+	assert_int_equal(provider(), slot);
+	/* another sale of what is whole: nothing is charged */
+	assert_int_equal(hk_fill(T.s, &h, &p, 0, &also), 0);
+	assert_int_equal(ride.called, 1);
+	/* begun already */
+	assert_int_equal(hk_leaves(T.s, &h, &p, 2), 0);
+	assert_int_equal(cdx_held_begin(T.s, &p, 2, &also), 0);
+	assert_int_equal(cdx_held_begin(T.s, &p, 2, &also), 0);
+	assert_int_equal(ride.called, 2);
+	assert_int_equal(provider(), 2 * slot);
+
+	ride = (struct ride){.rc = -EIO};
+	assert_int_equal(cdx_held_release(T.s, &h.cid, 0, &also), -EIO);
+	get(&p);
+	assert_int_equal(p.sold, 5);
+	assert_int_equal(provider(), 2 * slot);
+	ride = (struct ride){0};
+	assert_int_equal(cdx_held_release(T.s, &h.cid, 0, &also), 0);
+	assert_int_equal(ride.called, 1);
+	assert_int_equal(cdx_held_release(T.s, &h.cid, 0, &also), 0);
+	assert_int_equal(ride.called, 2);
+	assert_int_equal(cdx_held_release(T.s, &h.cid, 2, &also), 0);
+	assert_int_equal(cdx_held_release(T.s, &h.cid, 2, &also), 0);
+	assert_int_equal(ride.called, 4);
+	assert_int_equal(provider(), 0);
+	assert_int_equal(rows(CDX_DB_PROTECTION, 0), 0);
+	tmp_fsck_clean(&T);
+	hk_free(&h);
+}
+
+/* Who brings a rider along has reserved the bytes; others need room. */
+static void quota(void **state)
+{
+	const int64_t slot = 10 * CDX_BLOCK_SIZE;
+	struct ride ride = {.unreserve = SHARE};
+	const struct cdx_rider also = {ride_put, &ride};
+	struct cdx_protection p;
+	struct cdx_batch *b;
+	struct hk h;
+
+	(void)state;
+	assert_int_equal(hk_make(&h, 3, 40, 4, 2, 0), 0);
+	assert_int_equal(cdx_batch_new(&b, T.s), 0);
+	assert_int_equal(cdx_quota_reserve(T.s, b, CDX_SHARE_PROVIDER, SHARE),
+			 0);
+	assert_int_equal(cdx_batch_apply(b), 0);
+	assert_int_equal(hk_fill(T.s, &h, &p, 4, NULL), CDX_E_QUOTA);
+	get(&p);
+	assert_int_equal(p.sold, 0);
+	assert_int_equal(hk_fill(T.s, &h, &p, 4, &also), 0);
+	assert_int_equal(provider(), slot);
+	assert_int_equal(cdx_kv_counter(T.s, CDX_CNT_RESERVED_PROVIDER), 0);
+	assert_int_equal(cdx_kv_counter(T.s, CDX_CNT_USED_VOLUME), 0);
+	tmp_fsck_clean(&T);
+	hk_free(&h);
+}
+
+/* ---- what is refused ---- */
+
+static void adopt_refusals(void **state)
+{
+	struct cdx_manifest m = {0};
+	struct cdx_buf buf = {0};
+	struct cdx_protection p;
+	struct cdx_cid cid;
+	struct hk h;
+
+	(void)state;
+	assert_int_equal(hk_make(&h, 3, 9, 2, 1, 0), 0);
+	cid = h.cid;
+	cid.digest[5] ^= 1;
+	assert_int_equal(cdx_held_adopt(T.s, &cid, h.manifest.p, h.manifest.len,
+					&p),
+			 -EINVAL);
+	/* plain; protected; other blocks */
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(cdx_manifest_decode(&m, h.manifest.p,
+						     h.manifest.len),
+				 0);
+		m.is_verifiable = i == 2;
+		m.is_protected = i != 0;
+		if (i == 0)
+			m.dataset_size = 5 * CDX_BLOCK_SIZE;
+		if (i == 2) {
+			m.block_size = 4096;
+			m.dataset_size /= 16;
+			m.erasure.original_size = (h.blocks - 1) * 4096 + 1;
+		}
+		buf.len = 0;
+		assert_int_equal(cdx_manifest_encode(&buf, &m), 0);
+		cid = cdx_manifest_cid(buf.p, buf.len);
+		assert_int_equal(cdx_held_adopt(T.s, &cid, buf.p, buf.len, &p),
+				 -EINVAL);
+		cdx_manifest_free(&m);
+	}
+	cdx_buf_free(&buf);
+	hk_free(&h);
+	/* more slots than a mask has bits */
+	assert_int_equal(hk_make(&h, 3, 40, 32, 1, 0), 0);
+	assert_int_equal(hk_adopt(T.s, &h, &p), -EINVAL);
+	hk_free(&h);
+	assert_int_equal(rows(CDX_DB_AREA, 0), 0);
+	tmp_fsck_clean(&T);
+}
+
+static void leaf_refusals(void **state)
+{
+	struct cdx_tree_page page;
+	struct cdx_protection p;
+	struct cdx_dataset_info info;
+	bool has;
+	struct hk h;
+
+	(void)state;
+	/* slot 3 has blocks 24 to 29, and two of padding */
+	assert_int_equal(hk_make(&h, 3, 30, 4, 2, 0), 0);
+	assert_int_equal(hk_adopt(T.s, &h, &p), 0);
+	assert_int_equal(hk_page(&h, 0, &page), 0);
+	assert_int_equal(cdx_held_leaves(T.s, &p, 6, &page), -EINVAL);
+	page.n--;
+	assert_int_equal(cdx_held_leaves(T.s, &p, 0, &page), -EINVAL);
+	page.n++;
+	page.leaves++;
+	assert_int_equal(cdx_held_leaves(T.s, &p, 0, &page), -EINVAL);
+	page.leaves--;
+	page.leaf[31] = page.leaf[0];
+	assert_int_equal(cdx_held_leaves(T.s, &p, 3, &page), CDX_E_FORMAT);
+	page.leaf[31] = cdx_digest_empty;
+	assert_int_equal(cdx_held_has_leaves(T.s, &p, 3, &has), 0);
+	assert_false(has);
+	assert_int_equal(cdx_held_begin(T.s, &p, 3, NULL), CDX_E_SEQUENCE);
+	assert_int_equal(cdx_held_leaves(T.s, &p, 3, &page), 0);
+	assert_int_equal(cdx_held_leaves(T.s, &p, 3, &page), 0);
+	assert_int_equal(cdx_held_has_leaves(T.s, &p, 3, &has), 0);
+	assert_true(has);
+	page.leaf[25] = page.leaf[0];
+	assert_int_equal(cdx_held_leaves(T.s, &p, 3, &page), CDX_E_CORRUPT);
+	tmp_fsck_clean(&T);
+	/* only what is sold is restored, and not dropped by others */
+	assert_int_equal(cdx_slot_restore_begin(T.s, &p, 3), -EBUSY);
+	assert_int_equal(cdx_held_begin(T.s, &p, 3, NULL), 0);
+	assert_int_equal(cdx_slot_restore_begin(T.s, &p, 3), 0);
+	assert_int_equal(cdx_slot_evict(T.s, &p, 3), -EBUSY);
+	assert_int_equal(cdx_protection_evict(T.s, &p), -EBUSY);
+	assert_int_equal(cdx_protection_drop(T.s, p.base, p.id, true), -EBUSY);
+	assert_int_equal(cdx_dataset_drop(T.s, &h.cid), -EBUSY);
+	assert_int_equal(cdx_dataset_unpin(T.s, &h.cid), -ENOENT);
+	assert_int_equal(cdx_dataset_info(T.s, &h.cid, &info), 0);
+	assert_int_equal(cdx_held_release(T.s, &h.cid, 6, NULL), -EINVAL);
+	/* it is gone in the middle of coming */
+	assert_int_equal(hk_put(T.s, &h, &p, 3, 0, 2), 0);
+	assert_int_equal(cdx_held_release(T.s, &h.cid, 3, NULL), 0);
+	assert_int_equal(hk_put(T.s, &h, &p, 3, 2, 4), -ENOENT);
+	assert_int_equal(cdx_held_leaves(T.s, &p, 3, &page), -ENOENT);
+	assert_int_equal(cdx_held_begin(T.s, &p, 3, NULL), -ENOENT);
+	assert_int_equal(rows(CDX_DB_BLOCK, 0), 0);
+	tmp_fsck_clean(&T);
+	hk_free(&h);
+}
+
+/* ---- a start ---- */
+
+static void reopened(void **state)
+{
+	const int64_t slot = 10 * CDX_BLOCK_SIZE;
+	struct cdx_protection p;
+	struct cdx_protection q;
+	struct hk h;
+
+	(void)state;
+	assert_int_equal(hk_make(&h, 3, 40, 4, 2, 0), 0);
+	assert_int_equal(hk_adopt(T.s, &h, &p), 0);
+	assert_int_equal(hk_adopt(T.s, &h, &q), 0);
+	assert_memory_equal(&p, &q, sizeof(p));
+	/* nothing came of it */
+	tmp_store_reopen(&T);
+	assert_int_equal(rows(CDX_DB_PROTECTION, 0), 0);
+	assert_int_equal(rows(CDX_DB_DATASET, 0), 0);
+	tmp_fsck_clean(&T);
+	/* one that is coming, leaves of another */
+	assert_int_equal(hk_adopt(T.s, &h, &p), 0);
+	assert_int_equal(hk_leaves(T.s, &h, &p, 1), 0);
+	assert_int_equal(hk_leaves(T.s, &h, &p, 5), 0);
+	assert_int_equal(cdx_held_begin(T.s, &p, 5, NULL), 0);
+	assert_int_equal(hk_put(T.s, &h, &p, 5, 0, 4), 0);
+	tmp_fsck_clean(&T);
+	tmp_store_reopen(&T);
+	tmp_fsck_clean(&T);
+	get(&p);
+	assert_int_equal(p.sold, 1u << 5);
+	assert_int_equal(provider(), slot);
+	assert_int_equal(rows(CDX_DB_LEAF, p.base), 0);
+	assert_int_equal(rows(CDX_DB_LEAF, p.id), 10);
+	assert_int_equal(cdx_held_begin(T.s, &p, 5, NULL), 0);
+	assert_int_equal(hk_put(T.s, &h, &p, 5, 4, 10), 0);
+	assert_int_equal(hk_nodes(T.s, &p, 5), 0);
+	assert_int_equal(cdx_slot_restore_end(T.s, &p, 5), 0);
+	check_held(&h, &p, 1u << 5);
+	assert_int_equal(provider(), slot);
+	tmp_fsck_clean(&T);
+	hk_free(&h);
+}
+
+/* ---- equal blocks ---- */
+
+static void equal(void **state)
+{
+	struct cdx_protection p;
+	struct cdx_protection q;
+	struct counts start = counts();
+	struct hk h;
+	struct hk g;
+
+	(void)state;
+	/* slots 2 and 3 hold one block over and over */
+	assert_int_equal(hk_make(&h, 3, 40, 4, 2, 20), 0);
+	assert_int_equal(hk_fill(T.s, &h, &p, 2, NULL), 0);
+	assert_int_equal(hk_fill(T.s, &h, &p, 3, NULL), 0);
+	tmp_fsck_clean(&T);
+	assert_int_equal(cdx_held_release(T.s, &h.cid, 2, NULL), 0);
+	get(&p);
+	tmp_reclaim(&T);
+	tmp_fsck_clean(&T);
+	assert_true(cdx_public_block(T.s, &h.leaf[30]));
+	{
+		uint8_t *b = malloc(CDX_BLOCK_SIZE);
+
+		assert_int_equal(cdx_protection_read(T.s, b, &p, 31), 0);
+		free(b);
+	}
+	/* the same data by another name, known and not here */
+	assert_int_equal(hk_make(&g, 3, 40, 4, 1, 20), 0);
+	assert_int_equal(hk_adopt(T.s, &g, &q), 0);
+	assert_int_equal(hk_leaves(T.s, &g, &q, 3), 0);
+	assert_int_equal(cdx_held_release(T.s, &h.cid, 3, NULL), 0);
+	tmp_reclaim(&T);
+	tmp_fsck_clean(&T);
+	assert_int_equal(provider(), 0);
+	assert_int_equal(cdx_held_release(T.s, &g.cid, 3, NULL), 0);
+	same_counts(start);
+	assert_int_equal(rows(CDX_DB_PUBLIC, 0), 0);
+	tmp_fsck_clean(&T);
+	hk_free(&h);
+	hk_free(&g);
+}
+
+/* ---- pages ---- */
+
+static void pages(void **state)
+{
+	struct cdx_leaf_pages *made;
+	struct cdx_tree_page page;
+	struct cdx_tree_page want;
+	struct cdx_dataset_info info;
+	struct cdx_digest digest;
+	struct cdx_protection p;
+	struct hk h;
+
+	(void)state;
+	/* three slots of 150 steps: pages 0 and 1, one of which all need */
+	assert_int_equal(hk_make(&h, 3, 290, 2, 1, 285), 0);
+	assert_int_equal(hk_adopt(T.s, &h, &p), 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_int_equal(hk_leaves(T.s, &h, &p, i), 0);
+		assert_int_equal(cdx_held_begin(T.s, &p, i, NULL), 0);
+	}
+	assert_int_equal(cdx_dataset_info(T.s, &h.cid, &info), 0);
+	assert_int_equal(cdx_leaf_pages_new(&made, T.s, 1 << 20), 0);
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(hk_page(&h, i, &want), 0);
+		memset(&page, 0, sizeof(page));
+		assert_int_equal(cdx_held_page(T.s, &info, i, &page), 0);
+		assert_memory_equal(&page, &want, sizeof(page));
+		memset(&page, 0, sizeof(page));
+		assert_int_equal(cdx_leaf_page(made, &info, i, &page), 0);
+		assert_memory_equal(page.leaf, want.leaf, sizeof(page.leaf));
+	}
+	assert_int_equal(cdx_held_page(T.s, &info, 2, &page), -ENOENT);
+	cdx_leaf_pages_free(made);
+	tmp_fsck_clean(&T);
+	/* slot 0 lies in page 0, slot 1 in both, slot 2 in page 1 */
+	assert_int_equal(cdx_held_release(T.s, &h.cid, 0, NULL), 0);
+	assert_int_equal(cdx_held_page(T.s, &info, 0, &page), 0);
+	assert_int_equal(cdx_dataset_leaf(T.s, &info, 0, &digest), -ENOENT);
+	assert_int_equal(cdx_held_release(T.s, &h.cid, 1, NULL), 0);
+	assert_int_equal(cdx_held_page(T.s, &info, 0, &page), -ENOENT);
+	assert_int_equal(cdx_held_page(T.s, &info, 1, &page), 0);
+	assert_int_equal(cdx_dataset_leaf(T.s, &info, h.total - 1, &digest), 0);
+	assert_int_equal(cdx_leaf_pages_new(&made, T.s, 1 << 20), 0);
+	assert_int_equal(cdx_leaf_page(made, &info, 0, &page), -ENOENT);
+	assert_int_equal(cdx_leaf_page(made, &info, 1, &page), 0);
+	cdx_leaf_pages_free(made);
+	tmp_fsck_clean(&T);
+	assert_int_equal(cdx_held_release(T.s, &h.cid, 2, NULL), 0);
+	assert_int_equal(rows(CDX_DB_HELD_PAGE, 0), 0);
+	tmp_fsck_clean(&T);
+	hk_free(&h);
+}
+
+/* A slot that is nothing but padding */
+static void padding(void **state)
+{
+	struct cdx_protection p;
+	struct hk h;
+
+	(void)state;
+	assert_int_equal(hk_make(&h, 3, 1, 2, 1, 0), 0);
+	assert_int_equal(hk_fill(T.s, &h, &p, 1, NULL), 0);
+	assert_int_equal(provider(), 0);
+	tmp_fsck_clean(&T);
+	tmp_store_reopen(&T);
+	get(&p);
+	assert_true(cdx_held_whole(&p, 1));
+	assert_int_equal(hk_fill(T.s, &h, &p, 0, NULL), 0);
+	assert_int_equal(cdx_held_release(T.s, &h.cid, 1, NULL), 0);
+	assert_int_equal(provider(), CDX_BLOCK_SIZE);
+	tmp_fsck_clean(&T);
+	tmp_store_reopen(&T);
+	assert_int_equal(cdx_held_release(T.s, &h.cid, 0, NULL), 0);
+	assert_int_equal(rows(CDX_DB_PROTECTION, 0), 0);
+	tmp_fsck_clean(&T);
+	hk_free(&h);
+}
+
+/* ---- files ---- */
+
+static uint64_t disk(uint64_t id)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	tmp_area_path(&T, path, id);
+	return stat(path, &st) < 0 ? 0 : (uint64_t)st.st_blocks * 512;
+}
+
+/* Only slots that are held take room, each in one place; and it comes back. */
+static void sparse(void **state)
+{
+	const uint64_t slot = 10 * CDX_BLOCK_SIZE;
+	struct cdx_protection p;
+	char path[PATH_MAX];
+	struct hk h;
+
+	(void)state;
+	assert_int_equal(hk_make(&h, 3, 40, 4, 2, 0), 0);
+	assert_int_equal(hk_adopt(T.s, &h, &p), 0);
+	assert_int_equal(disk(p.segment) + disk(p.area), 0);
+	assert_int_equal(hk_leaves(T.s, &h, &p, 1), 0);
+	assert_int_equal(cdx_held_begin(T.s, &p, 1, NULL), 0);
+	assert_true(disk(p.segment) >= slot);
+	assert_int_equal(disk(p.area), 0);
+	assert_int_equal(hk_fill(T.s, &h, &p, 1, NULL), 0);
+	assert_int_equal(hk_fill(T.s, &h, &p, 5, NULL), 0);
+	assert_true(disk(p.segment) < 2 * slot);
+	assert_true(disk(p.area) >= slot && disk(p.area) < 2 * slot);
+	assert_int_equal(cdx_held_release(T.s, &h.cid, 1, NULL), 0);
+	tmp_reclaim(&T);
+	assert_true(disk(p.segment) < slot);
+
+	/* a file that is lost is made again, as sparse as it was */
+	tmp_store_close(&T);
+	tmp_area_path(&T, path, p.area);
+	assert_int_equal(unlink(path), 0);
+	tmp_store_open(&T);
+	get(&p);
+	assert_true(cdx_slot_file_gone(T.s, &p, 5));
+	assert_int_equal(cdx_slot_restore_begin(T.s, &p, 5), 0);
+	assert_false(cdx_held_whole(&p, 5));
+	assert_true(disk(p.area) < 2 * slot);
+	assert_int_equal(hk_put(T.s, &h, &p, 5, 0, 10), 0);
+	assert_int_equal(cdx_slot_restore_end(T.s, &p, 5), 0);
+	assert_int_equal(provider(), slot);
+	check_held(&h, &p, 1u << 5);
+	tmp_fsck_clean(&T);
+	hk_free(&h);
+}
+
+/* ---- a dataset of one's own ---- */
+
+static void own(void **state)
+{
+	struct ride ride = {0};
+	const struct cdx_rider also = {ride_put, &ride};
+	struct cdx_dataset_info base;
+	struct cdx_protection p;
+	struct cdx_cid cid;
+	int64_t whole;
+
+	(void)state;
+	assert_int_equal(pk_loose(T.s, &base, 1, 30, 65536, 0), 0);
+	assert_int_equal(pk_protect(T.s, &p, &base, 4, 2, false), 0);
+	cid = cid_of(&p.verifiable);
+	whole = used();
+	assert_int_equal(cdx_held_begin(T.s, &p, 2, &also), 0);
+	assert_int_equal(ride.called, 0);
+	assert_int_equal(p.sold, 4);
+	assert_false(cdx_held_is(&p));
+	assert_int_equal(used(), whole);
+	assert_int_equal(cdx_slot_evict(T.s, &p, 2), -EBUSY);
+	assert_int_equal(cdx_protection_evict(T.s, &p), -EBUSY);
+	assert_int_equal(cdx_slot_evict(T.s, &p, 3), 0);
+	tmp_fsck_clean(&T);
+	tmp_store_reopen(&T);
+	get(&p);
+	assert_int_equal(p.sold, 4);
+	assert_int_equal(cdx_dataset_unpin(T.s, &cid), -EBUSY);
+	assert_int_equal(pk_restore(T.s, &p, 1, 0, 3), 0);
+	assert_int_equal(cdx_dataset_unpin(T.s, &cid), -EBUSY);
+	assert_int_equal(cdx_held_release(T.s, &cid, 2, &also), 0);
+	assert_int_equal(ride.called, 1);
+	get(&p);
+	assert_int_equal(p.sold | p.absent, 0);
+	assert_int_equal(used(), whole);
+	check_all(&p, 1, 0);
+	/* one that is away is charged again, and sold */
+	assert_int_equal(cdx_slot_evict(T.s, &p, 5), 0);
+	get(&p);
+	assert_int_equal(cdx_held_begin(T.s, &p, 5, &also), 0);
+	assert_int_equal(ride.called, 2);
+	assert_int_equal(pk_restore_from(T.s, &p, 1, 0, 5, 0, p.steps), 0);
+	assert_int_equal(cdx_slot_restore_end(T.s, &p, 5), 0);
+	assert_int_equal(used(), whole);
+	assert_int_equal(provider(), 0);
+	tmp_fsck_clean(&T);
+	assert_int_equal(cdx_held_release(T.s, &cid, 5, NULL), 0);
+	assert_int_equal(cdx_dataset_unpin(T.s, &cid), 1);
+	tmp_fsck_clean(&T);
+}
+
+/* ---- fsck ---- */
+
+static void put_raw(enum cdx_db db, const void *key, size_t key_len,
+		    const void *val, size_t val_len)
+{
+	struct cdx_batch *b;
+
+	assert_int_equal(cdx_batch_new(&b, T.s), 0);
+	if (val != NULL)
+		cdx_batch_put(b, db, key, key_len, val, val_len);
+	else
+		cdx_batch_del(b, db, key, key_len);
+	assert_int_equal(cdx_batch_apply(b), 0);
+}
+
+static void found(void **state)
+{
+	uint8_t key[CDX_HELD_PAGE_KEY_LEN];
+	uint8_t val[CDX_HELD_PAGE_VAL_MAX];
+	struct cdx_tree_page page;
+	struct tmp_findings v;
+	struct cdx_protection p;
+	struct cdx_batch *b;
+	size_t len;
+	struct hk h;
+
+	(void)state;
+	assert_int_equal(hk_make(&h, 3, 40, 4, 2, 0), 0);
+	assert_int_equal(hk_fill(T.s, &h, &p, 1, NULL), 0);
+	assert_int_equal(hk_page(&h, 0, &page), 0);
+
+	page.leaf[7].b[3] ^= 1;
+	len = cdx_held_page_encode(key, val, p.id, &page);
+	put_raw(CDX_DB_HELD_PAGE, key, sizeof(key), val, len);
+	tmp_fsck(&T, &v);
+	assert_int_equal(v.n, 1);
+	assert_int_equal(tmp_found(&v, "held-page-bad"), 1);
+	page.leaf[7].b[3] ^= 1;
+	len = cdx_held_page_encode(key, val, p.id, &page);
+	put_raw(CDX_DB_HELD_PAGE, key, sizeof(key), val, len);
+	put_raw(CDX_DB_HELD_PAGE, key, 3, val, len);
+	key[7] ^= 1;
+	put_raw(CDX_DB_HELD_PAGE, key, sizeof(key), val, len);
+	tmp_fsck(&T, &v);
+	assert_int_equal(v.n, 2);
+	assert_int_equal(tmp_found(&v, "held-page-bad"), 1);
+	assert_int_equal(tmp_found(&v, "held-page-stray"), 1);
+	put_raw(CDX_DB_HELD_PAGE, key, sizeof(key), NULL, 0);
+	put_raw(CDX_DB_HELD_PAGE, key, 3, NULL, 0);
+
+	assert_int_equal(cdx_batch_new(&b, T.s), 0);
+	cdx_batch_add(b, CDX_CNT_USED_PROVIDER, 1);
+	assert_int_equal(cdx_batch_apply(b), 0);
+	tmp_fsck(&T, &v);
+	assert_int_equal(v.n, 1);
+	assert_int_equal(tmp_found(&v, "counter-used"), 1);
+	assert_int_equal(cdx_batch_new(&b, T.s), 0);
+	cdx_batch_add(b, CDX_CNT_USED_PROVIDER, -1);
+	cdx_leaf_del(b, p.base, 12);
+	assert_int_equal(cdx_batch_apply(b), 0);
+	tmp_fsck(&T, &v);
+	assert_int_equal(tmp_found(&v, "leaf-missing"), 1);
+	assert_int_equal(tmp_found(&v, "block-refs"), 1);
+	/* it goes all the same, and what nothing names any more stays */
+	assert_int_equal(cdx_held_release(T.s, &h.cid, 1, NULL), 0);
+	assert_int_equal(rows(CDX_DB_BLOCK, 0), 1);
+	assert_int_equal(provider(), 0);
+	hk_free(&h);
+}
+
+/* ---- kept pages as records ---- */
+
+static void page_record(void **state)
+{
+	uint8_t key[CDX_HELD_PAGE_KEY_LEN];
+	uint8_t val[CDX_HELD_PAGE_VAL_MAX];
+	struct cdx_tree_page page;
+	struct cdx_tree_page again = {.leaves = 441};
+	size_t len;
+	struct hk h;
+
+	(void)state;
+	assert_int_equal(hk_make(&h, 3, 290, 2, 1, 285), 0);
+	again.leaves = h.total;
+	again.page = 1;
+	assert_int_equal(hk_page(&h, 1, &page), 0);
+	len = cdx_held_page_encode(key, val, 5, &page);
+	assert_int_equal(len, 1 + 32 * (page.n + page.path_len));
+	assert_int_equal(cdx_held_page_decode(&again, val, len), 0);
+	assert_memory_equal(&again, &page, sizeof(page));
+	assert_int_equal(cdx_held_page_decode(&again, val, len - 1),
+			 CDX_E_CORRUPT);
+	assert_int_equal(cdx_held_page_decode(&again, val, len - 32),
+			 CDX_E_CORRUPT);
+	again.page = 2;
+	assert_int_equal(cdx_held_page_decode(&again, val, len), CDX_E_CORRUPT);
+	again.page = 1;
+	val[0] = 2;
+	assert_int_equal(cdx_held_page_decode(&again, val, len), CDX_E_VERSION);
+	val[0] = 0;
+	assert_int_equal(cdx_held_page_decode(&again, val, len), CDX_E_CORRUPT);
+	hk_free(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(life),
+		CASE(riders),
+		CASE(quota),
+		CASE(adopt_refusals),
+		CASE(leaf_refusals),
+		CASE(reopened),
+		CASE(equal),
+		CASE(pages),
+		CASE(padding),
+		CASE(sparse),
+		CASE(own),
+		CASE(found),
+		cmocka_unit_test(page_record),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
