@@ -129,16 +129,20 @@ static int add_locked(struct cdx_store *s, const struct cdx_reservation *r)
 
 int cdx_reservation_add(struct cdx_store *s, struct cdx_reservation *r)
 {
+	struct cdx_reservation n;
 	int rc;
 
 	if (r->note_len > CDX_SALE_NOTE_MAX)
 		return -EINVAL;
-	cdx_random(r->id, sizeof(r->id));
-	r->size = r->bytes;
-	memcpy(r->bytes_of, r->offer, sizeof(r->bytes_of));
+	n = *r;
+	cdx_random(n.id, sizeof(n.id));
+	n.size = n.bytes;
+	memcpy(n.bytes_of, n.offer, sizeof(n.bytes_of));
 	cdx_block_lock(s);
-	rc = add_locked(s, r);
+	rc = add_locked(s, &n);
 	cdx_block_unlock(s);
+	if (rc == 0)
+		*r = n;
 	return rc;
 }
 
