@@ -120,6 +120,7 @@ static int open_node(struct mounted *m)
 		.conf = &a->conf->options,
 		.peers = cdx_conf_wants_peers(&a->conf->node) ? &a->conf->node
 							      : NULL,
+		.market = &a->conf->market,
 		/* a busy port must not take away somebody's home folder */
 		.alone_too = !a->conf->of_node,
 		.readonly = a->options->readonly,

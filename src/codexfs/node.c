@@ -74,6 +74,7 @@ static int open_node(struct running *r)
 		.conf_file = a->conf_file,
 		.conf = &a->conf.options,
 		.peers = &a->conf.node,
+		.market = &a->conf.market,
 	};
 	int rc = cdx_node_open(&r->node, &o, error);
 

@@ -29,6 +29,7 @@ static int list_one(void *arg, const struct cdx_segment_info *info)
 	struct cdx_dataset_info plain;
 
 	if (info->is_protected) {
+		s.is_protected = true;
 		s.verifiable = info->verifiable;
 		s.bytes = info->content;
 		s.live = info->live;
@@ -36,7 +37,7 @@ static int list_one(void *arg, const struct cdx_segment_info *info)
 		    0)
 			s.sealed = plain.created;
 	}
-	return info->is_protected ? l->fn(l->arg, &s) : 0;
+	return l->fn(l->arg, &s);
 }
 
 static int list(void *arg, cdx_market_segment_fn *fn, void *fn_arg)

@@ -45,6 +45,8 @@ struct cdx_node_opts {
 	 * the store for a moment must be */
 	const struct cdx_conf_node *peers;
 	bool alone_too; /* open it also when they cannot be had */
+	/* Its part in the market; NULL, or nothing wanted: none */
+	const struct cdx_conf_market *market;
 	bool readonly;
 	bool noatime;
 	bool sync_write;

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "crypto/block.h"
 #include "node/conf.h"
+#include "node/market.h"
 #include "node/peers.h"
 
 /* ---- blocks of segments that are not here ---- */
@@ -35,7 +36,7 @@ static void on_block(void *arg, int rc, const uint8_t *block, size_t size)
 static int fetch(void *arg, void **op, const struct cdx_cid *manifest,
 		 uint32_t index, cdx_vol_block_fn *fn, void *fn_arg)
 {
-	struct cdx_exchange *ex = arg;
+	struct cdx_node *n = arg;
 	struct wanted *w = malloc(sizeof(*w));
 	struct cdx_op *o = NULL;
 	int rc;
@@ -44,7 +45,8 @@ static int fetch(void *arg, void **op, const struct cdx_cid *manifest,
 		return -ENOMEM;
 	w->fn = fn;
 	w->arg = fn_arg;
-	rc = cdx_exchange_block(ex, &o, manifest, index, 0, on_block, w);
+	rc = cdx_exchange_block(cdx_peers_exchange(n->peers), &o, manifest,
+				index, 0, on_block, w);
 	if (rc < 0) {
 		free(w);
 		return rc;
@@ -60,7 +62,42 @@ static void end(void *arg CDX_UNUSED, void *op, bool cancel)
 	cdx_op_put(op);
 }
 
+/* Whoever buys storage for the volume knows */
+static bool safe(void *arg, const struct cdx_cid *verifiable)
+{
+	struct cdx_node *n = arg;
+
+	return cdx_node_market_safe(n->market, verifiable);
+}
+
 /* ---- start and end ---- */
+
+static int start_market(struct cdx_node *n, const struct cdx_node_opts *opts,
+			const struct cdx_keyfile *keys)
+{
+	char none[CDX_CHAIN_WHY_MAX];
+	struct cdx_node_market_opts o = {
+		.n = n,
+		.conf = opts->market,
+		.keys = keys,
+	};
+
+	if (opts->market == NULL || !cdx_conf_wants_market(opts->market))
+		return 0;
+	if (opts->readonly) {
+		o.none = "the store is open for reading only, and whoever buys "
+			 "or sells writes down what he does; mount it without "
+			 "ro";
+	} else if (n->peers == NULL) {
+		snprintf(none, sizeof(none),
+			 "this process is no node among others, which who buys "
+			 "or sells must be: %s",
+			 n->alone_why != NULL ? n->alone_why
+					      : "it listens nowhere");
+		o.none = none;
+	}
+	return cdx_node_market_new(&n->market, &o);
+}
 
 int cdx_node_net_start(struct cdx_node *n, const struct cdx_node_opts *opts,
 		       const struct cdx_keyfile *keys, char *error)
@@ -72,29 +109,33 @@ int cdx_node_net_start(struct cdx_node *n, const struct cdx_node_opts *opts,
 		.conf = opts->peers,
 		.log = opts->log,
 	};
-	/* which segments are safe elsewhere, nobody knows yet */
-	struct cdx_vol_net net = {.fetch = fetch, .end = end};
+	struct cdx_vol_net net = {.fetch = fetch, .end = end, .arg = n};
 	char why[CDX_PEERS_WHY_MAX];
 	int rc;
 
 	if (opts->peers == NULL)
-		return 0;
+		return start_market(n, opts, keys);
 	rc = cdx_peers_new(&n->peers, &o, why);
 	if (rc < 0 && opts->alone_too) {
 		cdx_log(opts->log, ERROR, "node",
 			"%s is no node, though it was to be one: %s", n->path,
 			why);
 		n->alone_why = strdup(why);
-		return n->alone_why == NULL ? -ENOMEM : 0;
+		return n->alone_why == NULL ? -ENOMEM
+					    : start_market(n, opts, keys);
 	}
 	if (rc < 0) {
 		snprintf(error, CDX_NODE_ERROR_MAX, "%s cannot be a node: %s",
 			 n->path, why);
 		return rc;
 	}
-	net.arg = cdx_peers_exchange(n->peers);
+	rc = start_market(n, opts, keys);
+	/* elsewhere only what was bought is safe */
+	if (n->market != NULL && opts->market->buys)
+		net.safe = safe;
 	net.timeout_ms = opts->peers->read_timeout_s * 1000;
-	rc = cdx_vol_set_net(n->volume, &net);
+	if (rc == 0)
+		rc = cdx_vol_set_net(n->volume, &net);
 	if (rc < 0)
 		snprintf(error, CDX_NODE_ERROR_MAX, "%s cannot be a node: %s",
 			 n->path, cdx_strerror(rc));
@@ -103,9 +144,11 @@ int cdx_node_net_start(struct cdx_node *n, const struct cdx_node_opts *opts,
 
 void cdx_node_net_end(struct cdx_node *n)
 {
-	if (n->peers == NULL)
-		return;
-	(void)!cdx_vol_set_net(n->volume, NULL);
+	/* the volume asks both */
+	if (n->peers != NULL)
+		(void)!cdx_vol_set_net(n->volume, NULL);
+	cdx_node_market_free(n->market);
+	n->market = NULL;
 	cdx_peers_free(n->peers);
 	n->peers = NULL;
 }

@@ -5,7 +5,8 @@
 #include "base/attr.h"
 #include "node/node.h"
 
-/* A node's peers, and its volume's way to them; for node.c alone. */
+/* A node's peers, its part in the market, and its volume's way to both; for node.c
+ * alone. */
 
 /* Starts them; @error: CDX_NODE_ERROR_MAX bytes, what failed in words */
 CDX_MUST_CHECK int cdx_node_net_start(struct cdx_node *n,
