@@ -6,11 +6,13 @@
 #include "api/api.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "api/internal.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "node/market.h"
 
 #define PREFIX "/control/v1"
 
@@ -35,16 +37,19 @@ void cdx_api_end(struct cdx_api *api)
 static const struct {
 	const char *name;
 	enum cdx_sync_until until;
+	bool stored; /* and others have it */
 } states[] = {
-	{"committed", CDX_SYNC_COMMITTED},
-	{"sealed", CDX_SYNC_SEALED},
-	{"protected", CDX_SYNC_PROTECTED},
+	{"committed", CDX_SYNC_COMMITTED, false},
+	{"sealed", CDX_SYNC_SEALED, false},
+	{"protected", CDX_SYNC_PROTECTED, false},
+	{"stored", CDX_SYNC_PROTECTED, true},
 };
 
 static void do_sync(struct cdx_api *api, struct cdx_call *call)
 {
 	const char *until = call->param(call, "until");
-	struct cdx_vol_status st = {0};
+	char why[CDX_CHAIN_WHY_MAX] = "";
+	struct cdx_vol_status st;
 	struct cdx_api_work w;
 	size_t i = 0;
 	int rc;
@@ -63,9 +68,15 @@ static void do_sync(struct cdx_api *api, struct cdx_call *call)
 	rc = cdx_vol_sync_until(api->node->volume, states[i].until,
 				cdx_api_work_progress, cdx_api_work_cancelled,
 				&w);
-	if (rc == CDX_E_HASH)
+	if (rc == CDX_E_HASH) {
 		cdx_vol_status(api->node->volume, &st);
-	cdx_api_work_end(&w, rc, st.protect_why,
+		snprintf(why, sizeof(why), "%s", st.protect_why);
+	}
+	if (rc == 0 && states[i].stored)
+		rc = cdx_node_market_sync(api->node->market,
+					  cdx_api_work_progress,
+					  cdx_api_work_cancelled, &w, why);
+	cdx_api_work_end(&w, rc, why,
 			 json_pack("{s:s, s:s}", "result", states[i].name,
 				   "namespace", "on this disk only"));
 }

@@ -16,7 +16,7 @@
  * when no process runs.  Paths (docs/FORMATS.md "Control socket"):
  *
  *   GET    /control/v1/status
- *   POST   /control/v1/sync?until=committed|sealed|protected
+ *   POST   /control/v1/sync?until=committed|sealed|protected|stored
  *   POST   /control/v1/compact?below=PERCENT
  *   GET    /control/v1/policy
  *   POST   /control/v1/policy?data=&parity=&codec=

@@ -159,6 +159,8 @@ json_t *cdx_api_proof_keys_json(struct cdx_store *s);
 /* Values as JSON (market_json.c); each returns new, NULL without memory */
 json_t *cdx_api_addr_json(const struct cdx_addr *a);
 json_t *cdx_api_u256_json(const struct cdx_u256 *v);
+/* What `status` says of it (status_market.c); n->market is there */
+json_t *cdx_api_market_json(struct cdx_node *n);
 /* 0x and 64 hex digits: ids, hashes, nonces */
 json_t *cdx_api_id_json(const uint8_t id[32]);
 json_t *cdx_api_offer_json(const struct cdx_offer *o);

@@ -151,6 +151,8 @@ json_t *cdx_api_status(const struct cdx_api *api)
 	if (j != NULL && n->alone_why != NULL)
 		(void)json_object_set_new(j, "noNode",
 					  json_string(n->alone_why));
+	if (j != NULL && n->market != NULL)
+		(void)json_object_set_new(j, "market", cdx_api_market_json(n));
 	if (j != NULL && n->peers != NULL)
 		(void)json_object_set_new(j, "node",
 					  cdx_api_node_json(n->peers));

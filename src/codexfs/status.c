@@ -4,11 +4,12 @@
 #include <stdio.h>
 
 #include "codexfs/cli.h"
+#include "codexfs/status_market.h"
 
 static const char help[] =
 	"Usage: codexfs status [options] [STORE|MNT]\n\n"
 	"Shows a store, a mount or a node: space, files, segments, protection,\n"
-	"errors, and what it is among others.\n\n"
+	"errors, what it is among others, and what it does in the market.\n\n"
 	"  --json                the whole status as JSON\n" CLI_COMMON_HELP;
 
 static uint64_t number(const json_t *status, const char *part, const char *name)
@@ -184,6 +185,7 @@ static void print(const json_t *st, const struct cdx_client *c)
 		printf("%-18snone, though it was to be one: %s\n", "node",
 		       word(st, "noNode"));
 	print_node(json_object_get(st, "node"));
+	status_market_print(json_object_get(st, "market"));
 	printf("%-18s%s\n", "namespace", text(st, "volume", "namespace"));
 	printf("%-18s%llu bad blocks, %llu made from others, %llu failed "
 	       "reads\n",

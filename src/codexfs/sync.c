@@ -13,11 +13,13 @@ static const char help[] =
 	"Returns when everything that was written before is\n\n"
 	"  committed   on this disk (the default);\n"
 	"  sealed      in sealed segments too: small records are packed first;\n"
-	"  protected   and these have their parity and slots.\n"
+	"  protected   and these have their parity and slots;\n"
+	"  stored      and others keep them, who were paid for it (--market of\n"
+	"              the mount): bought at once, however little it is.\n"
 	"\n"
 	"The namespace (names, attributes, tiny files) is on this disk only, in\n"
 	"each case; codexfs says so.\n\n"
-	"  --until=STATE         committed, sealed or protected\n"
+	"  --until=STATE         committed, sealed, protected or stored\n"
 	"  --json                the result as JSON\n" CLI_COMMON_HELP;
 
 enum {
@@ -40,6 +42,7 @@ static const struct {
 	{"committed", "on this disk"},
 	{"sealed", "in sealed segments"},
 	{"protected", "in segments with parity and slots"},
+	{"stored", "kept by others, who are paid for it"},
 };
 
 static const char *meaning(const char *state)
@@ -50,6 +53,22 @@ static const char *meaning(const char *state)
 	return NULL;
 }
 
+/* What is stored is counted in segments */
+static void on_progress(void *arg, json_t *line)
+{
+	const char *phase = json_string_value(json_object_get(line, "phase"));
+
+	if (phase == NULL || strcmp(phase, "stored") != 0) {
+		cli_on_progress(arg, line);
+		return;
+	}
+	cli_progress(
+		"segments stored",
+		(uint64_t)json_integer_value(json_object_get(line, "done")),
+		(uint64_t)json_integer_value(json_object_get(line, "total")),
+		false);
+}
+
 static int run(struct cdx_client *c, const char *until, bool as_json)
 {
 	char path[64];
@@ -57,7 +76,7 @@ static int run(struct cdx_client *c, const char *until, bool as_json)
 	int rc;
 
 	snprintf(path, sizeof(path), "/control/v1/sync?until=%s", until);
-	rc = cdx_client_lines(c, &j, "POST", path, cli_on_progress, NULL);
+	rc = cdx_client_lines(c, &j, "POST", path, on_progress, NULL);
 	cli_progress_end();
 	/* an answer that breaks off has no reason in it */
 	if (rc == -EIO && c->socket != NULL &&
@@ -98,8 +117,9 @@ int verb_sync(int argc, char **argv)
 			(void)cli_common_option(&common, opt, help);
 	}
 	if (meaning(until) == NULL) {
-		cli_error("--until is committed, sealed or protected, not %s",
-			  until);
+		cli_error(
+			"--until is committed, sealed, protected or stored, not %s",
+			until);
 		return CLI_USAGE;
 	}
 	if (optind + 1 < argc) {
