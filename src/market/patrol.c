@@ -19,7 +19,8 @@
 #include "protect/slot.h"
 
 #define EVERY_S 3600u
-/* The first round comes within this, whatever lies between rounds */
+/* The first round comes within this, whatever lies between rounds, and not before a
+ * fifth of it: who has just started finds others first */
 #define FIRST_S 300u
 /* Datasets that are looked at together, all slots of each: who is far away, or is
  * searched for, does not hold the others up */
@@ -432,7 +433,7 @@ static void *run(void *arg)
 	uint64_t every =
 		(p->opts.every_s != 0 ? p->opts.every_s : EVERY_S) * NS_S;
 	uint64_t first = every < FIRST_S * NS_S ? every : FIRST_S * NS_S;
-	uint64_t at = cdx_clock_mono_ns() + some(first);
+	uint64_t at = cdx_clock_mono_ns() + first / 5 + some(first - first / 5);
 
 	while (wait_until(p, at)) {
 		/* nine tenths to eleven tenths of it */

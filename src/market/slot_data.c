@@ -19,6 +19,7 @@
 #include "repair/repair.h"
 
 #define POLL_MS 100u
+#define ADOPT_TRIES 5u
 #define NS_MS UINT64_C(1000000)
 #define NS_S UINT64_C(1000000000)
 
@@ -95,7 +96,8 @@ static int claim(struct work *w)
 	return 0;
 }
 
-static void release(struct work *w)
+/* The end of it.  What failed without words is told by its number. */
+static int release(struct work *w, int rc)
 {
 	(void)pthread_mutex_lock(&busy_mu);
 	cdx_list_del(&w->node);
@@ -103,6 +105,12 @@ static void release(struct work *w)
 	cdx_slot_fetch_free(w->fetch);
 	cdx_slots_free(&w->sl);
 	cdx_reader_put(w->rd);
+	if (rc == 0)
+		w->why[0] = '\0';
+	else if (w->why[0] == '\0')
+		(void)snprintf(w->why, CDX_MARKET_WHY_MAX, "%s",
+			       cdx_strerror(rc));
+	return rc;
 }
 
 /* ---- the dataset ---- */
@@ -160,6 +168,9 @@ static int have_leaves(struct work *w, const struct cdx_protection *p,
 	if (rc != 0 || has)
 		return rc;
 	rc = cdx_slot_fetch_pages(w->rd, g, w->slot, w->run, put_leaves, &l);
+	/* who gave others is not asked any more */
+	if (rc == CDX_E_HASH)
+		rc = -ENODATA;
 	if (rc == -ENODATA || rc == -ETIMEDOUT)
 		(void)snprintf(w->why, CDX_MARKET_WHY_MAX,
 			       "nobody gives the hashes of the slot's blocks");
@@ -247,6 +258,8 @@ static int make_whole(struct work *w, enum cdx_pool_prio prio)
 	};
 	int rc;
 
+	if (canceled(w))
+		return -ECANCELED;
 	rc = cdx_slots_open(&w->sl, w->env->store, w->cid);
 	if (rc == 0)
 		rc = cdx_slot_fetch_new(&w->fetch, w->rd, &w->sl.g, w->slot,
@@ -259,19 +272,37 @@ static int make_whole(struct work *w, enum cdx_pool_prio prio)
 	return rc == 0 ? 0 : tell(w, rc);
 }
 
+/* The slot is known and charged. */
+static int take_on(struct work *w, const struct cdx_geometry *g,
+		   const struct cdx_rider *begin)
+{
+	struct cdx_protection p;
+	int rc = adopt(w, &p);
+
+	if (rc != 0)
+		return rc;
+	rc = have_leaves(w, &p, g);
+	if (rc == 0)
+		rc = cdx_held_begin(w->env->store, &p, w->slot, begin);
+	/* what nobody sells is not left behind */
+	if (rc != 0 && (p.sold >> w->slot & 1) == 0)
+		(void)!cdx_held_release(w->env->store, w->cid, w->slot, NULL);
+	return rc;
+}
+
 static int obtain(struct work *w, const struct cdx_rider *begin,
 		  struct cdx_slot_got *got)
 {
-	struct cdx_protection p;
 	struct cdx_geometry g;
 	int rc = open_dataset(w, &g, false);
 
-	if (rc == 0)
-		rc = adopt(w, &p);
-	if (rc == 0)
-		rc = have_leaves(w, &p, &g);
-	if (rc == 0)
-		rc = cdx_held_begin(w->env->store, &p, w->slot, begin);
+	/* it may go with the release of another slot before ours is sold */
+	for (unsigned i = 0; i < ADOPT_TRIES && rc == 0; i++) {
+		rc = take_on(w, &g, begin);
+		if (rc != -ENOENT)
+			break;
+		rc = i + 1 < ADOPT_TRIES ? 0 : -EBUSY;
+	}
 	if (rc == 0)
 		rc = make_whole(w, CDX_POOL_WRITE);
 	if (w->fetch == NULL)
@@ -303,8 +334,7 @@ int cdx_slot_obtain(const struct cdx_market_env *env,
 	if (rc != 0)
 		return rc;
 	rc = obtain(&w, begin, got);
-	release(&w);
-	return rc;
+	return release(&w, rc);
 }
 
 /* ---- looking after it ---- */
@@ -352,6 +382,5 @@ int cdx_slot_mend(const struct cdx_market_env *env,
 	if (rc != 0)
 		return rc;
 	rc = mend(&w, look);
-	release(&w);
-	return rc;
+	return release(&w, rc);
 }

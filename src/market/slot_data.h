@@ -58,8 +58,12 @@ struct cdx_slot_got {
  * Its blocks come from whoever has them, or are decoded from k others of their step
  * where nobody has them (a slot in repair), a window at a time; each is verified,
  * written, hashed into the slot's tree, whose root must be the manifest's.  An
- * interrupted one goes on where it stopped.  CDX_E_QUOTA; -ENODATA blocks that
- * nobody has, and fewer than k others; -ENOSPC; CDX_E_PROOF.
+ * interrupted one goes on where it stopped; who gives it up releases the slot
+ * (cdx_held_release).  A slot that is here is read and compared all the same.
+ *
+ * CDX_E_QUOTA, -ENOSPC; -ENODATA blocks that nobody has, and fewer than k others;
+ * -ETIMEDOUT nothing came for too long; CDX_E_PROOF another root; -EINVAL a dataset
+ * that cdx_slot_check would refuse; -EBUSY, CDX_E_AGAIN it is being taken away.
  */
 CDX_MUST_CHECK int cdx_slot_obtain(const struct cdx_market_env *env,
 				   const struct cdx_cid *manifest,

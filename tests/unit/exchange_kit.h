@@ -34,7 +34,7 @@ struct xk {
 	struct cdx_discovery *discovery;
 	/* static peers, who tell what they hold; with them there is a discovery
 	 * of its own */
-	const struct host *peer[8];
+	struct cdx_maddr peer[8];
 	unsigned n_peers;
 };
 
@@ -56,7 +56,7 @@ static inline int xk_discovery(struct xk *k)
 	};
 
 	for (unsigned i = 0; i < k->n_peers; i++)
-		host_addr(k->peer[i], &o.peer[i]);
+		o.peer[i] = k->peer[i];
 	return cdx_discovery_new(&k->discovery, &o);
 }
 

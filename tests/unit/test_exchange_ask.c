@@ -401,7 +401,7 @@ static void probe_of_hosts(void **state)
 	for (unsigned i = 0; i < 3; i++) {
 		host_start(&h[i], provider.s, HOST_HONEST);
 		h[i].tells = true;
-		k.peer[i] = &h[i];
+		host_addr(&h[i], &k.peer[i]);
 	}
 	h[0].slots = 0x01;
 	h[1].slots = 0x02;
@@ -461,7 +461,7 @@ static void probe_of_liars(void **state)
 		host_start(&h, provider.s, way[i]);
 		h.tells = true;
 		h.slots = 0x02;
-		k.peer[0] = &h;
+		host_addr(&h, &k.peer[0]);
 		xk_start(&k);
 		assert_int_equal(probe(&k, 1, 3, &t, 0), CDX_E_HASH);
 		assert_true(by(&t, &h));
@@ -483,7 +483,7 @@ static void probe_of_the_silent(void **state)
 	(void)state;
 	host_start(&h, provider.s, HOST_ABSENT);
 	h.tells = true;
-	k.peer[0] = &h;
+	host_addr(&h, &k.peer[0]);
 	xk_start(&k);
 	assert_int_equal(probe(&k, 2, 3, &t, 0), -ENODATA);
 	assert_int_equal(xk_out(&k, &h, NULL), 0);
@@ -506,7 +506,7 @@ static void probe_without_leaves(void **state)
 	(void)state;
 	host_start(&h, provider.s, HOST_HONEST);
 	h.tells = true;
-	k.peer[0] = &h;
+	host_addr(&h, &k.peer[0]);
 	xk_start(&k);
 	assert_int_equal(probe(&k, 2, 3, &t, 0), -ENOENT);
 	rd = xk_open(&k, &data.verifiable);
