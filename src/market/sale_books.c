@@ -39,7 +39,9 @@ struct books {
 	struct cdx_rider_reservation rider;
 	struct cdx_cid manifest;
 	struct cdx_u256 payout;
-	bool count;
+	bool counts;		     /* it is to be counted ... */
+	bool count;		     /* ... and was not yet */
+	struct cdx_u256 earned;	     /* returns, when it was counted */
 	struct cdx_reservation heir; /* returns, with the bytes */
 };
 
@@ -131,6 +133,7 @@ static int count(struct books *b)
 	struct cdx_u256 sum;
 	int rc = read_earned(b->store, row);
 
+	b->earned = cdx_u256_from_be(row);
 	if (rc < 0 ||
 	    memcmp(row + 32, b->rider.slot, sizeof(b->rider.slot)) == 0)
 		return rc;
@@ -139,6 +142,7 @@ static int count(struct books *b)
 		sum = cdx_u256_max;
 	cdx_u256_to_be(row, &sum);
 	memcpy(row + 32, b->rider.slot, sizeof(b->rider.slot));
+	b->earned = sum;
 	rc = cdx_batch_new(&batch, b->store);
 	if (rc < 0)
 		return rc;
@@ -235,7 +239,12 @@ static void end(struct sale_job *j, bool gone)
 		pthread_mutex_unlock(&s->mu);
 	}
 	if (b->what == BOOKS_END) {
-		a->counted = a->counted || !b->count;
+		if (b->counts && !b->count) {
+			a->counted = true;
+			pthread_mutex_lock(&s->mu);
+			s->stats.earned = b->earned;
+			pthread_mutex_unlock(&s->mu);
+		}
 		if (b->rc == 0 && b->rider.has_heir)
 			inherit(s, &b->heir);
 	}
@@ -342,8 +351,9 @@ bool sale_books_end(struct sale_agent *a, sale_books_fn *fn)
 		memcpy(b->rider.heir, heir->info.slot.b, sizeof(b->rider.heir));
 	}
 	b->payout = a->note.payout;
-	b->count = !a->counted && a->info.state == CDX_SALE_FINISHED &&
-		   a->note.step == CDX_SALE_STEP_PAYING;
+	b->counts = !a->counted && a->info.state == CDX_SALE_FINISHED &&
+		    a->note.step == CDX_SALE_STEP_PAYING;
+	b->count = b->counts;
 	begin(a, b, BOOKS_END, fn);
 	return true;
 }

@@ -11,6 +11,9 @@
 #include "base/err.h"
 #include "market/sales_internal.h"
 
+/* Between looks at whether the past was told */
+#define CATCH_UP_NS UINT64_C(200000000)
+
 /* ---- agents ---- */
 
 struct sale_agent *sale_find(struct cdx_sales *s, const struct cdx_b32 *slot)
@@ -140,12 +143,35 @@ static void start(struct cdx_sales *s, const struct cdx_sale_item *it)
 	sale_go(a, CDX_SALE_PREPARING);
 }
 
+static void dispatch_again(void *arg)
+{
+	struct cdx_sales *s = arg;
+
+	cdx_loop_timer_del(s->soon);
+	s->soon = NULL;
+	sale_dispatch(s);
+}
+
+/* What the past says of slots must be known, and what is ours.  Nobody tells when the
+ * last event was told. */
+static bool is_ready(struct cdx_sales *s)
+{
+	s->caught_up =
+		s->caught_up || cdx_market_events_caught_up(s->opts.events);
+	if (s->loaded && s->caught_up)
+		return true;
+	if (s->soon == NULL)
+		/* without memory the next block tries again */
+		(void)!cdx_loop_timer_add(s->env->loop, &s->soon, CATCH_UP_NS,
+					  0, dispatch_again, s);
+	return false;
+}
+
 void sale_dispatch(struct cdx_sales *s)
 {
 	struct cdx_sale_item it;
 
-	/* what the past says of slots must be known, and what is ours */
-	if (!s->loaded || !cdx_market_events_caught_up(s->opts.events))
+	if (!is_ready(s))
 		return;
 	while (working(s) < s->opts.workers &&
 	       cdx_sale_queue_take(s->queue, &it))
@@ -233,6 +259,7 @@ void cdx_sales_free(struct cdx_sales *s)
 	if (s == NULL)
 		return;
 	cdx_loop_timer_del(s->reconcile);
+	cdx_loop_timer_del(s->soon);
 	if (s->head != NULL)
 		cdx_head_watch_del(s->head);
 	cdx_market_watch_del(s->watch);

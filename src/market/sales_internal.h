@@ -101,9 +101,11 @@ struct cdx_sales {
 	struct cdx_list agents;
 	struct cdx_list lookups; /* freed slots whose request is asked for */
 	unsigned n_lookups;
-	bool loaded;  /* reservations of an earlier life have agents */
-	bool loading; /* they are being read */
-	bool asking;  /* mySlots is asked for */
+	bool loaded;	/* reservations of an earlier life have agents */
+	bool loading;	/* they are being read */
+	bool asking;	/* mySlots is asked for */
+	bool caught_up; /* the past of the chain was told, once */
+	struct cdx_loop_timer *soon;  /* until then */
 	char why[CDX_MARKET_WHY_MAX]; /* guarded by mu: what is wrong with all */
 
 	pthread_mutex_t mu;	      /* of what other threads read */

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+# Sales on an anvil: tests/market/sales.c says what happens.
+. "$(dirname "$0")/lib.sh"
+
+market_run sales

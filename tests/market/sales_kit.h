@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#ifndef CDX_TESTS_MARKET_SALES_KIT_H
+#define CDX_TESTS_MARKET_SALES_KIT_H
+
+/* Providers that sell on a real chain, with stores of their own, and the client's
+ * exchange to fetch from.  Include after cmocka.h. */
+
+#include "tests/market/market_kit.h"
+
+#include "market/allowance.h"
+#include "market/events.h"
+#include "market/prover.h"
+#include "market/proving.h"
+#include "market/sales.h"
+#include "tests/unit/exchange_kit.h"
+
+#define SK_FREE (64u << 20) /* of an offer */
+
+/* One that sells.  What it has of a process can be thrown away and made again over
+ * the same store. */
+struct provider {
+	struct mk *kit;
+	struct xk x;
+	struct mk_account account;
+	struct cdx_market_env env;
+	struct cdx_offer offer;
+	/* before it begins */
+	struct cdx_sales_opts opts;
+	/* a process */
+	struct cdx_market_events *events;
+	struct cdx_allowance *allowance;
+	struct cdx_prover *prover;
+	struct cdx_proving *proving;
+	struct cdx_sales *sales;
+};
+
+/* A store, an account, and an offer that takes what mk_request asks for; knows @h */
+void sk_provider(struct mk *kit, struct provider *p, const struct host *h);
+void sk_provider_free(struct provider *p);
+/* Its process begins and ends; the sender too */
+void sk_begin(struct provider *p);
+void sk_end(struct provider *p);
+
+/* An agent's state; CDX_SALE_STATES: there is none */
+enum cdx_sale_state sk_state(struct provider *p, const struct cdx_b32 *slot);
+/* Its first agent of the request; false: it has none */
+bool sk_agent(struct provider *p, const struct cdx_b32 *request,
+	      struct cdx_sale_info *out);
+/* Until @fn says so, while blocks are mined, and periods pass when nothing comes of
+ * it */
+void sk_until(struct mk *kit, bool (*fn)(void *arg), void *arg,
+	      const char *what);
+/* Until its agent of the request is in a state; returns the slot's index */
+unsigned sk_until_state(struct provider *p, const struct mk_request *rq,
+			enum cdx_sale_state state);
+/* Until it has no agent of the request any more */
+void sk_until_none(struct provider *p, const struct mk_request *rq);
+struct cdx_sales_stats sk_stats(struct provider *p);
+/* All of the offer is free again, nothing is reserved but that, nothing charged, the
+ * store is sound */
+void sk_assert_clean(struct provider *p);
+/* The bytes that its slots take are in use, and nothing else */
+void sk_assert_used(struct provider *p, uint64_t bytes, uint64_t collateral);
+
+#endif
