@@ -207,6 +207,12 @@ static void mark_again(const struct mark *m, const char *words)
 	later(sw);
 }
 
+static bool is_late(int err, const struct cdx_revert *why)
+{
+	return err == -ETIME || (err == CDX_E_CHAIN &&
+				 why->code == CDX_REVERT_VALIDATION_TIMED_OUT);
+}
+
 static void on_marked(void *arg, int err, const struct cdx_sent *sent,
 		      const struct cdx_revert *why)
 {
@@ -217,7 +223,7 @@ static void on_marked(void *arg, int err, const struct cdx_sent *sent,
 	cdx_hex(slot, m->slot.b, sizeof(m->slot.b));
 	pthread_mutex_lock(&v->mu);
 	v->stats.marked += err == 0;
-	v->stats.late += err == -ETIME;
+	v->stats.late += is_late(err, why);
 	if (err == 0)
 		add_reward(v, sent);
 	pthread_mutex_unlock(&v->mu);
@@ -302,6 +308,9 @@ static void on_answer(struct sweep *sw, const struct cdx_b32 *id,
 		sw->again = true;
 		return;
 	}
+	/* told with the end of the sweep */
+	if (a->v == 0 && a->code == CDX_REVERT_VALIDATION_TIMED_OUT)
+		return;
 	validator_periods_set(&s->handled, sw->period);
 	/* one of an earlier process may be on its way */
 	if (a->v == 0 || is_being_marked(sw->v, id, sw->period) ||

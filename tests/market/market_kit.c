@@ -16,7 +16,7 @@
 #include "tests/market/market_calls.h"
 #include "tests/market/market_gate.h"
 
-#define ETHER UINT64_C(1000000000000000000)
+#define ETHER "0xde0b6b3a7640000"
 #define TOKENS UINT64_C(1000000000000000)
 #define DATA_LEN 600000u
 #define BLOCK_SIZE 65536u
@@ -237,7 +237,10 @@ void mk_account(struct mk *kit, struct mk_account *a)
 	cdx_seckey_random(&key);
 	assert_int_equal(cdx_account_of(&a->account, &key), 0);
 	mk_sender_make(kit, a);
-	chain_give(&kit->c, kit->rich.sender, &a->account.addr, ETHER);
+	json_decref(chain_rpc(&kit->hand, "anvil_setBalance",
+			      json_pack("[o, s]",
+					cdx_json_addr(&a->account.addr),
+					ETHER)));
 	in.addr = a->account.addr;
 	fine(do_mint, in, "mint");
 	assert_int_equal(cdx_u256_add(&kit->minted, &kit->minted, &in.amount),

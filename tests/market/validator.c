@@ -196,6 +196,19 @@ static void end_period(uint64_t period)
 	mk_go_to(&t.kit, (period + 1) * t.kit.env.config.period + 1);
 }
 
+/* The first validator begins, and a period ends that all proofs are missing of; no
+ * transaction gets into a block from then on. */
+static uint64_t end_period_unmined(void)
+{
+	uint64_t period = quiet_period();
+
+	begin(0);
+	until_slots(0, SLOTS, 0);
+	mk_automine(&t.kit, false);
+	end_period(period);
+	return period;
+}
+
 /* Until the validator is done with a period; blocks are mined in the time after
  * it, since what was late is said when the chain is there */
 static void until_past(unsigned i, uint64_t period)
@@ -350,6 +363,11 @@ static void test_limit(void **state)
 	until_slots(0, 1, 0);
 	mk_fill(&t.kit, &t.host[2], &t.rq, 2);
 	until_slots(0, 2, 0);
+	/* it was never whole: it is cancelled, and its slots with it */
+	mk_go_to(&t.kit, t.rq.posted + t.rq.r.expiry + 1);
+	assert_int_equal(mk_request_state(&t.kit, &t.rq.id),
+			 CDX_REQUEST_CANCELLED);
+	until_slots(0, 0, 0);
 }
 
 /* Two share the work: each marks what is its own, together all of it */
@@ -480,11 +498,19 @@ static void test_late(void **state)
 		 "marks");
 }
 
-/* The blocks with the marks are undone: they are made again.  A sender and a
- * validator that are made again in between take up what was sent. */
+static bool all_missing(void)
+{
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (mk_missing(&t.kit, &t.rq.slot[i]) != 1)
+			return false;
+	return true;
+}
+
+/* The blocks with the marks are undone: they are made again. */
 static void test_undone(void **state)
 {
 	const struct cdx_market_config config = gentle();
+	const struct timespec pause = {.tv_nsec = 100000000};
 	uint64_t period;
 
 	(void)state;
@@ -493,39 +519,54 @@ static void test_undone(void **state)
 	period = quiet_period();
 	begin(0);
 	until_slots(0, SLOTS, 0);
-	/* some room, so that only marks are undone */
-	mk_go_to(&t.kit, (period + 1) * config.period - 1);
 	end_period(period);
 	until_marked(0, SLOTS);
-	mk_reorg(&t.kit, (unsigned)SLOTS);
+	assert_true(all_missing());
+	/* no more than the marks, whichever blocks they are in */
+	mk_reorg(&t.kit, 1);
+	assert_false(all_missing());
 	mk_mine(&t.kit, 1);
-	mk_until(&t.kit, has_marked,
-		 &(struct wanted){.i = 0, .marked = SLOTS + 1}, "marks again");
-	for (unsigned i = 0; i < SLOTS; i++)
-		if (mk_missing(&t.kit, &t.rq.slot[i]) == 0)
-			mk_until(&t.kit, has_marked,
-				 &(struct wanted){.i = 0,
-						  .marked = SLOTS + 2 + i},
-				 "marks again");
+	for (unsigned i = 0; !all_missing(); i++) {
+		assert_true(i < MK_WAIT_S * 10);
+		nanosleep(&pause, NULL);
+	}
+	assert_true(stats(0).marked > SLOTS);
 }
 
-/* Nothing is mined after the end of the period: marks that are on their way are
- * taken up by the next process, and given up when their time is over. */
+/* Transactions of the first validator's that are in no block */
+static bool has_waiting(void *arg)
+{
+	struct cdx_sender_stats s;
+
+	cdx_sender_stats(t.account[0].sender, &s);
+	return s.waiting == *(unsigned *)arg;
+}
+
+static uint64_t nonce_of(const struct cdx_addr *a)
+{
+	json_t *j = chain_rpc(&t.kit.hand, "eth_getTransactionCount",
+			      json_pack("[o, s]", cdx_json_addr(a), "latest"));
+	uint64_t n;
+
+	assert_int_equal(cdx_json_get_u64(j, &n), 0);
+	json_decref(j);
+	return n;
+}
+
+/* Marks that are on their way when the process ends are taken up by the next one,
+ * and not sent twice. */
 static void test_again(void **state)
 {
 	const struct cdx_market_config config = gentle();
-	uint64_t period;
+	unsigned waiting = SLOTS;
+	uint64_t nonce;
 
 	(void)state;
 	start(&config);
 	post_and_fill(SLOTS);
-	period = quiet_period();
-	begin(0);
-	until_slots(0, SLOTS, 0);
-	mk_automine(&t.kit, false);
-	end_period(period);
-	mk_sync(&t.kit);
-	mk_until(&t.kit, has_marked, &(struct wanted){.i = 0}, "a start");
+	nonce = nonce_of(&t.account[0].account.addr);
+	end_period_unmined();
+	mk_until(&t.kit, has_waiting, &waiting, "transactions");
 	end(0);
 	mk_sender_drop(&t.kit, &t.account[0]);
 	mk_sender_make(&t.kit, &t.account[0]);
@@ -533,9 +574,46 @@ static void test_again(void **state)
 	until_slots(0, SLOTS, 0);
 	mk_until_mining(&t.kit, has_marked,
 			&(struct wanted){.i = 0, .marked = SLOTS}, "marks");
-	for (unsigned i = 0; i < SLOTS; i++)
-		assert_missing(i, 1);
+	assert_true(all_missing());
 	assert_int_equal(stats(0).marked, SLOTS);
+	assert_int_equal(nonce_of(&t.account[0].account.addr), nonce + SLOTS);
+	mk_automine(&t.kit, true);
+}
+
+static void base_fee(const char *wei)
+{
+	json_decref(chain_rpc(&t.kit.hand, "anvil_setNextBlockBaseFeePerGas",
+			      json_pack("[s]", wei)));
+}
+
+static bool has_late(void *arg)
+{
+	return stats(0).late >= *(unsigned *)arg;
+}
+
+/* Marks that no block takes in time are given up, and nothing is paid for them. */
+static void test_dear(void **state)
+{
+	const struct cdx_market_config config = gentle();
+	unsigned waiting = SLOTS;
+	uint64_t period;
+
+	(void)state;
+	start(&config);
+	post_and_fill(SLOTS);
+	period = end_period_unmined();
+	mk_until(&t.kit, has_waiting, &waiting, "transactions");
+	/* a thousand gwei a gas, until it is too late */
+	base_fee("0xe8d4a51000");
+	mk_go_to(&t.kit, (period + 1) * config.period + config.timeout);
+	base_fee("0x3b9aca00");
+	mk_until_mining(&t.kit, has_late, &waiting, "late ones");
+	waiting = 0;
+	mk_until_mining(&t.kit, has_waiting, &waiting, "an end of them");
+	assert_int_equal(stats(0).late, SLOTS);
+	assert_int_equal(stats(0).marked, 0);
+	for (unsigned i = 0; i < SLOTS; i++)
+		assert_missing(i, 0);
 	mk_automine(&t.kit, true);
 }
 
@@ -544,8 +622,8 @@ static void test_again(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		T(marks),	 T(dice), T(limit),  T(groups),
-		T(node_is_down), T(late), T(undone), T(again),
+		T(marks), T(dice),   T(limit), T(groups), T(node_is_down),
+		T(late),  T(undone), T(again), T(dear),
 	};
 
 	if (argc != 4) {
