@@ -23,12 +23,15 @@ void cdx_api_init(struct cdx_api *api, struct cdx_node *node)
 	api->started = cdx_clock_wall_s();
 	atomic_init(&api->stopping, false);
 	pthread_mutex_init(&api->mu, NULL);
+	pthread_mutex_init(&api->offers, NULL);
 }
 
 void cdx_api_end(struct cdx_api *api)
 {
-	if (api->node != NULL)
+	if (api->node != NULL) {
 		pthread_mutex_destroy(&api->mu);
+		pthread_mutex_destroy(&api->offers);
+	}
 	api->node = NULL;
 }
 
@@ -131,6 +134,7 @@ void cdx_api_call(void *arg, struct cdx_call *call)
 	static const char datasets[] = PREFIX "/datasets";
 	static const char chain[] = PREFIX "/chain";
 	static const char peers[] = PREFIX "/peers";
+	static const char market[] = PREFIX "/market";
 	static const char proof[] = PREFIX "/proof";
 	struct cdx_api *api = arg;
 	const char *path = call->path;
@@ -150,6 +154,8 @@ void cdx_api_call(void *arg, struct cdx_call *call)
 		cdx_api_chain(api, call, path + sizeof(chain) - 1);
 	else if (strncmp(path, peers, sizeof(peers) - 1) == 0)
 		cdx_api_peers(api, call, path + sizeof(peers) - 1);
+	else if (strncmp(path, market, sizeof(market) - 1) == 0)
+		cdx_api_market(api, call, path + sizeof(market) - 1);
 	else if (strncmp(path, proof, sizeof(proof) - 1) == 0)
 		cdx_api_proof(api, call, path + sizeof(proof) - 1);
 	else if (strncmp(path, datasets, sizeof(datasets) - 1) == 0)

@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -41,6 +42,17 @@
  *   GET    /control/v1/chain/balance?address=
  *   GET    /control/v1/chain/config?check=1
  *   POST   /control/v1/chain/send-token?to=&amount=
+ *   GET    /control/v1/market/info
+ *   GET    /control/v1/market/token
+ *   GET    /control/v1/market/availability
+ *   POST   /control/v1/market/availability?size=&price=&collateral=&duration=
+ *          &enabled=&until=
+ *   POST   /control/v1/market/availability/ID?(the same)
+ *   GET    /control/v1/market/sales
+ *   GET    /control/v1/market/slots
+ *   GET    /control/v1/market/purchases
+ *   POST   /control/v1/market/request/CID?data=&parity=&codec=&price=
+ *          &collateral=&duration=&expiry=&probability=&wait=
  *
  * Long work answers with one JSON object a line: progress, then a last line
  * with "result" or with "error" and "code".
@@ -59,9 +71,14 @@ struct cdx_api {
 	void *flush_arg;
 	/* true: the process is ending; long calls that can go on later end */
 	atomic_bool stopping;
-	pthread_mutex_t mu;		      /* guards the two below */
+	pthread_mutex_t offers; /* held while one changes: room, then it */
+	pthread_mutex_t mu;	/* guards what is below */
 	uint64_t claimed[CDX_API_CLAIMS_MAX]; /* datasets being changed */
 	unsigned claims;
+	/* of the marketplace's token, once it was asked for: they never change */
+	bool has_token;
+	char token_symbol[64];
+	unsigned token_decimals;
 };
 
 /* Before its first call: nothing but @node and the time are set.  Undone with

@@ -123,15 +123,15 @@ static json_t *zkey_json(const struct cdx_api *api,
 			   same_hash(&cfg->zkey_hash, m->config.zkey_hash)));
 }
 
-static int put_market(const struct cdx_api *api, json_t *j,
-		      const struct cdx_conf_chain *cfg,
-		      char why[CDX_CHAIN_WHY_MAX])
+int cdx_api_put_market(const struct cdx_api *api, json_t *j,
+		       char why[CDX_CHAIN_WHY_MAX])
 {
+	const struct cdx_conf_chain *cfg;
 	struct cdx_chain_market market;
-	int rc;
+	int rc = cdx_chain_conf(api->node->chain, NULL, &cfg, why);
 
-	if (!cfg->has_marketplace)
-		return 0;
+	if (rc < 0 || !cfg->has_marketplace)
+		return rc;
 	rc = cdx_chain_market(api->node->chain, &market, why);
 	if (rc == 0 &&
 	    (json_object_set_new(j, "marketplace", market_json(&market)) < 0 ||
@@ -150,19 +150,16 @@ static void info(const struct cdx_api *api, struct cdx_call *call)
 			      "marketplace", "zkeyHash");
 	char why[CDX_CHAIN_WHY_MAX] = "";
 	char none[CDX_CHAIN_WHY_MAX];
-	const struct cdx_conf_chain *cfg;
 	struct cdx_chain_head head;
-	int rc = cdx_chain_conf(c, NULL, &cfg, why);
+	int rc = cdx_chain_head(c, &head, why);
 
-	if (rc == 0)
-		rc = cdx_chain_head(c, &head, why);
 	if (rc == 0) {
 		(void)json_object_set_new(j, "head", head_json(&head));
 		(void)json_object_set_new(j, "clockOffset",
 					  json_integer(head.offset_s));
 		(void)json_object_set_new(
 			j, "chainId", json_integer((json_int_t)head.chain_id));
-		rc = put_market(api, j, cfg, why);
+		rc = cdx_api_put_market(api, j, why);
 	}
 	/* also when none answers: they say why */
 	(void)!cdx_chain_endpoints(c, add_endpoint, endpoints, none);
@@ -205,16 +202,15 @@ static int put_token(struct cdx_chain *c, json_t *j,
 }
 
 /* Addresses are there without the chain, and stay when that does not answer. */
-static void accounts(const struct cdx_api *api, struct cdx_call *call)
+int cdx_api_put_accounts(const struct cdx_api *api, json_t *j,
+			 char why[CDX_CHAIN_WHY_MAX])
 {
 	struct cdx_chain *c = api->node->chain;
 	json_t *list = json_array();
-	json_t *j = json_pack("{s:o, s:n}", "accounts", list, "token");
-	char why[CDX_CHAIN_WHY_MAX] = "";
 	struct cdx_addr addr[CDX_CHAIN_ROLES];
 	json_t *one[CDX_CHAIN_ROLES] = {NULL};
 	struct cdx_chain_funds funds;
-	int rc = 0;
+	int rc = json_object_set_new(j, "accounts", list) < 0 ? -ENOMEM : 0;
 
 	for (unsigned i = 0; i < CDX_CHAIN_ROLES && rc == 0; i++) {
 		int64_t index = cdx_chain_index(c, i);
@@ -242,6 +238,15 @@ static void accounts(const struct cdx_api *api, struct cdx_call *call)
 		if (rc == 0)
 			put_funds(one[i], &funds);
 	}
+	return rc;
+}
+
+static void accounts(const struct cdx_api *api, struct cdx_call *call)
+{
+	json_t *j = json_pack("{s:n, s:n}", "accounts", "token");
+	char why[CDX_CHAIN_WHY_MAX] = "";
+	int rc = cdx_api_put_accounts(api, j, why);
+
 	reply(call, j, rc, why);
 }
 

@@ -5,10 +5,10 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "api/internal.h"
 #include "base/err.h"
-#include "protect/protect.h"
 
 /* What `dataset protect` needs to know of its dataset; refuses what is none of
  * its business. */
@@ -45,9 +45,53 @@ static int plain_info(struct cdx_store *s, const struct cdx_cid *cid,
 	return 0;
 }
 
+int cdx_api_protect_prepare(struct cdx_api_protect *p, struct cdx_api *api,
+			    const struct cdx_cid *cid,
+			    const struct cdx_api_code *code, uint32_t cell_size,
+			    char why[CDX_API_WHY_MAX])
+{
+	struct cdx_protect_opts *o = &p->o;
+	int rc;
+
+	memset(p, 0, sizeof(*p));
+	p->api = api;
+	p->cid = *cid;
+	rc = plain_info(api->node->store, cid, &p->info, why);
+	if (rc < 0)
+		return rc;
+	o->k = code->k;
+	o->m = code->m;
+	o->codec = code->m == 0 ? 0 : code->codec;
+	o->cell_size = cell_size;
+	o->refs = CDX_REF_PIN;
+	o->pool = api->node->pool;
+	o->prio = CDX_POOL_WRITE; /* somebody waits for it */
+	return cdx_protect_check(o, p->info.blocks, p->info.block_size, why);
+}
+
+/* Bytes of parity */
+static uint64_t parity_bytes(const struct cdx_protect_opts *o,
+			     const struct cdx_dataset_info *info)
+{
+	uint64_t steps = (info->blocks + o->k - 1) / o->k;
+
+	return steps * o->m * info->block_size;
+}
+
+int cdx_api_protect_run(struct cdx_api_protect *p, struct cdx_cid *out,
+			char why[CDX_API_WHY_MAX])
+{
+	uint64_t room = cdx_api_room(p->api);
+	int rc = cdx_protect_run(p->api->node->store, &p->cid, &p->o, out, why);
+
+	if (rc == CDX_E_QUOTA && why[0] == '\0')
+		cdx_api_why_quota(why, parity_bytes(&p->o, &p->info), room);
+	return rc;
+}
+
 static int prepare(struct cdx_api *api, struct cdx_call *call,
-		   const struct cdx_cid *cid, struct cdx_protect_opts *o,
-		   struct cdx_dataset_info *info, char why[CDX_API_WHY_MAX])
+		   const struct cdx_cid *cid, struct cdx_api_protect *p,
+		   char why[CDX_API_WHY_MAX])
 {
 	struct cdx_api_code code;
 	uint64_t cell = 0;
@@ -62,56 +106,34 @@ static int prepare(struct cdx_api *api, struct cdx_call *call,
 			 CDX_BLOCK_SIZE_MAX);
 		return -EINVAL;
 	}
-	rc = plain_info(api->node->store, cid, info, why);
-	if (rc < 0)
-		return rc;
-	o->k = code.k;
-	o->m = code.m;
-	o->codec = code.m == 0 ? 0 : code.codec;
-	o->cell_size = (uint32_t)cell;
-	o->refs = CDX_REF_PIN;
-	o->pool = api->node->pool;
-	o->prio = CDX_POOL_WRITE; /* somebody waits for it */
-	return cdx_protect_check(o, info->blocks, info->block_size, why);
-}
-
-/* Bytes of parity */
-static uint64_t parity_bytes(const struct cdx_protect_opts *o,
-			     const struct cdx_dataset_info *info)
-{
-	uint64_t steps = (info->blocks + o->k - 1) / o->k;
-
-	return steps * o->m * info->block_size;
+	return cdx_api_protect_prepare(p, api, cid, &code, (uint32_t)cell, why);
 }
 
 void cdx_api_protect(struct cdx_api *api, struct cdx_call *call,
 		     const struct cdx_cid *cid)
 {
-	char why[CDX_PROTECT_WHY_MAX] = "";
+	char why[CDX_API_WHY_MAX] = "";
 	char text[CDX_CID_TEXT_MAX];
-	struct cdx_protect_opts o = {0};
-	struct cdx_dataset_info info;
+	struct cdx_api_protect p;
 	struct cdx_api_work w;
 	struct cdx_cid out = {0};
-	uint64_t room = cdx_api_room(api);
-	int rc = prepare(api, call, cid, &o, &info, why);
+	int rc = prepare(api, call, cid, &p, why);
 
 	if (rc == 0)
-		rc = cdx_api_claim(api, info.base, why);
+		rc = cdx_api_claim(api, p.info.base, why);
 	if (rc < 0) {
 		cdx_api_reply_why(call, rc, why);
 		return;
 	}
 	cdx_api_work_begin(&w, api, call);
 	/* data of a step */
-	cdx_api_work_phase(&w, (uint64_t)o.k * info.block_size, "protecting");
-	o.cancel = cdx_api_work_cancelled;
-	o.progress = cdx_api_work_units;
-	o.arg = &w;
-	rc = cdx_protect_run(api->node->store, cid, &o, &out, why);
-	cdx_api_unclaim(api, info.base);
-	if (rc == CDX_E_QUOTA && why[0] == '\0')
-		cdx_api_why_quota(why, parity_bytes(&o, &info), room);
+	cdx_api_work_phase(&w, (uint64_t)p.o.k * p.info.block_size,
+			   "protecting");
+	p.o.cancel = cdx_api_work_cancelled;
+	p.o.progress = cdx_api_work_units;
+	p.o.arg = &w;
+	rc = cdx_api_protect_run(&p, &out, why);
+	cdx_api_unclaim(api, p.info.base);
 	cdx_cid_text(text, &out);
 	cdx_api_work_end(&w, rc, why,
 			 json_pack("{s:s, s:s}", "result", "protected", "cid",

@@ -9,9 +9,10 @@
 #include "api/api.h"
 #include "base/attr.h"
 #include "dataset/manifest.h"
-#include "market/purchasing.h"
-#include "market/sales.h"
+#include "node/market.h"
+#include "protect/protect.h"
 #include "store/dataset_store.h"
+#include "store/offer.h"
 #include "store/offer.h"
 #include "store/protection.h"
 
@@ -88,6 +89,26 @@ CDX_MUST_CHECK int cdx_api_code(const struct cdx_api *api,
 				struct cdx_call *call, struct cdx_api_code *out,
 				char why[CDX_API_WHY_MAX]);
 
+/* A plain dataset and how it is to be protected (dataset_protect.c) */
+struct cdx_api_protect {
+	struct cdx_api *api;
+	struct cdx_cid cid;
+	struct cdx_protect_opts o; /* cancel, progress and arg are the caller's */
+	struct cdx_dataset_info info;
+};
+/* -ENOENT; -EINVAL, CDX_E_CODEC it cannot be; -EBUSY it is the volume's.
+ * @cell_size: 0: as usual */
+CDX_MUST_CHECK int cdx_api_protect_prepare(struct cdx_api_protect *p,
+					   struct cdx_api *api,
+					   const struct cdx_cid *cid,
+					   const struct cdx_api_code *code,
+					   uint32_t cell_size,
+					   char why[CDX_API_WHY_MAX]);
+/* Blocks; the caller has claimed info.base.  Errors of cdx_protect_run. */
+CDX_MUST_CHECK int cdx_api_protect_run(struct cdx_api_protect *p,
+				       struct cdx_cid *out,
+				       char why[CDX_API_WHY_MAX]);
+
 /* ---- JSON of datasets (dataset_json.c) ---- */
 
 /* As `dataset ls` has it; returns new, NULL without memory */
@@ -150,6 +171,11 @@ void cdx_api_proof(struct cdx_api *api, struct cdx_call *call,
 /* @rest is what follows /control/v1/chain */
 void cdx_api_chain(struct cdx_api *api, struct cdx_call *call,
 		   const char *rest);
+/* @rest is what follows /control/v1/market; and /control/v1/market/availability */
+void cdx_api_market(struct cdx_api *api, struct cdx_call *call,
+		    const char *rest);
+void cdx_api_offers(struct cdx_api *api, struct cdx_call *call,
+		    const char *rest);
 /* The proving keys that are pinned, an array; returns new, NULL without memory
  * or when the table cannot be read */
 json_t *cdx_api_proof_keys_json(struct cdx_store *s);
@@ -167,6 +193,90 @@ json_t *cdx_api_offer_json(const struct cdx_offer *o);
 json_t *cdx_api_reservation_json(const struct cdx_reservation *r);
 json_t *cdx_api_request_json(const struct cdx_b32 *id,
 			     const struct cdx_storage_request *r);
+
+/* Figures of one share (status.c) */
+json_t *cdx_api_share_json(struct cdx_store *s, enum cdx_share share);
+/* The next two: with more than Codex's API has (market_show.c).  @c: of the
+ * contract */
+json_t *cdx_api_purchase_json(const struct cdx_purchase_info *p,
+			      const struct cdx_market_config *c);
+json_t *cdx_api_sale_json(const struct cdx_sale_info *s);
+/* Adds "marketplace" and "zkeyHash" to @j, or nothing where no contract is
+ * configured; "accounts" and "token" (chain.c).  Errors of node/chain_ask.h. */
+CDX_MUST_CHECK int cdx_api_put_market(const struct cdx_api *api, json_t *j,
+				      char why[CDX_CHAIN_WHY_MAX]);
+CDX_MUST_CHECK int cdx_api_put_accounts(const struct cdx_api *api, json_t *j,
+					char why[CDX_CHAIN_WHY_MAX]);
+/* A slot that is sold or being sold here; a slot of ours that no agent has yet is in
+ * state SaleUnknown.  -ENOENT; -EAGAIN, -ENODATA no market; errors of the chain. */
+CDX_MUST_CHECK int cdx_api_sale(const struct cdx_api *api,
+				const struct cdx_b32 *slot,
+				struct cdx_sale_info *out,
+				char why[CDX_CHAIN_WHY_MAX]);
+/* Appends all slots that the contract says are ours; errors as above */
+CDX_MUST_CHECK int cdx_api_hosted(const struct cdx_api *api, json_t *list,
+				  char why[CDX_CHAIN_WHY_MAX]);
+
+/* A list as the answer, with the token where it is known; takes @list.  @rc below 0:
+ * that instead */
+void cdx_api_market_listed(struct cdx_api *api, struct cdx_call *call,
+			   const char *name, json_t *list, int rc);
+/* {"symbol", "decimals"} of the marketplace's token; asked for once.  Returns new in
+ * @out.  Errors of node/chain_ask.h. */
+CDX_MUST_CHECK int cdx_api_token(struct cdx_api *api, json_t **out,
+				 char why[CDX_CHAIN_WHY_MAX]);
+/**
+ * cdx_api_offer_add, cdx_api_offer_change - what is offered to others
+ *
+ * @now: returns all of it
+ *
+ * The provider's share grows with it; durable when they return, and sales look
+ * again.  Errors of cdx_offer_add and cdx_offer_change; -ENOSPC the disk has not so
+ * much.  @why: in words.
+ */
+CDX_MUST_CHECK int cdx_api_offer_add(struct cdx_api *api, struct cdx_offer *o,
+				     char why[CDX_CHAIN_WHY_MAX]);
+CDX_MUST_CHECK int cdx_api_offer_change(struct cdx_api *api,
+					const struct cdx_offer *o,
+					unsigned which, struct cdx_offer *now,
+					char why[CDX_CHAIN_WHY_MAX]);
+
+/* A dataset that others are to store for tokens (market_buy.c) */
+struct cdx_api_buy {
+	struct cdx_api *api;
+	struct cdx_cid cid; /* plain, or verifiable already */
+	struct cdx_api_code code;
+	bool has_code; /* somebody said it: a verifiable one must fit */
+	struct cdx_purchase_terms terms;
+	bool (*cancel)(void *arg);
+	/* steps of the protection; NULL: nobody asks */
+	void (*progress)(void *arg, uint64_t done, uint64_t total);
+	void *arg;
+	/* by cdx_api_buy_prepare */
+	struct cdx_api_protect protect;
+	bool verifiable;
+};
+/**
+ * cdx_api_buy_prepare - can this be bought?
+ *
+ * @b: all but the last members
+ *
+ * Looks at the dataset, not at the terms.  -ENOENT it is not here; -EINVAL,
+ * CDX_E_CODEC it cannot be protected so; -EBUSY the volume buys for it.
+ */
+CDX_MUST_CHECK int cdx_api_buy_prepare(struct cdx_api_buy *b,
+				       char why[CDX_API_WHY_MAX]);
+/**
+ * cdx_api_buy_run - protect it if need be, publish it, ask for its storage
+ *
+ * @id: returns the request's
+ *
+ * -EBUSY something else changes it; -ENODATA this process buys nothing; -EAGAIN
+ * the chain does not answer; -ENOBUFS the budget does not allow it; errors of
+ * cdx_protect_run and others of cdx_purchasing_request.
+ */
+CDX_MUST_CHECK int cdx_api_buy_run(struct cdx_api_buy *b, struct cdx_b32 *id,
+				   char why[CDX_CHAIN_WHY_MAX]);
 
 /* cdx_slots_open that says in words why it cannot */
 struct cdx_slots;

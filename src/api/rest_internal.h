@@ -10,6 +10,7 @@
 
 #include "api/api.h"
 #include "api/rest.h"
+#include "api/rest_body.h"
 #include "api/rest_text.h"
 #include "base/attr.h"
 #include "base/bytes.h"
@@ -17,6 +18,7 @@
 #include "dataset/manifest.h"
 #include "exchange/exchange.h"
 #include "net/server.h"
+#include "node/market.h"
 
 /* What the files of the REST API share. */
 
@@ -211,6 +213,23 @@ void cdx_rest_source_close(struct cdx_rest_source *s);
 /* The whole answer of a download: ranges, HEAD, entity tags */
 void cdx_rest_download(struct cdx_rest_call *q, struct cdx_rest_source *s);
 
+/* ---- the market's calls (rest_market.c) ---- */
+
+/* 503 with Codex's words for a node without this part of the market, and @why */
+void cdx_rest_market_none(struct cdx_rest_call *q, const char *why);
+/* Does this process sell?  False: it does not, answered with 503. */
+bool cdx_rest_sells(struct cdx_rest_call *q);
+/* cdx_node_market_enter; false: answered with 503 and why */
+bool cdx_rest_market_enter(struct cdx_rest_call *q,
+			   struct cdx_market_parts *out);
+void cdx_rest_market_leave(struct cdx_rest_call *q);
+/* The whole body, one byte more than CDX_REST_BODY_MAX when it has more.  False:
+ * it broke off, answered. */
+bool cdx_rest_body(struct cdx_rest_call *q, uint8_t out[CDX_REST_BODY_MAX + 1],
+		   size_t *len);
+/* The id in the path; false: it is none, answered with 400 */
+bool cdx_rest_id(struct cdx_rest_call *q, uint8_t out[32]);
+
 /* ---- calls ---- */
 
 /* rest_data.c */
@@ -238,7 +257,15 @@ void cdx_rest_loglevel(struct cdx_rest_call *q);
 /* rest_metrics.c */
 void cdx_rest_metrics(struct cdx_rest_call *q);
 void cdx_rest_health(struct cdx_rest_call *q);
-/* rest_market.c: what sales and purchases will answer */
-void cdx_rest_market(struct cdx_rest_call *q);
+/* rest_offers.c, rest_sales.c, rest_purchases.c */
+void cdx_rest_offers(struct cdx_rest_call *q);
+void cdx_rest_offer_add(struct cdx_rest_call *q);
+void cdx_rest_offer_change(struct cdx_rest_call *q);
+void cdx_rest_reservations(struct cdx_rest_call *q);
+void cdx_rest_slots(struct cdx_rest_call *q);
+void cdx_rest_slot(struct cdx_rest_call *q);
+void cdx_rest_purchases(struct cdx_rest_call *q);
+void cdx_rest_purchase(struct cdx_rest_call *q);
+void cdx_rest_request(struct cdx_rest_call *q);
 
 #endif

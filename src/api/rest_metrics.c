@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "api/rest_internal.h"
+#include "api/rest_metrics.h"
 #include "base/err.h"
 #include "node/peers.h"
 #include "store/cache.h"
@@ -19,66 +20,60 @@
 /* Figures in Prometheus' text form.  Those that begin with codex_ have the names
  * and meanings of Codex's own; what it counts and we do not have is 0. */
 
-#define NAME_MAX_LEN 96u
-
-struct metric {
-	const char *name;
-	const char *help;
-	uint64_t value;
-};
-
-static void put(struct cdx_buf *b, const char *text)
+void cdx_metric_put(struct cdx_buf *b, const char *text)
 {
 	cdx_buf_put(b, text, strlen(text));
 }
 
-static void head(struct cdx_buf *b, const char *type, const char *name,
-		 const char *help)
+void cdx_metric_head(struct cdx_buf *b, const char *type, const char *name,
+		     const char *help)
 {
 	char line[512];
 
 	snprintf(line, sizeof(line), "# HELP %s %s\n# TYPE %s %s\n", name, help,
 		 name, type);
-	put(b, line);
+	cdx_metric_put(b, line);
 }
 
 /* @label: "{...}" or "" */
-static void sample(struct cdx_buf *b, const char *name, const char *label,
-		   uint64_t value)
+void cdx_metric_sample(struct cdx_buf *b, const char *name, const char *label,
+		       uint64_t value)
 {
 	char line[256];
 
 	snprintf(line, sizeof(line), "%s%s %" PRIu64 "\n", name, label, value);
-	put(b, line);
+	cdx_metric_put(b, line);
 }
 
-static void all(struct cdx_buf *b, const char *type, const struct metric *m,
+static void all(struct cdx_buf *b, const char *type, const struct cdx_metric *m,
 		size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		head(b, type, m[i].name, m[i].help);
-		sample(b, m[i].name, "", m[i].value);
+		cdx_metric_head(b, type, m[i].name, m[i].help);
+		cdx_metric_sample(b, m[i].name, "", m[i].value);
 	}
 }
 
-static void gauges(struct cdx_buf *b, const struct metric *m, size_t n)
+void cdx_metric_gauges(struct cdx_buf *b, const struct cdx_metric *m, size_t n)
 {
 	all(b, "gauge", m, n);
 }
 
-static void counters(struct cdx_buf *b, const struct metric *m, size_t n)
+void cdx_metric_counters(struct cdx_buf *b, const struct cdx_metric *m,
+			 size_t n)
 {
 	all(b, "counter", m, n);
 }
 
 /* Codex's counters by the names that it declares, and as its Prometheus client
  * shows them, with _total: dashboards ask for those */
-static void codex_counters(struct cdx_buf *b, const struct metric *m, size_t n)
+static void codex_counters(struct cdx_buf *b, const struct cdx_metric *m,
+			   size_t n)
 {
 	static const char suffix[] = "_total";
-	char name[NAME_MAX_LEN];
+	char name[CDX_METRIC_NAME_MAX];
 
-	counters(b, m, n);
+	cdx_metric_counters(b, m, n);
 	for (size_t i = 0; i < n; i++) {
 		size_t len = strlen(m[i].name);
 
@@ -86,8 +81,8 @@ static void codex_counters(struct cdx_buf *b, const struct metric *m, size_t n)
 		    strcmp(m[i].name + len - (sizeof(suffix) - 1), suffix) == 0)
 			continue;
 		snprintf(name, sizeof(name), "%s%s", m[i].name, suffix);
-		head(b, "counter", name, m[i].help);
-		sample(b, name, "", m[i].value);
+		cdx_metric_head(b, "counter", name, m[i].help);
+		cdx_metric_sample(b, name, "", m[i].value);
 	}
 }
 
@@ -107,7 +102,7 @@ static void codex_store(struct cdx_buf *b, struct cdx_store *s)
 		reserved += sp.reserved + sp.held;
 	}
 	cdx_cache_stats(s, &cache);
-	const struct metric m[] = {
+	const struct cdx_metric m[] = {
 		{"codex_repostore_blocks", "Blocks of the store and its cache",
 		 (uint64_t)cdx_kv_counter(s, CDX_CNT_BLOCKS) + cache.entries},
 		{"codex_repostore_bytes_used", "Bytes charged to the quota",
@@ -115,37 +110,13 @@ static void codex_store(struct cdx_buf *b, struct cdx_store *s)
 		{"codex_repostore_bytes_reserved",
 		 "Bytes of the quota that are promised", reserved},
 	};
-	gauges(b, m, CDX_ARRAY_LEN(m));
-}
-
-static void codex_market(struct cdx_buf *b)
-{
-	static const char *const states[] = {
-		"pending", "submitted", "started", "finished",
-		"failed",  "cancelled", "error",   "unknown",
-	};
-	char name[NAME_MAX_LEN];
-
-	for (size_t i = 0; i < CDX_ARRAY_LEN(states); i++) {
-		const struct metric m = {name,
-					 "Purchases that came into "
-					 "this state",
-					 0};
-
-		snprintf(name, sizeof(name), "codex_purchases_%s", states[i]);
-		codex_counters(b, &m, 1);
-	}
-	const struct metric m[] = {
-		{"codex_reservations_availability_mismatch",
-		 "Availabilities whose reservations do not fit them", 0},
-	};
-	gauges(b, m, CDX_ARRAY_LEN(m));
+	cdx_metric_gauges(b, m, CDX_ARRAY_LEN(m));
 }
 
 static void codex_exchange(struct cdx_buf *b, const struct cdx_peers_status *st)
 {
 	const struct cdx_exchange_stats *x = &st->exchange;
-	const struct metric g[] = {
+	const struct cdx_metric g[] = {
 		{"codex_inflight_discovery", "Searches for peers under way",
 		 st->discovery.inflight_finds},
 		{"codex_inflight_advertise", "Announcements under way",
@@ -155,7 +126,7 @@ static void codex_exchange(struct cdx_buf *b, const struct cdx_peers_status *st)
 		{"codex_block_exchange_retrieval_time_us",
 		 "Microseconds that the last block took", x->wait_us},
 	};
-	const struct metric c[] = {
+	const struct cdx_metric c[] = {
 		{"codex_block_exchange_blocks_sent", "Blocks given to others",
 		 st->server.blocks_sent},
 		{"codex_block_exchange_blocks_received", "Blocks had of others",
@@ -178,7 +149,7 @@ static void codex_exchange(struct cdx_buf *b, const struct cdx_peers_status *st)
 		 "Requests that failed", x->failed},
 	};
 
-	gauges(b, g, CDX_ARRAY_LEN(g));
+	cdx_metric_gauges(b, g, CDX_ARRAY_LEN(g));
 	codex_counters(b, c, CDX_ARRAY_LEN(c));
 }
 
@@ -190,7 +161,7 @@ static void store_metrics(struct cdx_buf *b, struct cdx_store *s)
 	int failed = cdx_store_failed(s);
 
 	cdx_store_stats(s, &st);
-	const struct metric g[] = {
+	const struct cdx_metric g[] = {
 		{"codexfs_store_failed",
 		 "1: the store takes no changes any more", failed < 0},
 		{"codexfs_store_memtable_bytes",
@@ -202,7 +173,7 @@ static void store_metrics(struct cdx_buf *b, struct cdx_store *s)
 		{"codexfs_blocks", "Blocks of datasets",
 		 (uint64_t)cdx_kv_counter(s, CDX_CNT_BLOCKS)},
 	};
-	const struct metric c[] = {
+	const struct cdx_metric c[] = {
 		{"codexfs_store_commits_total", "Groups committed", st.commits},
 		{"codexfs_store_log_records_total", "Records of the log",
 		 st.log_records},
@@ -210,8 +181,8 @@ static void store_metrics(struct cdx_buf *b, struct cdx_store *s)
 		 "Blocks that did not match their hash", st.bad_blocks},
 	};
 
-	gauges(b, g, CDX_ARRAY_LEN(g));
-	counters(b, c, CDX_ARRAY_LEN(c));
+	cdx_metric_gauges(b, g, CDX_ARRAY_LEN(g));
+	cdx_metric_counters(b, c, CDX_ARRAY_LEN(c));
 }
 
 static void share_metrics(struct cdx_buf *b, struct cdx_store *s)
@@ -225,22 +196,29 @@ static void share_metrics(struct cdx_buf *b, struct cdx_store *s)
 
 	for (int i = 0; i < CDX_SHARES; i++)
 		cdx_quota_space(s, (enum cdx_share)i, &sp[i]);
-	head(b, "gauge", "codexfs_share_limit_bytes", "Size of a share");
+	cdx_metric_head(b, "gauge", "codexfs_share_limit_bytes",
+			"Size of a share");
 	for (int i = 0; i < CDX_SHARES; i++)
-		sample(b, "codexfs_share_limit_bytes", names[i], sp[i].limit);
-	head(b, "gauge", "codexfs_share_used_bytes", "What is charged to it");
+		cdx_metric_sample(b, "codexfs_share_limit_bytes", names[i],
+				  sp[i].limit);
+	cdx_metric_head(b, "gauge", "codexfs_share_used_bytes",
+			"What is charged to it");
 	for (int i = 0; i < CDX_SHARES; i++)
-		sample(b, "codexfs_share_used_bytes", names[i], sp[i].used);
-	head(b, "gauge", "codexfs_share_reserved_bytes",
-	     "What of it is promised");
+		cdx_metric_sample(b, "codexfs_share_used_bytes", names[i],
+				  sp[i].used);
+	cdx_metric_head(b, "gauge", "codexfs_share_reserved_bytes",
+			"What of it is promised");
 	for (int i = 0; i < CDX_SHARES; i++)
-		sample(b, "codexfs_share_reserved_bytes", names[i],
-		       sp[i].reserved + sp[i].held);
-	head(b, "gauge", "codexfs_share_free_bytes", "What of it is left");
+		cdx_metric_sample(b, "codexfs_share_reserved_bytes", names[i],
+				  sp[i].reserved + sp[i].held);
+	cdx_metric_head(b, "gauge", "codexfs_share_free_bytes",
+			"What of it is left");
 	for (int i = 0; i < CDX_SHARES; i++)
-		sample(b, "codexfs_share_free_bytes", names[i], sp[i].free);
-	head(b, "gauge", "codexfs_disk_free_bytes", "What the disk has left");
-	sample(b, "codexfs_disk_free_bytes", "", sp[0].disk_free);
+		cdx_metric_sample(b, "codexfs_share_free_bytes", names[i],
+				  sp[i].free);
+	cdx_metric_head(b, "gauge", "codexfs_disk_free_bytes",
+			"What the disk has left");
+	cdx_metric_sample(b, "codexfs_disk_free_bytes", "", sp[0].disk_free);
 }
 
 static void cache_metrics(struct cdx_buf *b, struct cdx_store *s)
@@ -248,32 +226,32 @@ static void cache_metrics(struct cdx_buf *b, struct cdx_store *s)
 	struct cdx_cache_stats st;
 
 	cdx_cache_stats(s, &st);
-	const struct metric g[] = {
+	const struct cdx_metric g[] = {
 		{"codexfs_cache_entries", "Entries of the cache", st.entries},
 		{"codexfs_cache_used_bytes", "Bytes of the cache", st.used},
 	};
-	const struct metric c[] = {
+	const struct cdx_metric c[] = {
 		{"codexfs_cache_hits_total", "Look-ups that found it", st.hits},
 		{"codexfs_cache_misses_total", "Look-ups that did not",
 		 st.misses},
 		{"codexfs_cache_evicted_total", "Entries that had to go",
 		 st.evicted},
 	};
-	gauges(b, g, CDX_ARRAY_LEN(g));
-	counters(b, c, CDX_ARRAY_LEN(c));
+	cdx_metric_gauges(b, g, CDX_ARRAY_LEN(g));
+	cdx_metric_counters(b, c, CDX_ARRAY_LEN(c));
 }
 
 static void exchange_metrics(struct cdx_buf *b,
 			     const struct cdx_exchange_stats *x)
 {
-	const struct metric g[] = {
+	const struct cdx_metric g[] = {
 		{"codexfs_exchange_memory_bytes", "Blocks on their way",
 		 x->memory},
 		{"codexfs_exchange_sessions", "Datasets that somebody reads",
 		 x->sessions},
 		{"codexfs_exchange_peers", "Peers that are known", x->peers},
 	};
-	const struct metric c[] = {
+	const struct cdx_metric c[] = {
 		{"codexfs_exchange_bytes_received_total", "Bytes of blocks",
 		 x->bytes_received},
 		{"codexfs_exchange_bad_total",
@@ -284,21 +262,21 @@ static void exchange_metrics(struct cdx_buf *b,
 		 "Blocks decoded from others", x->degraded},
 	};
 
-	gauges(b, g, CDX_ARRAY_LEN(g));
-	counters(b, c, CDX_ARRAY_LEN(c));
+	cdx_metric_gauges(b, g, CDX_ARRAY_LEN(g));
+	cdx_metric_counters(b, c, CDX_ARRAY_LEN(c));
 }
 
 static void discovery_metrics(struct cdx_buf *b,
 			      const struct cdx_discovery_stats *d)
 {
 	static const char dropped[] = "codexfs_discovery_dropped_total";
-	const struct metric g[] = {
+	const struct cdx_metric g[] = {
 		{"codexfs_discovery_announced", "Datasets announced",
 		 d->announced},
 		{"codexfs_discovery_nodes", "Nodes that the DHT knows",
 		 d->nodes},
 	};
-	const struct metric c[] = {
+	const struct cdx_metric c[] = {
 		{"codexfs_discovery_puts_total", "Announcements made", d->puts},
 		{"codexfs_discovery_put_errors_total",
 		 "Announcements that no node took", d->put_errors},
@@ -306,24 +284,24 @@ static void discovery_metrics(struct cdx_buf *b,
 		{"codexfs_discovery_records_total", "Records seen", d->records},
 	};
 
-	gauges(b, g, CDX_ARRAY_LEN(g));
-	counters(b, c, CDX_ARRAY_LEN(c));
-	head(b, "counter", dropped, "Records passed over, and why");
-	sample(b, dropped, "{reason=\"forged\"}", d->forged);
-	sample(b, dropped, "{reason=\"stale\"}", d->stale);
-	sample(b, dropped, "{reason=\"oversized\"}", d->oversized);
-	sample(b, dropped, "{reason=\"foreign\"}", d->foreign);
+	cdx_metric_gauges(b, g, CDX_ARRAY_LEN(g));
+	cdx_metric_counters(b, c, CDX_ARRAY_LEN(c));
+	cdx_metric_head(b, "counter", dropped, "Records passed over, and why");
+	cdx_metric_sample(b, dropped, "{reason=\"forged\"}", d->forged);
+	cdx_metric_sample(b, dropped, "{reason=\"stale\"}", d->stale);
+	cdx_metric_sample(b, dropped, "{reason=\"oversized\"}", d->oversized);
+	cdx_metric_sample(b, dropped, "{reason=\"foreign\"}", d->foreign);
 }
 
 static void server_metrics(struct cdx_buf *b,
 			   const struct cdx_exchange_server_stats *st,
 			   enum cdx_reach reach)
 {
-	const struct metric g[] = {
+	const struct cdx_metric g[] = {
 		{"codexfs_server_connections", "Connections of others now",
 		 st->connections},
 	};
-	const struct metric c[] = {
+	const struct cdx_metric c[] = {
 		{"codexfs_server_requests_total", "Requests of others",
 		 st->requests},
 		{"codexfs_server_bytes_sent_total", "Bytes given to others",
@@ -338,30 +316,31 @@ static void server_metrics(struct cdx_buf *b,
 		 st->timed_out},
 	};
 
-	gauges(b, g, CDX_ARRAY_LEN(g));
-	counters(b, c, CDX_ARRAY_LEN(c));
-	head(b, "gauge", "codexfs_reachable",
-	     "1: a peer got through to us; 0: none did; NaN: nobody tried");
-	put(b, reach == CDX_REACH_YES  ? "codexfs_reachable 1\n"
-	       : reach == CDX_REACH_NO ? "codexfs_reachable 0\n"
-				       : "codexfs_reachable NaN\n");
+	cdx_metric_gauges(b, g, CDX_ARRAY_LEN(g));
+	cdx_metric_counters(b, c, CDX_ARRAY_LEN(c));
+	cdx_metric_head(
+		b, "gauge", "codexfs_reachable",
+		"1: a peer got through to us; 0: none did; NaN: nobody tried");
+	cdx_metric_put(b, reach == CDX_REACH_YES  ? "codexfs_reachable 1\n"
+			  : reach == CDX_REACH_NO ? "codexfs_reachable 0\n"
+						  : "codexfs_reachable NaN\n");
 }
 
 static void api_metrics(struct cdx_buf *b, struct cdx_rest *r)
 {
-	const struct metric codex[] = {
+	const struct cdx_metric codex[] = {
 		{"codex_api_uploads", "Datasets uploaded",
 		 atomic_load(&r->uploads)},
 		{"codex_api_downloads", "Downloads begun",
 		 atomic_load(&r->downloads)},
 	};
-	const struct metric g[] = {
+	const struct cdx_metric g[] = {
 		{"codexfs_start_time_seconds", "When the process began",
 		 (uint64_t)r->api->started},
 		{"codexfs_api_fetches", "Datasets being fetched for clients",
 		 cdx_rest_fetches_count(&r->fetches)},
 	};
-	const struct metric c[] = {
+	const struct cdx_metric c[] = {
 		{"codexfs_api_requests_total", "Calls of this API",
 		 atomic_load(&r->requests)},
 		{"codexfs_api_refused_total",
@@ -370,10 +349,10 @@ static void api_metrics(struct cdx_buf *b, struct cdx_rest *r)
 	};
 
 	codex_counters(b, codex, CDX_ARRAY_LEN(codex));
-	head(b, "gauge", "codexfs_info", "What runs here");
-	put(b, "codexfs_info{version=\"" PACKAGE_VERSION "\"} 1\n");
-	gauges(b, g, CDX_ARRAY_LEN(g));
-	counters(b, c, CDX_ARRAY_LEN(c));
+	cdx_metric_head(b, "gauge", "codexfs_info", "What runs here");
+	cdx_metric_put(b, "codexfs_info{version=\"" PACKAGE_VERSION "\"} 1\n");
+	cdx_metric_gauges(b, g, CDX_ARRAY_LEN(g));
+	cdx_metric_counters(b, c, CDX_ARRAY_LEN(c));
 }
 
 void cdx_rest_metrics(struct cdx_rest_call *q)
@@ -391,7 +370,7 @@ void cdx_rest_metrics(struct cdx_rest_call *q)
 	if (p != NULL)
 		cdx_peers_status(p, st);
 	codex_store(&b, s);
-	codex_market(&b);
+	cdx_rest_metrics_market(&b, q->api);
 	codex_exchange(&b, st);
 	api_metrics(&b, q->rest);
 	store_metrics(&b, s);

@@ -13,7 +13,7 @@
 #include "base/err.h"
 #include "store/quota.h"
 
-static json_t *share_json(struct cdx_store *s, enum cdx_share share)
+json_t *cdx_api_share_json(struct cdx_store *s, enum cdx_share share)
 {
 	struct cdx_space sp;
 
@@ -30,9 +30,9 @@ static json_t *quota_json(struct cdx_store *s)
 
 	cdx_quota_space(s, CDX_SHARE_VOLUME, &sp);
 	return json_pack("{s:o, s:o, s:o, s:I}", "volume",
-			 share_json(s, CDX_SHARE_VOLUME), "provider",
-			 share_json(s, CDX_SHARE_PROVIDER), "cache",
-			 share_json(s, CDX_SHARE_CACHE), "diskFree",
+			 cdx_api_share_json(s, CDX_SHARE_VOLUME), "provider",
+			 cdx_api_share_json(s, CDX_SHARE_PROVIDER), "cache",
+			 cdx_api_share_json(s, CDX_SHARE_CACHE), "diskFree",
 			 (json_int_t)sp.disk_free);
 }
 

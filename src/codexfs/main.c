@@ -31,6 +31,13 @@ static const struct cli_verb verbs[] = {
 	 verb_proof},
 	{"chain", "the chain: what it says, accounts, tokens, contracts",
 	 verb_chain},
+	{"market", "our part in the market: money, proofs, roles", verb_market},
+	{"availability", "offer space to others, or change what is offered",
+	 verb_availability},
+	{"sales", "list the slots that are being sold", verb_sales},
+	{"slots", "list the slots that are hosted", verb_slots},
+	{"request", "pay others to store a dataset", verb_request},
+	{"purchases", "list the storage that was bought", verb_purchases},
 	{"policy", "show or change how new segments are protected",
 	 verb_policy},
 	{"config", "check the configuration and show it", verb_config},
@@ -42,7 +49,7 @@ static void usage(FILE *to)
 {
 	fputs("Usage: codexfs VERB [options] [arguments]\n\nVerbs:\n", to);
 	for (size_t i = 0; i < CDX_ARRAY_LEN(verbs); i++)
-		fprintf(to, "  %-8s  %s\n", verbs[i].name, verbs[i].summary);
+		fprintf(to, "  %-12s  %s\n", verbs[i].name, verbs[i].summary);
 	fputs("\n`codexfs VERB --help` tells more; so does codexfs(1).\n"
 	      "For fstab: codexfs STORE MNT -o OPTIONS\n",
 	      to);
