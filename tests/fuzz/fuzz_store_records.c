@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "store/cache_internal.h"
+#include "store/offer.h"
 #include "store/records.h"
 
 /* First byte: which record; the rest is its value (for free, protection and slot
@@ -151,11 +152,56 @@ static void cache(const uint8_t *p, size_t len)
 	     rec.body, page.n * sizeof(page.leaf[0]));
 }
 
+static void offer(const uint8_t *p, size_t len)
+{
+	struct cdx_buf again = {0};
+	struct cdx_offer o;
+
+	if (cdx_offer_decode(&o, p, len) < 0)
+		return;
+	cdx_offer_encode(&again, &o);
+	if (cdx_buf_ok(&again) == 0)
+		same(again.p, again.len, p, len);
+	cdx_buf_free(&again);
+}
+
+static void reservation(const uint8_t *p, size_t len)
+{
+	struct cdx_buf again = {0};
+	struct cdx_reservation r;
+
+	if (cdx_reservation_decode(&r, p, len) < 0)
+		return;
+	cdx_reservation_encode(&again, &r);
+	if (cdx_buf_ok(&again) == 0)
+		same(again.p, again.len, p, len);
+	cdx_buf_free(&again);
+}
+
+/* Leaves of the tree, number of the page, value */
+static void held_page(const uint8_t *p, size_t len)
+{
+	uint8_t key[CDX_HELD_PAGE_KEY_LEN];
+	uint8_t val[CDX_HELD_PAGE_VAL_MAX];
+	struct cdx_tree_page page;
+	size_t n;
+
+	if (len < 12)
+		return;
+	page.leaves = cdx_get_be64(p) % ((UINT64_C(1) << 32) + 1);
+	page.page = cdx_get_be32(p + 8);
+	if (page.leaves == 0 ||
+	    cdx_held_page_decode(&page, p + 12, len - 12) < 0)
+		return;
+	n = cdx_held_page_encode(key, val, 1, &page);
+	same(val, n, p + 12, len - 12);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size == 0)
 		return 0;
-	switch (data[0] % 8) {
+	switch (data[0] % 11) {
 	case 0:
 		area(data + 1, size - 1);
 		break;
@@ -179,6 +225,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 7:
 		cache(data + 1, size - 1);
+		break;
+	case 8:
+		offer(data + 1, size - 1);
+		break;
+	case 9:
+		reservation(data + 1, size - 1);
+		break;
+	case 10:
+		held_page(data + 1, size - 1);
 		break;
 	}
 	return 0;
