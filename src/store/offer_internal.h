@@ -14,8 +14,11 @@
 /* Longest record of the two */
 #define CDX_OFFER_VAL_MAX (256u + CDX_SALE_NOTE_MAX)
 
+/* Put or delete a row; apply tells when memory was short. */
 void cdx_offer_put(struct cdx_batch *b, const struct cdx_offer *o);
+/* As cdx_offer_put */
 void cdx_reservation_put(struct cdx_batch *b, const struct cdx_reservation *r);
+/* As cdx_offer_put; its offers are the caller's. */
 void cdx_reservation_del(struct cdx_batch *b, const uint8_t slot[32]);
 
 /* What reservations have of an offer */
