@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "exchange/serve_internal.h"
 #include "store/cache.h"
+#include "store/held.h"
 #include "store/kv.h"
 #include "store/protection.h"
 
@@ -115,6 +116,10 @@ int cdx_serve_dataset_open(struct cdx_exchange_server *s,
 					  &out->bytes);
 	else if (rc == -ENOENT)
 		rc = cdx_cache_get_manifest(s->store, &out->bytes, &digest);
+	if (rc >= 0 && out->local && (out->info.refs & CDX_REF_HELD) != 0) {
+		rc = cdx_protection_of(s->store, &out->info, &out->rec);
+		out->held = rc == 0 && cdx_held_is(&out->rec);
+	}
 	if (rc >= 0)
 		rc = open_bytes(out);
 	/* the cache finds by manifest or tree, whatever was meant */
@@ -128,6 +133,12 @@ int cdx_serve_dataset_open(struct cdx_exchange_server *s,
 		atomic_fetch_add_explicit(&s->not_served, 1,
 					  memory_order_relaxed);
 	return rc;
+}
+
+bool cdx_serve_may_give(const struct cdx_serve_dataset *d, uint64_t index)
+{
+	return !d->held ||
+	       cdx_held_whole(&d->rec, (uint32_t)(index / d->rec.steps));
 }
 
 void cdx_serve_dataset_free(struct cdx_serve_dataset *d)

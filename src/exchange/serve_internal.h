@@ -16,6 +16,7 @@
 #include "net/web.h"
 #include "store/dataset_store.h"
 #include "store/leaf_page.h"
+#include "store/protection.h"
 
 /* Blocks that lately could not be read though the store knows them: promised
  * no more */
@@ -93,7 +94,12 @@ struct cdx_serve_dataset {
 	struct cdx_manifest manifest;
 	struct cdx_digest tree;
 	uint64_t leaves;
+	bool held; /* somebody else's (store/held.h): some slots are here */
+	struct cdx_protection rec; /* when held */
 };
+/* May the block at this index be given?  Of a held dataset only what is here and
+ * whole: others may have named blocks in it that are here for other reasons. */
+bool cdx_serve_may_give(const struct cdx_serve_dataset *d, uint64_t index);
 /* -ENOENT not here or private (counted); CDX_E_* and -errno.  Free it. */
 CDX_MUST_CHECK int cdx_serve_dataset_open(struct cdx_exchange_server *s,
 					  struct cdx_serve_dataset *out,

@@ -88,7 +88,7 @@ static void settle_item(struct stream *st, uint32_t index, uint32_t *last_page)
 		if (memcmp(&it->digest, &cdx_digest_empty,
 			   sizeof(cdx_digest_empty)) == 0)
 			size = 0;
-		else
+		else if (cdx_serve_may_give(&st->dataset, index))
 			size = cdx_serve_block_size(st->server, &it->digest);
 		if (st->with_pages && *last_page != st->page_here)
 			it->page = st->page_here;

@@ -211,7 +211,6 @@ static int put_leaf(struct cdx_store *s, struct cdx_block_set *set,
 		return rc;
 	cdx_leaf_put(cdx_block_set_batch(set), cdx_held_leaf_id(p, index),
 		     (uint32_t)index, &leaf);
-	cdx_public_add(cdx_block_set_batch(set), digest, p->id);
 	return 0;
 }
 

@@ -118,13 +118,23 @@ struct settle {
 	struct cdx_store *s;
 	uint64_t dsid;
 	uint64_t leaves; /* id that the leaves are looked for under */
-	uint64_t data; /* of an adopted dataset (held.h): that of its data, too */
-	int want;      /* 1 rows, 0 none */
+	uint64_t data; /* of an adopted dataset (held.h): that of its data, which
+			  * come next; else 0 */
+	struct cdx_protection held; /* when @data is not 0 */
+	int want;		    /* 1 rows, 0 none */
 	uint64_t next;
 	size_t n;
 	struct cdx_digest digest[CDX_DROP_BATCH];
 	bool end;
 };
+
+/* Of an adopted dataset only what is here and whole is given: that somebody named
+ * a block is no reason to give it to him. */
+static bool is_given(const struct settle *v, uint32_t index)
+{
+	return v->data == 0 ||
+	       cdx_held_whole(&v->held, (uint32_t)(index / v->held.steps));
+}
 
 static int some_read(struct settle *v)
 {
@@ -153,7 +163,7 @@ static int some_read(struct settle *v)
 		if (rc < 0 || v->end)
 			return rc;
 		v->next = (uint64_t)index + 1;
-		if (leaf.state != CDX_LEAF_BURNT)
+		if (leaf.state != CDX_LEAF_BURNT && is_given(v, index))
 			v->digest[v->n++] = leaf.digest;
 	}
 	return 0;
@@ -169,6 +179,9 @@ static int some_settle(struct settle *v)
 	rc = cdx_public_id(v->s, v->dsid);
 	if (rc >= 0 && rc != v->want)
 		rc = CDX_E_AGAIN;
+	/* as its slots are now */
+	if (rc >= 0 && v->data != 0)
+		rc = cdx_protection_get(v->s, v->data, v->dsid, &v->held);
 	if (rc >= 0)
 		rc = some_read(v);
 	if (rc == 0)
@@ -196,7 +209,7 @@ static int find_data(struct settle *v)
 {
 	struct cdx_digest manifest;
 	struct cdx_dataset_info info;
-	struct cdx_protection p;
+	struct cdx_protection p = {.base = 0};
 	struct cdx_cid cid;
 	uint8_t key[CDX_PUBLIC_ID_LEN];
 	int rc;
@@ -211,7 +224,7 @@ static int find_data(struct settle *v)
 	}
 	if (rc == 0 && (info.refs & CDX_REF_HELD) != 0)
 		rc = cdx_protection_of(v->s, &info, &p);
-	if (rc == 0 && (info.refs & CDX_REF_HELD) != 0 && cdx_held_is(&p))
+	if (rc == 0 && cdx_held_is(&p))
 		v->data = p.base;
 	/* gone meanwhile, or not public: then its rows count for nothing */
 	return rc == -ENOENT || rc > 0 ? 0 : rc;

@@ -9,8 +9,10 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/log.h"
 #include "store/area_internal.h"
 #include "store/block_set.h"
+#include "store/dataset_internal.h"
 #include "store/held_internal.h"
 #include "store/protection_internal.h"
 
@@ -352,6 +354,9 @@ static int unmark_locked(struct cdx_store *s, struct cdx_protection *p,
 	p->absent &= ~(1u << slot);
 	p->damaged &= ~(1u << slot);
 	cdx_protection_put(b, p);
+	/* only now may its blocks be given to strangers */
+	if (cdx_held_is(p))
+		cdx_public_mark(b, p->id);
 	return cdx_batch_apply(b);
 }
 
@@ -372,5 +377,10 @@ int cdx_slot_restore_end(struct cdx_store *s, struct cdx_protection *p,
 	if (rc < 0)
 		return rc;
 	*p = rec;
+	/* it is finished whatever comes of this, which a start makes good */
+	if (cdx_held_is(p) && cdx_public_settle(s, p->id, NULL, NULL) < 0)
+		cdx_log(cdx_store_log(s), WARN, "store",
+			"blocks of a sold slot are not served by their CIDs "
+			"until the next start");
 	return cdx_store_commit(s);
 }

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "held_kit.h"
 #include "serve_kit.h"
 
 static void test_blocks(void **state)
@@ -445,14 +446,74 @@ static void test_cached(void **state)
 	free(t);
 }
 
+/* Of somebody else's dataset slots that are here and whole are offered and given,
+ * with pages that were kept. */
+static void test_held(void **state)
+{
+	struct env *e = *state;
+	struct taken *t = malloc(sizeof(*t));
+	struct cdx_protection p;
+	struct cdx_cid own;
+	struct cdx_cid cid;
+	struct hk h;
+
+	assert_non_null(t);
+	/* slots of 100 blocks; a block of slot 0 is here as private data */
+	assert_int_equal(hk_make(&h, 3, 200, 2, 1, 0), 0);
+	for (uint64_t i = 0; i < h.total; i++)
+		hk_block(e->data + i * CDX_BLOCK_SIZE, &h, i);
+	for (uint32_t i = 0; i < 2; i++)
+		assert_int_equal(hk_page(&h, i, &e->page[i]), 0);
+	e->cid = h.cid;
+	add(&own, e->store.s, e->data, CDX_BLOCK_SIZE, true);
+	assert_int_equal(hk_adopt(e->store.s, &h, &p), 0);
+	assert_int_equal(cdx_dataset_info(e->store.s, &h.cid, &e->info), 0);
+	assert_int_equal(get(e, "/codex/v1/datasets/%s", &h.cid), 200);
+	assert_non_null(strstr((char *)e->kit.body, "\"slots\":[],"));
+	assert_int_equal(get(e, STREAM "100-109", &h.cid), 200);
+	take(e, t);
+	assert_int_equal(t->pages + t->blocks, 0);
+	assert_int_equal(t->absent, 10);
+	/* coming */
+	assert_int_equal(hk_leaves(e->store.s, &h, &p, 1), 0);
+	assert_int_equal(cdx_held_begin(e->store.s, &p, 1, NULL), 0);
+	assert_int_equal(hk_put(e->store.s, &h, &p, 1, 0, 100), 0);
+	assert_int_equal(get(e, STREAM "0-0,100-109", &h.cid), 200);
+	take(e, t);
+	assert_int_equal(t->pages, 1);
+	assert_int_equal(t->absent, 11);
+	assert_int_equal(get_block(e, 100), 404);
+	/* whole */
+	assert_int_equal(hk_nodes(e->store.s, &p, 1), 0);
+	assert_int_equal(cdx_slot_restore_end(e->store.s, &p, 1), 0);
+	assert_int_equal(get(e, "/codex/v1/datasets/%s", &h.cid), 200);
+	assert_non_null(strstr((char *)e->kit.body, "\"slots\":[1],"));
+	assert_non_null(strstr((char *)e->kit.body, "\"complete\":false"));
+	assert_int_equal(get(e, STREAM "0-0,100-199,299-299", &h.cid), 200);
+	take(e, t);
+	assert_int_equal(t->pages, 1);
+	assert_int_equal(t->blocks, 100);
+	assert_int_equal(t->absent, 2);
+	assert_int_equal(get_block(e, 100), 200);
+	assert_int_equal(get_block(e, 0), 404);
+	assert_int_equal(get(e, "/codex/v1/datasets/%s/manifest", &h.cid), 200);
+	assert_memory_equal(e->kit.body, h.manifest.p, h.manifest.len);
+	assert_int_equal(cdx_held_release(e->store.s, &h.cid, 1, NULL), 0);
+	cid = cdx_cid_sha256(CDX_CODEC_BLOCK, &h.leaf[100]);
+	assert_int_equal(get(e, "/ipfs/%s?format=raw", &cid), 404);
+	assert_int_equal(get(e, "/codex/v1/datasets/%s", &h.cid), 404);
+	hk_free(&h);
+	free(t);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(blocks),	 T(manifest), T(gateway),
-		T(bad_requests), T(private),  T(stream),
-		T(bad_ranges),	 T(damaged),  T(cached),
+		T(blocks),  T(manifest), T(gateway),	T(bad_requests),
+		T(private), T(stream),	 T(bad_ranges), T(damaged),
+		T(cached),  T(held),
 	};
 
 	return cmocka_run_group_tests_name("exchange/server", tests, NULL,

@@ -145,6 +145,9 @@ static void riders(void **state)
 	assert_int_equal(cdx_held_begin(T.s, &p, 2, &also), 0);
 	assert_int_equal(cdx_held_begin(T.s, &p, 2, &also), 0);
 	assert_int_equal(ride.called, 2);
+	/* only what is whole is given to strangers */
+	assert_true(cdx_public_block(T.s, &h.leaf[0]));
+	assert_false(cdx_public_block(T.s, &h.leaf[20]));
 	assert_int_equal(provider(), 2 * slot);
 
 	ride = (struct ride){.rc = -EIO};

@@ -575,7 +575,22 @@ static void records(void **state)
 		assert_int_equal(cdx_dataset_decode(&out, &m, &len, a.p, a.len),
 				 CDX_E_CORRUPT);
 	}
-	a.p[0] = 4;
+	/* held for sales: the version that alone can say it, published or not */
+	for (unsigned published = 0; published < 2; published++) {
+		a.len = 0;
+		info.published = published == 1;
+		info.refs = CDX_REF_HELD;
+		cdx_dataset_encode(&a, &info, "m", 1);
+		assert_int_equal(a.p[0], 4);
+		assert_int_equal(cdx_dataset_decode(&out, &m, &len, a.p, a.len),
+				 0);
+		assert_int_equal(out.refs, CDX_REF_HELD);
+		assert_int_equal(out.published, published);
+	}
+	a.p[5] = CDX_REF_PIN;
+	assert_int_equal(cdx_dataset_decode(&out, &m, &len, a.p, a.len),
+			 CDX_E_CORRUPT);
+	a.p[0] = 5;
 	assert_int_equal(cdx_dataset_decode(&out, &m, &len, a.p, a.len),
 			 CDX_E_VERSION);
 }
