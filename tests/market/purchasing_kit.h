@@ -213,9 +213,42 @@ static inline void bk_client(struct bk *w)
 	mk_account(&w->kit, &w->client);
 }
 
+struct bk_keys {
+	char key[64][CDX_PURCHASE_KEY_MAX];
+	unsigned n;
+};
+
+static inline int bk_key(void *arg, const char *key, const void *val,
+			 size_t len)
+{
+	struct bk_keys *k = arg;
+
+	(void)val;
+	(void)len;
+	assert_true(k->n < 64 && strlen(key) < CDX_PURCHASE_KEY_MAX);
+	memcpy(k->key[k->n++], key, strlen(key) + 1);
+	return 0;
+}
+
+static inline void bk_forget_here(void *arg)
+{
+	const struct bk *w = arg;
+	const struct cdx_persist *persist = w->kit.env.persist;
+	struct bk_keys k = {.n = 0};
+
+	assert_int_equal(persist->list(persist->arg, CDX_PURCHASE_PREFIX,
+				       bk_key, &k),
+			 0);
+	for (unsigned i = 0; i < k.n; i++)
+		assert_int_equal(
+			persist->del(persist->arg, k.key[i], NULL, NULL), 0);
+}
+
+/* The next one has a store of its own, so to speak */
 static inline void bk_client_end(struct bk *w)
 {
 	bk_close(w);
+	mk_on_loop(&w->kit, bk_forget_here, w);
 	mk_sender_drop(&w->kit, &w->client);
 	pthread_mutex_destroy(&w->v.mu);
 }
@@ -291,7 +324,9 @@ static inline bool bk_is(void *arg)
 {
 	struct bk_find *f = arg;
 
-	return bk_look(f) && f->info.state == f->state;
+	/* its end is known a little later than its state */
+	return bk_look(f) && f->info.state == f->state &&
+	       (f->state != CDX_PURCHASE_SUBMITTED || f->info.end != 0);
 }
 
 /* Until the request of this area and generation is so */
