@@ -70,8 +70,18 @@ struct sk {
 	struct cdx_market_env env;
 	struct cdx_exchange_server *server;
 	struct cdx_maddr addr;
+	unsigned charged; /* how often bytes of a slot were */
 	char why[CDX_MARKET_WHY_MAX];
 };
+
+static inline int sk_charge(void *arg, struct cdx_batch *b)
+{
+	struct sk *s = arg;
+
+	(void)b;
+	s->charged++;
+	return 0;
+}
 
 static inline void sk_start(struct sk *s)
 {
@@ -150,8 +160,9 @@ static inline int sk_obtain(struct sk *s, const struct sk_client *c,
 			    uint32_t slot, struct cdx_slot_got *got)
 {
 	const struct cdx_slot_run run = {.stall_ms = XK_MS};
-	int rc = cdx_slot_obtain(&s->env, &c->data.verifiable, slot, NULL, &run,
-				 got, s->why);
+	const struct cdx_rider begin = {.put = sk_charge, .arg = s};
+	int rc = cdx_slot_obtain(&s->env, &c->data.verifiable, slot, &begin,
+				 &run, got, s->why);
 
 	if (rc != 0 && getenv("CDX_TEST_LOG") != NULL)
 		print_message("slot %u: %s: %s\n", slot, cdx_strerror(rc),

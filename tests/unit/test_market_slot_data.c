@@ -96,9 +96,11 @@ static void from_one(void **state)
 		assert_true(st.used < 4 * SK_BLOCK);
 	}
 	/* once more: all is here */
+	assert_int_equal(s.charged, K + M);
 	assert_int_equal(sk_obtain(&s, &client, 2, &got), 0);
 	assert_int_equal(got.fetched, 0);
 	assert_int_equal(got.kept, client.sl.g.steps);
+	assert_int_equal(s.charged, K + M);
 	fsck_clean(&s);
 	xk_free_exchange(&s.x);
 	tmp_store_reopen(s.x.store);
@@ -155,6 +157,8 @@ static void rebuilt_from(struct sk_client *c, uint32_t slot, uint32_t others)
 	xk_know(&s.x, &h);
 	assert_int_equal(sk_obtain(&s, c, slot, &got), 0);
 	assert_true(sk_whole(&s, c, slot));
+	/* as for a slot that somebody has: promised bytes become charged ones */
+	assert_int_equal(s.charged, 1);
 	assert_true(xk_stats(&s.x).degraded > 0);
 	/* the slot alone, and not k of them, is kept */
 	{
@@ -345,6 +349,7 @@ static void resumed(void **state)
 		.arg = &a,
 		.stall_ms = XK_MS,
 	};
+	const struct cdx_rider charge = {.put = sk_charge, .arg = &s};
 	struct cdx_slot_got got;
 
 	(void)state;
@@ -352,9 +357,10 @@ static void resumed(void **state)
 	host_start(&h, c.t.s, HOST_HONEST);
 	sk_start(&s);
 	xk_know(&s.x, &h);
-	assert_int_equal(cdx_slot_obtain(&s.env, &c.data.verifiable, 0, NULL,
+	assert_int_equal(cdx_slot_obtain(&s.env, &c.data.verifiable, 0, &charge,
 					 &run, &got, s.why),
 			 -ECANCELED);
+	assert_int_equal(s.charged, 1);
 	assert_false(sk_whole(&s, &c, 0));
 	assert_true(got.fetched > 0);
 	/* as after a crash */
@@ -367,6 +373,7 @@ static void resumed(void **state)
 	assert_int_equal(sk_obtain(&s, &c, 0, &got), 0);
 	assert_true(got.kept >= 64);
 	assert_int_equal(got.fetched + got.kept, c.sl.g.steps);
+	assert_int_equal(s.charged, 1);
 	assert_true(sk_whole(&s, &c, 0));
 	fsck_clean(&s);
 	sk_end(&s);
@@ -426,6 +433,7 @@ static void no_room(void **state)
 	struct sk s = {0};
 	struct host h;
 	struct cdx_slot_got got;
+	const struct cdx_slot_run run = {.stall_ms = XK_MS};
 	struct tmp_store small;
 	struct cdx_dataset_info info;
 
@@ -435,7 +443,9 @@ static void no_room(void **state)
 	host_start(&h, client.t.s, HOST_HONEST);
 	sk_start(&s);
 	xk_know(&s.x, &h);
-	assert_int_equal(sk_obtain(&s, &client, 0, &got), CDX_E_QUOTA);
+	assert_int_equal(cdx_slot_obtain(&s.env, &client.data.verifiable, 0,
+					 NULL, &run, &got, s.why),
+			 CDX_E_QUOTA);
 	assert_false(sk_whole(&s, &client, 0));
 	/* what was not begun is not left behind */
 	assert_int_equal(cdx_dataset_info(small.s, &client.data.verifiable,
