@@ -17,6 +17,9 @@
 #define URL_MAX (CDX_MADDR_TEXT_MAX + CDX_CID_TEXT_MAX + 64u)
 /* Of one peer that fails; what it says is final */
 #define TRIES_MAX 2u
+/* Of one peer in flight.  Not of those that it has for blocks: who is busy with these
+ * would never be asked */
+#define ASKS_MAX 4u
 /* Failures in a row after which nobody waits until it has rested */
 #define FAILS_GONE 3u
 
@@ -198,12 +201,14 @@ static void check(struct cdx_xask *a)
 
 static void refused(struct cdx_xask *a, const struct cdx_http_res *res)
 {
+	struct cdx_xsource *src = &a->rd->s->source[a->at];
 	unsigned rest = 0;
 
 	if (res->status == 404) {
 		/* it is alive, and has not got the dataset (any more) */
-		a->rd->s->source[a->at].gone_until =
-			cdx_clock_mono_ns() + CDX_X_IDLE_S * CDX_X_NS_S;
+		if (src->peer == a->peer)
+			src->gone_until =
+				cdx_clock_mono_ns() + CDX_X_IDLE_S * CDX_X_NS_S;
 		a->tries[a->at] = TRIES_MAX;
 		return;
 	}
@@ -219,7 +224,7 @@ static void on_end(void *arg, int err, const struct cdx_http_res *res,
 
 	(void)why;
 	a->transfer = NULL;
-	cdx_xpeer_end(a->peer, cdx_clock_mono_ns());
+	a->peer->asks--;
 	a->tries[a->at]++;
 	if (a->lie != NULL) {
 		liar(a, a->lie);
@@ -278,13 +283,13 @@ static int best(const struct cdx_xask *a, uint64_t now, bool *later)
 		if (a->tries[i] >= TRIES_MAX || !may(a, i) ||
 		    cdx_xpeer_out(p, now) || src->gone_until > now)
 			continue;
-		if (p->rest_until > now || p->inflight >= CDX_X_REQUESTS) {
+		if (p->rest_until > now || p->asks >= ASKS_MAX) {
 			*later |= p->fails < FAILS_GONE;
 			continue;
 		}
 		if (at < 0 || a->tries[i] < a->tries[at] ||
 		    (a->tries[i] == a->tries[at] &&
-		     p->inflight < s->source[at].peer->inflight))
+		     p->asks < s->source[at].peer->asks))
 			at = (int)i;
 	}
 	return at;
@@ -331,7 +336,8 @@ static int ask(struct cdx_xask *a, unsigned at)
 		drop(a);
 		return rc;
 	}
-	cdx_xpeer_begin(a->peer, cdx_clock_mono_ns());
+	a->peer->asks++;
+	a->peer->used_at = cdx_clock_mono_ns();
 	cdx_xcount(a->ex, requests);
 	return 0;
 }
@@ -386,7 +392,7 @@ void cdx_xask_detach(struct cdx_op *op)
 	if (a->transfer != NULL) {
 		cdx_http_cancel(a->transfer);
 		a->transfer = NULL;
-		cdx_xpeer_end(a->peer, cdx_clock_mono_ns());
+		a->peer->asks--;
 	}
 	/* what is being checked goes when that is done */
 	if (!a->checking)

@@ -218,6 +218,7 @@ struct cdx_xpeer {
 	uint64_t rest_until; /* it failed */
 	unsigned fails;	     /* in a row */
 	uint64_t used_at;
+	unsigned asks;	     /* of ask.h, in flight beside the others */
 	/* figures */
 	unsigned inflight;
 	uint64_t rate;	    /* bytes a second; 0: not known */

@@ -385,6 +385,7 @@ static void resumed(void **state)
 
 struct both {
 	struct sk *s;
+	uint32_t slot;
 	struct cdx_slot_got got;
 	char why[CDX_MARKET_WHY_MAX];
 	int rc;
@@ -395,8 +396,8 @@ static void *both_run(void *arg)
 	const struct cdx_slot_run run = {.stall_ms = XK_MS};
 	struct both *b = arg;
 
-	b->rc = cdx_slot_obtain(&b->s->env, &client.data.verifiable, 5, NULL,
-				&run, &b->got, b->why);
+	b->rc = cdx_slot_obtain(&b->s->env, &client.data.verifiable, b->slot,
+				NULL, &run, &b->got, b->why);
 	return NULL;
 }
 
@@ -404,7 +405,7 @@ static void two_at_once(void **state)
 {
 	struct sk s = {0};
 	struct host h;
-	struct both b[2] = {{.s = &s}, {.s = &s}};
+	struct both b[2] = {{.s = &s, .slot = 5}, {.s = &s, .slot = 5}};
 	pthread_t thread[2];
 
 	(void)state;
@@ -422,6 +423,35 @@ static void two_at_once(void **state)
 			 client.sl.g.steps);
 	assert_int_equal(b[0].got.kept + b[1].got.kept, client.sl.g.steps);
 	assert_true(sk_whole(&s, &client, 5));
+	sk_end(&s);
+	host_stop(&h);
+}
+
+/* Three workers of one host, all of whom want something of the same peer, who is
+ * never idle */
+static void three_slots_at_once(void **state)
+{
+	struct sk s = {0};
+	struct host h;
+	struct both b[3];
+	pthread_t thread[3];
+
+	(void)state;
+	host_start(&h, client.t.s, HOST_HONEST);
+	h.rate = 4u << 20;
+	sk_start(&s);
+	xk_know(&s.x, &h);
+	for (unsigned i = 0; i < 3; i++) {
+		b[i] = (struct both){.s = &s, .slot = i};
+		assert_int_equal(
+			pthread_create(&thread[i], NULL, both_run, &b[i]), 0);
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(pthread_join(thread[i], NULL), 0);
+		assert_int_equal(b[i].rc, 0);
+		assert_true(sk_whole(&s, &client, i));
+	}
+	fsck_clean(&s);
 	sk_end(&s);
 	host_stop(&h);
 }
@@ -502,6 +532,7 @@ int main(void)
 		cmocka_unit_test(vanishing),
 		cmocka_unit_test(resumed),
 		cmocka_unit_test(two_at_once),
+		cmocka_unit_test(three_slots_at_once),
 		cmocka_unit_test(no_room),
 		cmocka_unit_test(repaired),
 	};
