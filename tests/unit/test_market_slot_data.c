@@ -304,7 +304,7 @@ static bool on_cancel(void *arg)
 }
 
 /* More steps, so that there are several parts */
-#define LONG_BLOCKS 1400u
+#define LONG_BLOCKS 500u
 
 static void vanishing(void **state)
 {
