@@ -147,6 +147,11 @@ static void on_unknown_facts(struct sale_agent *a, int err)
 		sale_go(a, CDX_SALE_FILLING);
 		return;
 	}
+	/* the states are those with what is pending */
+	if (a->note.step == CDX_SALE_STEP_PAYING && sale_has_tx(a, "free")) {
+		sale_go(a, CDX_SALE_PAYOUT);
+		return;
+	}
 	if (sale_decide(a))
 		return;
 	/* free, with a promise of ours, and time left */

@@ -12,6 +12,94 @@
 
 #include "base/clock.h"
 
+/* ---- the bench ---- */
+
+void sk_bench_host(struct sk_bench *b)
+{
+	host_start(&b->host, b->kit.store.s, HOST_HONEST);
+}
+
+void sk_bench_open(struct sk_bench *b, const char *what, char **args)
+{
+	memset(b, 0, sizeof(*b));
+	mk_start(&b->kit, what, args, NULL);
+	sk_bench_host(b);
+	mk_account(&b->kit, &b->client);
+	mk_account(&b->kit, &b->other);
+}
+
+void sk_bench_close(struct sk_bench *b)
+{
+	mk_sender_drop(&b->kit, &b->client);
+	mk_sender_drop(&b->kit, &b->other);
+	host_stop(&b->host);
+	mk_stop(&b->kit);
+}
+
+/* What accounts, the contract and the burned ones have together */
+static struct cdx_u256 total(struct sk_bench *b, const struct provider *p)
+{
+	struct cdx_addr dead = {{0}};
+	const struct cdx_addr *who[] = {&b->client.account.addr,
+					&b->other.account.addr,
+					&p->account.account.addr,
+					&b->kit.contract, &dead};
+	struct cdx_u256 sum = cdx_u256_of(0);
+
+	dead.b[18] = 0xde;
+	dead.b[19] = 0xad;
+	for (unsigned i = 0; i < sizeof(who) / sizeof(who[0]); i++) {
+		struct cdx_u256 v = mk_balance(&b->kit, who[i]);
+
+		assert_int_equal(cdx_u256_add(&sum, &sum, &v), 0);
+	}
+	return sum;
+}
+
+void sk_open(struct sk_bench *b, struct provider *p, struct mk_request *rq)
+{
+	sk_provider(&b->kit, p, &b->host);
+	mk_request(&b->kit, &b->client, rq);
+	b->total = total(b, p);
+}
+
+void sk_close(struct sk_bench *b, struct provider *p)
+{
+	struct cdx_u256 now = total(b, p);
+
+	mk_assert_amount(&now, &b->total, "all tokens");
+	sk_close_some(b, p);
+}
+
+void sk_close_some(struct sk_bench *b, struct provider *p)
+{
+	(void)b;
+	sk_provider_free(p);
+}
+
+void sk_fill_others(struct sk_bench *b, const struct mk_request *rq,
+		    unsigned but)
+{
+	for (unsigned i = 0; i < rq->r.ask.slots; i++)
+		if (i != but)
+			mk_fill(&b->kit, &b->other, rq, i);
+}
+
+uint64_t sk_collateral(const struct mk_request *rq)
+{
+	struct cdx_u256 v;
+	uint64_t n;
+
+	assert_int_equal(cdx_ask_slot_collateral(&v, &rq->r.ask), 0);
+	assert_int_equal(cdx_u256_to_u64(&n, &v), 0);
+	return n;
+}
+
+uint64_t sk_charged(const struct sk_bench *b)
+{
+	return b->kit.slots.g.steps * b->kit.data.block_size;
+}
+
 /* ---- a provider ---- */
 
 void sk_provider(struct mk *kit, struct provider *p, const struct host *h)
@@ -129,8 +217,6 @@ bool sk_agent(struct provider *p, const struct cdx_b32 *request,
 	return f.found;
 }
 
-static void look(void *arg);
-
 struct look {
 	bool (*fn)(void *arg);
 	void *arg;
@@ -204,6 +290,36 @@ unsigned sk_until_state(struct provider *p, const struct mk_request *rq,
 	return (unsigned)w.info.index;
 }
 
+unsigned sk_hold_state(struct provider *p, const struct mk_request *rq,
+		       enum cdx_sale_state state)
+{
+	struct wait w = {.p = p, .rq = rq, .state = state};
+
+	mk_until(p->kit, is_in_state, &w, cdx_sale_state_name(state));
+	return (unsigned)w.info.index;
+}
+
+struct pooled {
+	struct provider *p;
+	unsigned n;
+};
+
+static bool is_pooled(void *arg)
+{
+	struct pooled *w = arg;
+	struct cdx_sender_stats st;
+
+	cdx_sender_stats(w->p->account.sender, &st);
+	return st.waiting >= w->n && st.sent > 0;
+}
+
+void sk_until_pooled(struct provider *p, unsigned n)
+{
+	struct pooled w = {p, n};
+
+	mk_until(p->kit, is_pooled, &w, "a transaction that waits");
+}
+
 void sk_until_none(struct provider *p, const struct mk_request *rq)
 {
 	struct wait w = {.p = p, .rq = rq};
@@ -221,6 +337,28 @@ struct cdx_sales_stats sk_stats(struct provider *p)
 
 /* ---- books ---- */
 
+struct books {
+	unsigned n;
+	uint64_t size;
+};
+
+static int count(void *arg, const struct cdx_reservation *r)
+{
+	struct books *b = arg;
+
+	b->n++;
+	b->size += r->size;
+	return 0;
+}
+
+static struct books books(struct provider *p)
+{
+	struct books b = {0};
+
+	assert_int_equal(cdx_reservation_list(p->env.store, count, &b), 0);
+	return b;
+}
+
 void sk_assert_used(struct provider *p, uint64_t bytes, uint64_t collateral)
 {
 	struct cdx_store *s = p->env.store;
@@ -233,26 +371,17 @@ void sk_assert_used(struct provider *p, uint64_t bytes, uint64_t collateral)
 	assert_int_equal(cdx_u256_add(&want, &want, &o.remaining), 0);
 	mk_assert_amount(&want, &o.collateral, "collateral of the offer");
 	assert_int_equal(cdx_kv_counter(s, CDX_CNT_RESERVED_PROVIDER),
-			 SK_FREE - bytes);
-}
-
-static int count(void *arg, const struct cdx_reservation *r)
-{
-	(void)r;
-	++*(unsigned *)arg;
-	return 0;
+			 o.free + books(p).size);
 }
 
 void sk_assert_clean(struct provider *p)
 {
 	struct tmp_findings v;
-	unsigned n = 0;
 
 	sk_assert_used(p, 0, 0);
 	assert_int_equal(cdx_kv_counter(p->env.store, CDX_CNT_USED_PROVIDER),
 			 0);
-	assert_int_equal(cdx_reservation_list(p->env.store, count, &n), 0);
-	assert_int_equal(n, 0);
+	assert_int_equal(books(p).n, 0);
 	tmp_fsck(p->x.store, &v);
 	assert_int_equal(v.n, 0);
 }

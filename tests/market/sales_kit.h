@@ -34,6 +34,30 @@ struct provider {
 	struct cdx_sales *sales;
 };
 
+/* The chain, the client's side, and a host by hand */
+struct sk_bench {
+	struct mk kit;
+	struct host host; /* serves the client's store */
+	struct mk_account client;
+	struct mk_account other;
+	struct cdx_u256 total; /* tokens, when the test began */
+};
+void sk_bench_open(struct sk_bench *b, const char *what, char **args);
+void sk_bench_close(struct sk_bench *b);
+/* The host again, after host_stop */
+void sk_bench_host(struct sk_bench *b);
+/* A provider and a request that is not posted */
+void sk_open(struct sk_bench *b, struct provider *p, struct mk_request *rq);
+/* Not a token was made or lost meanwhile */
+void sk_close(struct sk_bench *b, struct provider *p);
+/* The same where other providers were at work */
+void sk_close_some(struct sk_bench *b, struct provider *p);
+/* All slots but one, by hand */
+void sk_fill_others(struct sk_bench *b, const struct mk_request *rq,
+		    unsigned but);
+uint64_t sk_collateral(const struct mk_request *rq); /* of a slot */
+uint64_t sk_charged(const struct sk_bench *b); /* bytes of a slot in a store */
+
 /* A store, an account, and an offer that takes what mk_request asks for; knows @h */
 void sk_provider(struct mk *kit, struct provider *p, const struct host *h);
 void sk_provider_free(struct provider *p);
@@ -53,6 +77,11 @@ void sk_until(struct mk *kit, bool (*fn)(void *arg), void *arg,
 /* Until its agent of the request is in a state; returns the slot's index */
 unsigned sk_until_state(struct provider *p, const struct mk_request *rq,
 			enum cdx_sale_state state);
+/* The same while no block is mined */
+unsigned sk_hold_state(struct provider *p, const struct mk_request *rq,
+		       enum cdx_sale_state state);
+/* Until so many of its transactions wait for a block */
+void sk_until_pooled(struct provider *p, unsigned n);
 /* Until it has no agent of the request any more */
 void sk_until_none(struct provider *p, const struct mk_request *rq);
 struct cdx_sales_stats sk_stats(struct provider *p);
