@@ -141,6 +141,14 @@ bool cdx_serve_may_give(const struct cdx_serve_dataset *d, uint64_t index)
 	       cdx_held_whole(&d->rec, (uint32_t)(index / d->rec.steps));
 }
 
+static bool any_whole(const struct cdx_serve_dataset *d)
+{
+	for (uint32_t i = 0; i < d->rec.k + d->rec.m; i++)
+		if (cdx_held_whole(&d->rec, i))
+			return true;
+	return false;
+}
+
 void cdx_serve_dataset_free(struct cdx_serve_dataset *d)
 {
 	cdx_manifest_free(&d->manifest);
@@ -299,6 +307,8 @@ void cdx_serve_of_dataset(struct cdx_exchange_server *s, struct cdx_web_req *r,
 	}
 	if (q->kind == CDX_SERVE_MANIFEST)
 		answer_manifest(r, &d);
+	else if (d.held && !any_whole(&d))
+		cdx_serve_fail(r, 404, "not here\n");
 	else
 		answer_json(s, r, &d);
 	cdx_serve_dataset_free(&d);

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "exchange/serve_internal.h"
+#include "store/cache.h"
 #include "exchange/wire.h"
 #include "store/protection.h"
 
@@ -90,6 +91,9 @@ static void settle_item(struct stream *st, uint32_t index, uint32_t *last_page)
 			size = 0;
 		else if (cdx_serve_may_give(&st->dataset, index))
 			size = cdx_serve_block_size(st->server, &it->digest);
+		else
+			size = cdx_cache_block_size(st->server->store,
+						    &it->digest);
 		if (st->with_pages && *last_page != st->page_here)
 			it->page = st->page_here;
 		*last_page = st->page_here;

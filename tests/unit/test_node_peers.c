@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "held_kit.h"
 #include "net/web.h"
 #include "node/peers.h"
 #include "seed.h"
@@ -284,6 +285,45 @@ static void test_announce(void **state)
 	free(bytes);
 }
 
+/* Of somebody else's dataset (store/held.h) the slots that are whole are told of,
+ * and nothing before there is one. */
+static void test_held(void **state)
+{
+	struct cdx_protection p;
+	struct node a;
+	struct node b;
+	struct seen s;
+	struct hk h;
+
+	(void)state;
+	init(&a, "127.0.0.1:0");
+	init(&b, NULL);
+	assert_int_equal(hk_make(&h, 5, 6, 2, 1, 0), 0);
+	assert_int_equal(hk_adopt(a.t.s, &h, &p), 0);
+	assert_int_equal(hk_leaves(a.t.s, &h, &p, 1), 0);
+	assert_int_equal(cdx_held_begin(a.t.s, &p, 1, NULL), 0);
+	start(&a);
+	knows(&b, &a);
+	start(&b);
+	assert_int_equal(found(&b, &h.cid, &s), 0);
+	await_keys(&a, 0);
+	assert_int_equal(hk_put(a.t.s, &h, &p, 1, 0, 3), 0);
+	assert_int_equal(hk_nodes(a.t.s, &p, 1), 0);
+	assert_int_equal(cdx_slot_restore_end(a.t.s, &p, 1), 0);
+	cdx_peers_changed(a.p);
+	await_keys(&a, 2);
+	await_found(&b, &h.cid, 1, &s);
+	assert_int_equal(s.last.holding, CDX_HOLDS_SLOTS);
+	assert_int_equal(s.last.slots.b[0], 1u << 1);
+	assert_int_equal(cdx_held_release(a.t.s, &h.cid, 1, NULL), 0);
+	cdx_peers_changed(a.p);
+	await_keys(&a, 0);
+	await_found(&b, &h.cid, 0, &s);
+	stop(&b);
+	stop(&a);
+	hk_free(&h);
+}
+
 static void test_reached(void **state)
 {
 	char id[CDX_PEER_ID_TEXT_MAX];
@@ -493,6 +533,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_find_and_get),
 		cmocka_unit_test(test_announce),
+		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_reached),
 		cmocka_unit_test(test_said),
 		cmocka_unit_test(test_not_reached),
