@@ -188,10 +188,12 @@ static void note_margin(struct cdx_proving *p, uint64_t period, uint64_t block)
 void cdx_proving_put(struct cdx_proving_slot *s, uint64_t period,
 		     uint64_t block)
 {
+	uint64_t on = period - s->proven;
+
 	if (period < s->proven)
 		return;
-	if (period > s->proven) {
-		s->before = s->proven;
+	if (on > 0) {
+		s->past = (on < 64 ? s->past << on : 0) | 1;
 		s->told = false;
 	}
 	s->proven = period;
@@ -210,7 +212,13 @@ static void undo(struct cdx_proving_slot *s)
 
 	if (s->told)
 		s->p->count.submitted--;
-	s->proven = s->before;
+	s->past &= ~UINT64_C(1);
+	while (s->past != 0 && (s->past & 1) == 0) {
+		s->past >>= 1;
+		s->proven--;
+	}
+	if (s->past == 0)
+		s->proven = 0;
 	s->block = 0;
 	s->told = true;
 	if (!present)
@@ -225,9 +233,16 @@ static void undo(struct cdx_proving_slot *s)
 
 /* ---- a slot, looked at ---- */
 
-static bool over(const struct cdx_proving_slot *s, uint64_t period)
+/* Nothing is wanted of it before, and in, the period that it was filled in. */
+static bool too_early(const struct cdx_proving_slot *s, uint64_t period)
 {
 	return period <= cdx_market_period(s->p->env, s->what.filled_at);
+}
+
+static bool was_proven(const struct cdx_proving_slot *s, uint64_t period)
+{
+	return period <= s->proven && s->proven - period < 64 &&
+	       (s->past >> (s->proven - period) & 1) != 0;
 }
 
 /* Did it miss a period?  What is asked is what a validator asks the contract
@@ -237,7 +252,7 @@ static bool missed(struct cdx_proving_slot *s, uint64_t period)
 	struct cdx_proving *p = s->p;
 	struct cdx_challenge c;
 
-	if (over(s, period) || period == s->proven ||
+	if (too_early(s, period) || was_proven(s, period) ||
 	    (int64_t)(period + 1) * period_s(p) >= s->what.end)
 		return false;
 	return cdx_challenge_of(&c, p->env->head, &p->env->config,
@@ -381,7 +396,7 @@ static void look_at(struct cdx_proving_slot *s)
 	judge(s);
 	if (now_of(p) > s->what.end)
 		cdx_proving_gone(s, "the request is over");
-	else if (!s->dead && !s->gone && !over(s, p->period) &&
+	else if (!s->dead && !s->gone && !too_early(s, p->period) &&
 		 s->phase != PROVING_PROVEN)
 		roll(s);
 }
@@ -435,14 +450,16 @@ static void on_head(void *arg, const struct cdx_block *head, uint64_t fork)
 {
 	struct cdx_proving *p = arg;
 
-	(void)head;
+	/* a block that is newer than the last head was seen by who sent it
+	 * before the head was: nothing is undone by its coming */
 	cdx_list_foreach(pos, &p->slots) {
 		struct cdx_proving_slot *s =
 			cdx_list_entry(pos, struct cdx_proving_slot, node);
 
-		if (s->block > fork)
+		if (fork < p->height && s->block > fork)
 			undo(s);
 	}
+	p->height = head->number;
 	look(p, false);
 }
 
@@ -466,13 +483,15 @@ static struct cdx_proving_slot *find(const struct cdx_proving *p,
 	return NULL;
 }
 
-/* Only what happened in blocks whose headers are kept can be of the present
- * period; what happened before a slot was added, its owner knows. */
+/* A proof that counts is of the present period, or the one before: that is in
+ * blocks whose headers are kept.  What happened to a slot before it was added,
+ * its owner has asked the contract for. */
 static void on_event(void *arg, const struct cdx_market_event *e,
 		     uint64_t block, bool removed)
 {
 	struct cdx_proving *p = arg;
 	const struct cdx_block *b = cdx_head_block(p->env->head, block);
+	uint64_t period = b ? b->timestamp / p->env->config.period : 0;
 	struct cdx_proving_slot *s = NULL;
 	struct cdx_b32 id;
 
@@ -480,9 +499,9 @@ static void on_event(void *arg, const struct cdx_market_event *e,
 		s = find(p, &e->slot);
 		if (s && removed && s->block == block)
 			undo(s);
-		else if (s && b && !removed)
-			cdx_proving_put(s, b->timestamp / p->env->config.period,
-					block);
+		else if (s && !removed && !too_early(s, period) &&
+			 period + 1 >= cdx_market_period(p->env, now_of(p)))
+			cdx_proving_put(s, period, block);
 	} else if (e->kind == CDX_EVENT_SLOT_FREED && b && !removed) {
 		cdx_slot_id(&id, &e->request, e->slot_index);
 		s = find(p, &id);
@@ -562,6 +581,7 @@ int cdx_proving_add(struct cdx_proving *p, struct cdx_proving_slot **out,
 	s->fn = fn;
 	s->arg = arg;
 	s->proven = what->proven;
+	s->past = what->proven != 0;
 	s->told = true;
 	s->judged = present > 0 ? present - 1 : 0;
 	if (s->proven == p->period)

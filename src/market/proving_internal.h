@@ -54,7 +54,7 @@ struct cdx_proving_slot {
 	/* over periods */
 	uint64_t proven; /* the last one; 0 none */
 	uint64_t block;	 /* with that proof; 0: long ago, or not known */
-	uint64_t before; /* what was the last one before it */
+	uint64_t past;	 /* bit i: i periods before that one */
 	bool told;	 /* of it, with confirmations */
 	uint64_t judged; /* the last period that cannot be missed any more */
 };
@@ -94,6 +94,7 @@ struct cdx_proving {
 	uint32_t n_slots;
 	struct cdx_list txs;
 	uint64_t period;  /* 0: there was no head */
+	uint64_t height;  /* of the head that was seen last */
 	int64_t started;  /* the chain's time; 0 likewise */
 	uint64_t batches; /* for their names */
 	unsigned calling; /* functions; slots are freed after them */
