@@ -198,15 +198,14 @@ static void test_restart_many(void **state)
 static bool done_again(void *arg)
 {
 	struct pv *w = arg;
+	bool any = false;
 
-	for (unsigned i = 0; i < PV_SLOTS; i++) {
-		if (w->slot[i].again == 0)
-			return false;
-	}
-	return true;
+	for (unsigned i = 0; i < PV_SLOTS; i++)
+		any = any || w->slot[i].again > 0;
+	return any;
 }
 
-/* The blocks with the proofs are undone after they were told. */
+/* The last proof was told, and then its block is undone. */
 static void test_reorg(void **state)
 {
 	uint64_t period;
@@ -216,11 +215,11 @@ static void test_reorg(void **state)
 	all_wanted();
 	pv_until_done(&pv, ALL);
 	period = mk_period(&pv.kit);
-	mk_mine(&pv.kit, 2);
+	mk_mine(&pv.kit, 4);
 	pv_settle(&pv);
 	mk_reorg(&pv.kit, 5);
 	mk_mine(&pv.kit, 1);
-	mk_until(&pv.kit, done_again, &pv, "proofs of the other chain");
+	mk_until(&pv.kit, done_again, &pv, "a proof in the other chain");
 	assert_int_equal(mk_period(&pv.kit), period);
 	pv_after_period(&pv);
 	for (unsigned i = 0; i < PV_SLOTS; i++)
@@ -228,21 +227,24 @@ static void test_reorg(void **state)
 	pv_end(&pv);
 }
 
+/* What a test that failed has left would disturb the others. */
+static int ended(void **state)
+{
+	(void)state;
+	return pv.proving == NULL ? 0 : -1;
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, ended)
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_periods),
-		cmocka_unit_test(test_single),
-		cmocka_unit_test(test_restart),
-		cmocka_unit_test(test_restart_sent),
-		cmocka_unit_test(test_restart_many),
-		cmocka_unit_test(test_reorg),
-		cmocka_unit_test(pv_test_gate),
-		cmocka_unit_test(pv_test_stuck),
-		cmocka_unit_test(pv_test_late),
-		cmocka_unit_test(pv_test_data),
-		cmocka_unit_test(pv_test_bad_one),
-		cmocka_unit_test(pv_test_freed),
+		TEST(test_periods),	 TEST(test_single),
+		TEST(test_restart),	 TEST(test_restart_sent),
+		TEST(test_restart_many), TEST(test_reorg),
+		TEST(pv_test_gate),	 TEST(pv_test_stuck),
+		TEST(pv_test_late),	 TEST(pv_test_data),
+		TEST(pv_test_bad_one),	 TEST(pv_test_freed),
 	};
 
 	if (argc != 4 && argc != 5) {

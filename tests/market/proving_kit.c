@@ -138,6 +138,7 @@ static void end(void *arg)
 	cdx_prover_free(w->prover);
 	cdx_market_watch_del(w->watch);
 	cdx_market_events_free(w->events);
+	w->proving = NULL;
 }
 
 void pv_end(struct pv *w)
