@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 """docs/openapi.yaml against a running server:
 
-    openapi.py YAML URL TOKEN SOURCE PEER ADDR
+    openapi.py YAML URL TOKEN SOURCE PEER ADDR PLAIN PLAINTOKEN
 
-SOURCE is rest_route.c, PEER the id of another node, which is at ADDR.
+SOURCE is rest_route.c, PEER the id of another node, which is at ADDR; it has asked
+for a dataset to be stored that the server at URL can sell space for.  The one at
+PLAIN has no part in the market.
 
 Every operation is called as it should be and in ways that it should not.  The
 status of each answer must be one that the file has for it, its content of the
@@ -16,6 +18,7 @@ import http.client
 import json
 import re
 import sys
+import time
 import urllib.parse
 
 ABSENT = "zDvZRwzm1ePSzKSXt57D5YxHwcSDmsCyYN65wW4HT7fuX9HrzFXy"
@@ -170,9 +173,9 @@ class Walk:
         self.seen = {}
         self.calls = 0
 
-    def one(self, method, template, path, want=None, **how):
+    def one(self, method, template, path, want=None, client=None, **how):
         op = self.api.doc["paths"][template][method]
-        status, headers, body = self.client.ask(
+        status, headers, body = (client or self.client).ask(
             method, self.prefix + path, **how)
         where = f"{method} {path}: {status}"
         self.calls += 1
@@ -251,6 +254,119 @@ def node_calls(w, peer, addr):
     w.one("get", "/health", "/health", 200)
 
 
+def refused(w, method, template, path, status, bodies):
+    for body in bodies:
+        if not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        w.one(method, template, path, status, body=body,
+              headers={"Content-Type": "text/plain;charset=UTF-8"})
+
+
+def without(good, **other):
+    return {k: v for k, v in {**good, **other}.items() if v is not None}
+
+
+GARBAGE = [b"", b"{", b"[]", b'{"duration":1,"duration":1}', b"\xff"]
+
+
+def offer_calls(w):
+    """The id of one that is kept."""
+    t = "/sales/availability"
+    good = {"totalSize": 50000000, "duration": "100000",
+            "minPricePerBytePerSecond": "1", "totalCollateral": "90000000000",
+            "enabled": True, "until": 0, "unknown": [1]}
+    made = json.loads(w.one("post", t, t, 201, body=json.dumps(good)))
+    refused(w, "post", t, t, 400, GARBAGE + [without(good, duration=None)])
+    refused(w, "post", t, t, 422, [
+        without(good, totalSize=0), without(good, until=-1),
+        without(good, totalSize=1 << 60), without(good, totalCollateral="0"),
+        without(good, minPricePerBytePerSecond="0")])
+    # something of it may be in use already
+    if made["id"] not in [x["id"] for x in json.loads(
+            w.one("get", t, t, 200))]:
+        fail("what was offered is not in the list")
+    one = t + "/{id}"
+    path = t + "/" + made["id"]
+    w.one("patch", one, path, 204, body=b'{"enabled":true,"duration":200000}')
+    refused(w, "patch", one, path, 400, GARBAGE)
+    refused(w, "patch", one, path, 422, [
+        {"freeSize": 1}, {"duration": 0}, {"totalSize": 1 << 60}])
+    w.one("patch", one, t + "/0x" + 64 * "0", 404, body=b"{}")
+    w.one("patch", one, t + "/x", 400, body=b"{}")
+    t += "/{id}/reservations"
+    w.one("get", t, path + "/reservations", 200)
+    w.one("get", t, t.replace("{id}", 64 * "0"), 404)
+    w.one("get", t, t.replace("{id}", "x"), 400)
+    return made["id"]
+
+
+def request_calls(w, cid, small):
+    t = "/storage/request/{cid}"
+    p = t.replace("{cid}", cid)
+    good = {"duration": 3600, "expiry": 600, "proofProbability": "3",
+            "pricePerBytePerSecond": "1", "collateralPerByte": "1"}
+    refused(w, "post", t, p, 400, GARBAGE + [without(good, expiry=None)])
+    refused(w, "post", t, t.replace("{cid}", "x"), 400, [good])
+    refused(w, "post", t, t.replace("{cid}", ABSENT), 404, [good])
+    refused(w, "post", t, p, 422, [
+        without(good, expiry=0), without(good, expiry=3600),
+        without(good, proofProbability="0"),
+        without(good, collateralPerByte="0"),
+        without(good, pricePerBytePerSecond="0"),
+        without(good, duration=1 << 40), without(good, tolerance=0),
+        without(good, nodes=1, tolerance=2), without(good, nodes=2),
+        without(good, nodes=5, tolerance=3), without(good, nodes=1000)])
+    status, _, body = w.client.ask(
+        "post", w.prefix + t.replace("{cid}", small),
+        body=json.dumps(without(good, nodes=6, tolerance=2)))
+    if status != 422 or b" bytes" not in body:
+        fail(f"too small: {status} {body!r}")
+    made = "0x" + w.one("post", t, p, 200, body=json.dumps(good)).decode()
+    t = "/storage/purchases"
+    if made not in json.loads(w.one("get", t, t, 200)):
+        fail("what was asked for is not in the list")
+    t += "/{id}"
+    for one in made, made[2:]:
+        p = json.loads(w.one("get", t, t.replace("{id}", one), 200))
+        if p["requestId"] != made or p["request"]["id"] != made or \
+                p["request"]["ask"]["slots"] != 3:
+            fail(f"another purchase: {p}")
+    w.one("get", t, t.replace("{id}", "x"), 400)
+    w.one("get", t, t.replace("{id}", 64 * "0"), 404)
+
+
+def slot_calls(w, offer):
+    """Waits until a slot is hosted; each in the list can be asked for."""
+    t = "/sales/slots"
+    for _ in range(600):
+        slots = json.loads(w.one("get", t, t, 200))
+        if slots:
+            break
+        time.sleep(0.2)
+    else:
+        fail("no slot was filled")
+    for one in slots:
+        a = json.loads(w.one("get", t + "/{id}", t + "/" + one["id"], 200))
+        if a["state"] not in ("SaleFilling", "SaleFilled", "SaleProving") or \
+                a["requestId"] != one["request"]["id"] or \
+                a["slotIndex"] != one["slotIndex"] or \
+                a["reservation"]["availabilityId"] != offer:
+            fail(f"another agent: {a}")
+    w.one("get", t + "/{id}", t + "/" + 64 * "0", 404)
+    w.one("get", t + "/{id}", t + "/x", 400)
+
+
+def no_market(w, plain):
+    for t, item in w.api.doc["paths"].items():
+        for m in METHODS:
+            if m not in item or "NoMarket" not in json.dumps(item[m]):
+                continue
+            body = w.one(m, t, re.sub(r"\{[^}]*\}", "x", t), 503,
+                         client=plain, body=None if m == "get" else b"{")
+            if body.strip() != b"Persistence is not enabled":
+                fail(f"{m} {t}: {body!r}")
+
+
 def every_operation(w):
     """What all of them have: ids that are none, no token, a foreign page."""
     for t, item in w.api.doc["paths"].items():
@@ -303,7 +419,7 @@ def every_path(w, source):
 
 
 def main():
-    yaml, url, token, source, peer, addr = sys.argv[1:]
+    yaml, url, token, source, peer, addr, plain, plain_token = sys.argv[1:]
     api = Api(load(yaml))
     api.every_ref(api.doc)
     w = Walk(api, Client(url, token))
@@ -312,6 +428,13 @@ def main():
     cid = data_calls(w, data)
     node_calls(w, peer, addr)
     every_operation(w)
+    no_market(w, Client(plain, plain_token))
+    offer = offer_calls(w)
+    small = w.one("post", "/data", "/data", 200, body=b"x").decode()
+    # which then stays, as what was made of it does
+    bought = w.one("post", "/data", "/data", 200, body=data[::-1]).decode()
+    request_calls(w, bought, small)
+    slot_calls(w, offer)
     t = "/data/{cid}"
     w.one("delete", t, f"/data/{cid}", 204)
     w.one("get", t, f"/data/{cid}", 404)

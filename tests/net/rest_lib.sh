@@ -26,21 +26,56 @@ rest_end() {
 			tail -n 20 "$s.log" >&2
 		fi
 	done
+	[ ! -e "$W/chain/anvil.pid" ] ||
+		"$CDX_SRCDIR/contrib/devnet" stop "$W/chain" >/dev/null
 	scratch_end "$status"
 	exit "$status"
 }
 trap rest_end EXIT
 need curl python3 flock
 
+# rest_store STORE: makes it when there is none
+rest_store() {
+	[ -d "$1" ] || "$CODEXFS" init --quota 1G "$1" >"$W/init.out" 2>&1 ||
+		fail "init: $(cat "$W/init.out")"
+}
+# rest_chain STORE...: a chain of one's own, on which the accounts of these (new)
+# stores have money, and its configuration and proving key for them
+rest_chain() {
+	local s one fund=() npm=$CDX_BUILDDIR/anvil-npm
+
+	fetch_npm "$CDX_SRCDIR/contrib/anvil" "$npm"
+	set -- "$@" -- "$npm"/node_modules/@foundry-rs/anvil-*/bin/anvil
+	[ -x "${*: -1}" ] || skip "there is no anvil for this machine"
+	"$CODEXFS" proof setup --samples 1 -o "$W/dev.zkey" 2>"$W/out" ||
+		fail "proof setup: $(cat "$W/out")"
+	for s; do
+		[ "$s" != -- ] || break
+		rest_store "$s"
+		"$CODEXFS" chain accounts --json --config /dev/null --store "$s" \
+			>"$W/accounts" 2>/dev/null
+		for one in $(member "$W/accounts" \
+			'" ".join(a["address"] for a in j["accounts"])'); do
+			fund+=(--fund "$one")
+		done
+	done
+	"$CDX_SRCDIR/contrib/devnet" start --accounts 1 "${fund[@]}" \
+		--key "$W/dev.zkey" --codexfs "$CODEXFS" --anvil "${*: -1}" \
+		"$W/chain" >"$W/out" 2>&1 || fail "devnet: $(cat "$W/out")"
+	for s; do
+		[ "$s" != -- ] || break
+		cp "$W/chain/codexfs.conf" "$s/" || fail "cannot copy"
+		"$CODEXFS" proof import --development --store "$s" "$W/dev.zkey" \
+			>"$W/out" 2>&1 || fail "proof import: $(cat "$W/out")"
+	done
+}
 # rest_node STORE [OPTIONS of node]: makes the store when there is none; sets API,
 # its URL without the prefix, and TOKEN
 rest_node() {
 	local store=$1 port
 
 	shift
-	[ -d "$store" ] ||
-		"$CODEXFS" init --quota 1G "$store" >"$W/init.out" 2>&1 ||
-		fail "init: $(cat "$W/init.out")"
+	rest_store "$store"
 	"$CODEXFS" node --listen 127.0.0.1:0 --api 127.0.0.1:0 --nat none \
 		--dht no --cache 256M --log-file "$store.log" "$@" "$store" \
 		>"$W/node.out" 2>&1 </dev/null ||
