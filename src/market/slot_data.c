@@ -236,7 +236,7 @@ static int tell(struct work *w, int rc)
 	(void)snprintf(w->why, CDX_MARKET_WHY_MAX,
 		       "%" PRIu64 " of %" PRIu64 " blocks of slot %" PRIu32
 		       " %s, and of their steps fewer than %" PRIu32
-		       " others are to be had; it is tried again",
+		       " others are to be had",
 		       w->report.lost, w->sl.g.steps, w->slot,
 		       err == -ETIMEDOUT ? "did not come in time"
 					 : "nobody has",

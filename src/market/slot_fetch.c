@@ -172,7 +172,10 @@ static int ask(struct cdx_slot_fetch *f, uint64_t step)
 	e->state = LOST;
 	f->asked--;
 	(void)pthread_mutex_unlock(&f->mu);
-	return rc == -ECANCELED ? f->err = rc : 0;
+	/* the exchange is going; what else there is is this block's alone */
+	if (rc == -ECANCELED)
+		f->err = rc;
+	return f->err;
 }
 
 static int fill(struct cdx_slot_fetch *f, uint64_t step)
