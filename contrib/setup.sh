@@ -200,7 +200,7 @@ fetch_elsewhere() {
 			die "$cid cannot be fetched from the providers"
 		n=$((n + 1))
 	done < <("$codexfs" purchases --json --store "$net/client" |
-		sed -nE 's/.*"dataset": "([^"]+)".*/\1/p' | sort -u)
+		sed -nE 's/.*"cid": "([^"]+)".*/\1/p' | sort -u)
 	echo "the tree is intact; $n segments came whole from the providers" \
 		"alone, to a node that had nothing of them"
 }

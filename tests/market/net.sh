@@ -141,7 +141,7 @@ for ((i = 1; i <= count; i++)); do
 	say "$SECONDS s  kill $i: $one"
 done
 sync_stored 400 || fail "not stored after the kills: $(cat "$W/sync.out")"
-SLOTS=$(purchases "sum(p['slots'] for p in j['purchases']
+SLOTS=$(purchases "sum(p['request']['ask']['slots'] for p in j['purchases']
 	if p['state'] == 'started')")
 settled "$count kills" 400
 elsewhere || fail "not all comes from the providers after the kills"

@@ -229,7 +229,7 @@ purchases() { # EXPRESSION of the list j
 elsewhere() {
 	local cid
 
-	for cid in $(purchases "' '.join(sorted({p['dataset']
+	for cid in $(purchases "' '.join(sorted({p['request']['content']['cid']
 		for p in j['purchases'] if p['state'] == 'started'}))"); do
 		"$CODEXFS" dataset get --store "$(store_of validator-1)" \
 			-o "$W/got" "$cid" >"$W/out" 2>&1 || {
