@@ -335,6 +335,34 @@ struct cdx_sales_stats sk_stats(struct provider *p)
 	return st;
 }
 
+struct counted {
+	struct provider *p;
+	uint64_t started;
+	uint64_t lost;
+};
+
+static bool is_counted(void *arg)
+{
+	struct counted *w = arg;
+	struct cdx_sales_stats st = sk_stats(w->p);
+
+	return st.started >= w->started && st.lost >= w->lost;
+}
+
+void sk_until_started(struct provider *p, uint64_t n)
+{
+	struct counted w = {.p = p, .started = n};
+
+	sk_until(p->kit, is_counted, &w, "agents");
+}
+
+void sk_until_lost(struct provider *p, uint64_t n)
+{
+	struct counted w = {.p = p, .lost = n};
+
+	sk_until(p->kit, is_counted, &w, "a slot that is lost");
+}
+
 /* ---- books ---- */
 
 struct books {

@@ -84,6 +84,9 @@ unsigned sk_hold_state(struct provider *p, const struct mk_request *rq,
 void sk_until_pooled(struct provider *p, unsigned n);
 /* Until it has no agent of the request any more */
 void sk_until_none(struct provider *p, const struct mk_request *rq);
+/* Until so many agents were started in all, and so many slots lost */
+void sk_until_started(struct provider *p, uint64_t n);
+void sk_until_lost(struct provider *p, uint64_t n);
 struct cdx_sales_stats sk_stats(struct provider *p);
 /* All of the offer is free again, nothing is reserved but that, nothing charged, the
  * store is sound */
