@@ -30,7 +30,8 @@
 /* What is known of one slot */
 struct purchase_slot {
 	bool filled;
-	bool ask; /* the question for its host waits to be sent */
+	bool ask;   /* the question for its host waits to be sent */
+	bool known; /* its host was told once */
 	struct cdx_addr host;
 	uint64_t changed; /* block of the last fill or release; 0: none */
 	uint64_t proven;  /* block of the last proof behind it; 0: none */
@@ -70,6 +71,7 @@ struct purchase {
 	unsigned worst;
 	unsigned bad; /* silent for the patrol */
 	bool proven;
+	bool told; /* the chain has said its state since the start */
 	bool safe;
 	bool funded; /* its renewal can be paid */
 	bool unpaid; /* of what is gone from the volume: it cannot be renewed */
@@ -101,7 +103,7 @@ struct purchase_seg {
 	bool has_request; /* of what is asked for it: all but price, nonce */
 	struct cdx_storage_request request;
 	bool working; /* the thread makes that, or compacts it */
-	bool compacted;
+	bool far;     /* it cannot be compacted: its bytes are not here */
 	bool unpaid;
 	struct cdx_u256 missing; /* unpaid: so many tokens' units */
 	bool safe;
@@ -171,6 +173,7 @@ struct cdx_purchasing {
 	struct cdx_list segs; /* struct purchase_seg */
 	uint64_t newest;
 	unsigned waiting;
+	bool known; /* the chain has spoken of all that goes on, once */
 	bool stale; /* what others see is not what is */
 	struct cdx_loop_io *io;
 	int event;
@@ -304,6 +307,9 @@ void purchase_worked(struct cdx_purchasing *p, const struct purchase_work *w);
 struct purchase_seg *purchase_seg_of(const struct cdx_purchasing *p,
 				     const struct cdx_cid *verifiable);
 void purchase_segs_free(struct cdx_purchasing *p);
+/* Whether it is to be renewed: its segment is there, or not all that took what was in
+ * it is safe */
+bool purchase_needed(const struct purchase *b);
 /* The purchase of highest generation for a dataset, NULL for none */
 struct purchase *purchase_last(const struct cdx_purchasing *p,
 			       const struct cdx_cid *verifiable);

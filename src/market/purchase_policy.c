@@ -40,7 +40,7 @@ static enum cdx_buy_action go_on(const struct cdx_purchase_policy *policy,
 {
 	if (!c->listed)
 		return c->needed ? CDX_BUY_RENEW : CDX_BUY_NOTHING;
-	if (worth_it(policy, c))
+	if (c->far || worth_it(policy, c))
 		return CDX_BUY_RENEW;
 	/* compaction that does not come to an end must not cost the data */
 	if (left <= (int64_t)cdx_buy_window(policy, c->duration) && c->live > 0)

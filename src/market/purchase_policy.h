@@ -25,6 +25,7 @@ uint64_t cdx_buy_lead(const struct cdx_purchase_policy *policy,
 struct cdx_buy_case {
 	bool listed;   /* protected and in the volume */
 	bool needed;   /* not listed, but what took its extents is not safe */
+	bool far;      /* its bytes are not here: it cannot be compacted */
 	uint64_t data; /* bytes */
 	uint64_t live; /* bytes */
 	bool any;      /* there is a request; all below is of it */

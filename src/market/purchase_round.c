@@ -143,8 +143,10 @@ static bool gone(const struct purchase_seg *s)
 }
 
 /* Some of what took its extents may be lost still */
-static bool needed(const struct purchase *b)
+bool purchase_needed(const struct purchase *b)
 {
+	if (b->rec.barrier == 0)
+		return true;
 	cdx_list_foreach(pos, &b->p->segs) {
 		const struct purchase_seg *s =
 			cdx_list_entry(pos, struct purchase_seg, link);
@@ -165,11 +167,12 @@ static struct cdx_buy_case case_of(const struct subject *s)
 	if (s->seg != NULL) {
 		c.data = s->seg->is.bytes;
 		c.live = s->seg->is.live;
+		c.far = s->seg->far;
 	}
 	if (b == NULL)
 		return c;
 	c.any = true;
-	c.needed = !c.listed && needed(b);
+	c.needed = !c.listed && purchase_needed(b);
 	c.state = b->rec.state;
 	c.settled = b->rec.settled;
 	c.posted = b->rec.posted;
@@ -280,6 +283,7 @@ static bool buy(const struct subject *s, bool raise)
 	}
 	if (s->seg != NULL) {
 		s->seg->wanted = false;
+		s->seg->far = false;
 		s->seg->why[0] = '\0';
 	}
 	set_unpaid(s, false, &missing);
@@ -308,7 +312,10 @@ void purchase_worked(struct cdx_purchasing *p, const struct purchase_work *w)
 	if (seg == NULL)
 		return;
 	seg->working = false;
-	if (w->rc < 0) {
+	if (w->kind == PURCHASE_WORK_COMPACT && w->rc == -ENODATA) {
+		/* renewed in the next round */
+		seg->far = true;
+	} else if (w->rc < 0) {
 		set_why(&s, w->why);
 	} else if (w->kind == PURCHASE_WORK_COMPACT) {
 		seg->retry_at = cdx_clock_wall_s() + COMPACT_AGAIN_S;

@@ -152,6 +152,10 @@ void purchase_slots_host(struct purchase *b, unsigned index,
 	struct purchase_slot *s = &b->slots[index];
 	bool filled = memcmp(host->b, nobody.b, sizeof(host->b)) != 0;
 
+	if (!s->known) {
+		s->known = true;
+		b->p->stale = true;
+	}
 	if (filled == s->filled &&
 	    memcmp(host->b, s->host.b, sizeof(host->b)) == 0)
 		return;

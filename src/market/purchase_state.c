@@ -265,6 +265,10 @@ void purchase_is(struct purchase *b, int err, uint64_t state, int64_t expires,
 		 const struct cdx_revert *why)
 {
 	b->asking = false;
+	if (err == 0 && !b->told) {
+		b->told = true;
+		b->p->stale = true;
+	}
 	if (err == CDX_E_CHAIN && why->code == CDX_REVERT_UNKNOWN_REQUEST) {
 		well(b);
 		vanished(b);

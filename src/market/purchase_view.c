@@ -248,6 +248,32 @@ static void until_text(char out[32], int64_t at)
 		strftime(out, 32, "%Y-%m-%d %H:%M UTC", &tm);
 }
 
+static bool is_known(const struct purchase *b)
+{
+	if (!b->told || b->asking || b->look)
+		return false;
+	for (unsigned i = 0; i < b->n_slots; i++)
+		if (!b->slots[i].known)
+			return false;
+	return b->rec.state != CDX_PURCHASE_STARTED ||
+	       b->rec.started_block + b->p->env->confirmations <=
+		       b->p->head + 1;
+}
+
+/* Has the chain said something of all that goes on? */
+static bool all_known(const struct cdx_purchasing *p)
+{
+	cdx_list_foreach(pos, &p->all) {
+		const struct purchase *b =
+			cdx_list_entry(pos, struct purchase, link);
+
+		if (!b->foreign && b->rec.state == CDX_PURCHASE_STARTED &&
+		    !is_known(b))
+			return false;
+	}
+	return p->has_balance;
+}
+
 /* One that was safe is not any more, and no other request makes it so */
 static void alarm_unsafe(struct cdx_purchasing *p, const struct cdx_map *views,
 			 struct cdx_purchasing_stats *st)
@@ -260,8 +286,11 @@ static void alarm_unsafe(struct cdx_purchasing *p, const struct cdx_map *views,
 			cdx_list_entry(pos, struct purchase, link);
 		const struct purchase_view *v;
 
+		/* what was not heard of yet may be as it was */
 		if (b->foreign || !b->rec.safe || b->safe || b->rec.area == 0 ||
-		    b->rec.state == CDX_PURCHASE_FINISHED)
+		    b->rec.state == CDX_PURCHASE_FINISHED ||
+		    !purchase_needed(b) || !p->has_round || !is_known(b) ||
+		    !p->has_balance)
 			continue;
 		v = cdx_map_get(views, purchase_key_of(b->verifiable.digest));
 		if (v != NULL && v->safe)
@@ -373,6 +402,8 @@ static void count(struct cdx_purchasing *p, struct cdx_purchasing_stats *st)
 			st->next_end = b->rec.end;
 	}
 	st->waiting = p->waiting;
+	p->known = p->known || all_known(p);
+	st->known = p->known;
 }
 
 void purchase_show(struct purchase *b)

@@ -83,7 +83,8 @@ struct cdx_purchase_volume {
 	int (*list)(void *arg, cdx_market_segment_fn *fn, void *fn_arg);
 	/* Highest area in use, the open segment's included */
 	uint64_t (*newest)(void *arg);
-	/* Empties a segment into others; its request is not renewed then */
+	/* Empties a segment into others; its request is not renewed then.
+	 * -ENODATA: its bytes are not here; then it is renewed */
 	int (*compact)(void *arg, uint64_t area);
 	/* A segment is to be served and announced from now on: durable when it
 	 * returns */
@@ -181,6 +182,8 @@ void cdx_purchasing_patrolled(struct cdx_purchasing *p,
 			      const struct cdx_cid *verifiable, uint32_t bad);
 
 struct cdx_purchasing_stats {
+	bool known; /* the chain has been heard since the start: until then
+		     * nothing is safe, which says nothing */
 	uint32_t by_state[CDX_PURCHASE_STATES];
 	struct cdx_u256 spent; /* in the budget's time, less what came back */
 	struct cdx_u256 committed; /* of requests that run */

@@ -163,6 +163,7 @@ static void test_renew(void **state)
 {
 	const int64_t end = 100 * DAY;
 	const int64_t lead = 7 * DAY + 7200;
+	struct cdx_buy_case c;
 
 	(void)state;
 	assert_int_equal(decide(started(end, 1000000), end - lead - 1),
@@ -175,6 +176,10 @@ static void test_renew(void **state)
 			 CDX_BUY_COMPACT);
 	assert_int_equal(decide(started(end, 490000), end - 7 * DAY),
 			 CDX_BUY_RENEW);
+	/* its bytes are elsewhere only */
+	c = started(end, 490000);
+	c.far = true;
+	assert_int_equal(decide(c, end - lead), CDX_BUY_RENEW);
 }
 
 /* What is gone is renewed as long as what took its extents is not safe */
