@@ -15,8 +15,7 @@ cid=$(curl -sf -T "$W/f" -X POST "$API/api/codex/v1/data") || fail "upload"
 until_ok 60 "a request" "$CODEXFS" request --store "$W/other" --no-wait --data 2 --parity 1 \
 	--duration 1h --expiry 20m "$cid"
 rest_node "$W/store" --market --budget none --provide 0
-market_runs() { curl -sf "$API/metrics" | grep -q '^codexfs_market_runs 1$'; }
-until_ok 60 "the market" market_runs
+rest_market "$API"
 python3 "$CDX_SRCDIR/tests/net/openapi.py" "$CDX_SRCDIR/docs/openapi.yaml" \
 	"$API" "$TOKEN" "$CDX_SRCDIR/src/api/rest_route.c" "$PEER" "$ADDR" \
 	"$plain" "$plain_token" || exit 1

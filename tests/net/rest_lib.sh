@@ -88,6 +88,9 @@ rest_node() {
 	TOKEN=$(cat "$store/api-token") || fail "no token in $store"
 	export API TOKEN
 }
+market_runs() { curl -sf "$1/metrics" | grep -q '^codexfs_market_runs 1$'; }
+# rest_market URL: waits until the node behind it has its part in the market
+rest_market() { until_ok 60 "the market" market_runs "$1"; }
 # rest_addr URL: where others reach the node behind it: a peer id and an address
 rest_addr() {
 	curl -sf "$1/api/codex/v1/debug/info" >"$W/info" || fail "debug/info"

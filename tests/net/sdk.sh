@@ -23,3 +23,17 @@ rest_addr "$API"
 rest_node "$W/b"
 cp "$CDX_SRCDIR/tests/net/sdk.mjs" "$npm/sdk.mjs" || fail "cannot copy"
 "$node" "$npm/sdk.mjs" "$API" "$TOKEN" "$W/f" "$cid" "$PEER" "$ADDR" || exit 1
+
+# the market: one that buys, and one that sells, which fetches from it
+rest_chain "$W/buyer" "$W/seller"
+rest_node "$W/buyer" --market --budget none
+buyer=("$API" "$TOKEN")
+rest_addr "$API"
+cid=$(curl -sf -T "$W/f" -X POST "$API/api/codex/v1/data") || fail "upload"
+small=$(curl -sf -d x -X POST "$API/api/codex/v1/data") || fail "upload"
+rest_market "$API"
+rest_node "$W/seller" --provide 0 --peer "$ADDR"
+rest_market "$API"
+cp "$CDX_SRCDIR/tests/net/sdk_market.mjs" "$npm/" || fail "cannot copy"
+"$node" "$npm/sdk_market.mjs" "${buyer[@]}" "$API" "$TOKEN" "$cid" "$small" ||
+	exit 1
