@@ -84,8 +84,7 @@ END
 rm -rf "$store"
 make_store "$store" --words-file "$W/words" --quota 400M
 configure "$VICTIM"
-"$CODEXFS" proof import --development --store "$store" "$W/dev.zkey" \
-	>"$W/out" 2>&1 || fail "import: $(cat "$W/out")"
+import_key "$VICTIM" || fail "no proving key"
 start "$VICTIM"
 settled "$VICTIM lost its disk, and came back with its words"
 

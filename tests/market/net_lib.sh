@@ -162,7 +162,7 @@ configuration() {
 configure() { configuration "$1" >"$(store_of "$1")/codexfs.conf"; }
 
 make_market() {
-	local name
+	local name i imports=()
 
 	net_up $((CLIENT + VALIDATORS))
 	for name in $(everybody); do
@@ -174,16 +174,21 @@ make_market() {
 		cp "$W/init.out" "$W/$name.words"
 	done
 	start_chain
-	for name in $(everybody); do
-		configure "$name"
-		case $name in
-		provider-*)
-			"$CODEXFS" proof import --development \
-				--store "$(store_of "$name")" "$W/dev.zkey" \
-				>"$W/out" 2>&1 || fail "import: $(cat "$W/out")"
-			;;
-		esac
+	for name in $(everybody); do configure "$name"; done
+	for ((i = 1; i <= PROVIDERS; i++)); do
+		import_key "provider-$i" &
+		imports+=($!)
 	done
+	for i in "${imports[@]}"; do
+		wait "$i" || fail "a provider has no proving key"
+	done
+}
+import_key() { # NAME
+	"$CODEXFS" proof import --development --store "$(store_of "$1")" \
+		"$W/dev.zkey" >"$W/import.$1" 2>&1 || {
+		cat "$W/import.$1"
+		return 1
+	}
 }
 # start NAME; STORES and MOUNTS are of tests/net/lib.sh, which ends them
 start() {
