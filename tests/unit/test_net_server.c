@@ -95,6 +95,15 @@ static void slow(struct cdx_call *c)
 	(void)!c->write(c, "but sure", 8);
 }
 
+/* Work with nothing to say, as long as somebody waits for it */
+static void work(struct cdx_call *c)
+{
+	kept->result = 1;
+	for (int i = 0; !c->gone(c) && i < WEB_KIT_LIMIT_MS; i++)
+		pause_ms(1);
+	kept->result = c->gone(c) ? 2 : 3;
+}
+
 static void on_call(void *arg CDX_UNUSED, struct cdx_call *c)
 {
 	if (strcmp(c->path, "/echo") == 0)
@@ -105,6 +114,10 @@ static void on_call(void *arg CDX_UNUSED, struct cdx_call *c)
 		headers(c);
 	else if (strcmp(c->path, "/slow") == 0)
 		slow(c);
+	else if (strcmp(c->path, "/work") == 0)
+		work(c);
+	else if (strcmp(c->path, "/here") == 0)
+		say(c, 200, c->gone(c) ? "gone" : "here");
 	else if (strcmp(c->path, "/nothing") == 0)
 		(void)!c->begin(c, 204, "");
 	else if (strcmp(c->path, "/same") == 0) {
@@ -236,6 +249,32 @@ static void test_cut(void **state)
 	assert_int_equal(e->result, 0);
 }
 
+/* Long work learns that nobody waits any more, before and after its body came. */
+static void test_gone(void **state)
+{
+	static const char *const asked[] = {
+		"POST /work HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
+		"GET /work HTTP/1.1\r\nHost: a\r\n\r\n",
+	};
+	struct env *e = *state;
+
+	assert_int_equal(web_kit_get(&e->kit, "/here"), 200);
+	assert_string_equal(e->kit.body, "here");
+	for (size_t i = 0; i < CDX_ARRAY_LEN(asked); i++) {
+		int fd = raw_connect(e->kit.port, 0);
+
+		e->result = 0;
+		raw_say(fd, asked[i]);
+		for (int t = 0; e->result == 0 && t < WEB_KIT_LIMIT_MS; t++)
+			pause_ms(1);
+		assert_int_equal(e->result, 1);
+		close(fd);
+		for (int t = 0; e->result == 1 && t < WEB_KIT_LIMIT_MS; t++)
+			pause_ms(1);
+		assert_int_equal(e->result, 2);
+	}
+}
+
 static void test_no_body(void **state)
 {
 	struct env *e = *state;
@@ -361,8 +400,8 @@ static void test_connections(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(methods),  T(bodies), T(cut),		T(no_body),
-		T(patience), T(listen), T(connections),
+		T(methods), T(bodies),	 T(cut),    T(gone),
+		T(no_body), T(patience), T(listen), T(connections),
 	};
 
 	return cmocka_run_group_tests_name("net/server", tests, NULL, NULL);
