@@ -186,6 +186,7 @@ int cdx_node_market_new(struct cdx_node_market **out,
 	m->n = o->n;
 	m->raw = *o->conf;
 	m->conf = *o->conf;
+	m->look_ms = o->look_ms;
 	atomic_init(&m->cur, &m->raw);
 	m->state.wanted[CDX_MARKET_BUYS] = o->conf->buys;
 	m->state.wanted[CDX_MARKET_SELLS] = o->conf->provides;

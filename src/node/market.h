@@ -32,6 +32,7 @@ struct cdx_node_market_opts {
 	 * no peers, it cannot write), in words; NULL: it can.  Then it does nothing
 	 * but say so. */
 	const char *none;
+	unsigned look_ms; /* of cdx_node_opts */
 };
 /* Returns new; nothing of the chain is asked yet.  -ENOMEM, -EAGAIN. */
 CDX_MUST_CHECK int cdx_node_market_new(struct cdx_node_market **out,

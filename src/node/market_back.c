@@ -19,7 +19,7 @@
  * it may take long.
  */
 
-#define ROUND_MS 60000u
+#define LOOK_MS 60000u
 /* A segment is fetched when it was not safe in so many looks: what a young process
  * does not know yet is no reason, nor is a renewal that is about to start */
 #define LOOKS 3u
@@ -241,7 +241,8 @@ static void *run(void *arg)
 	struct cdx_node_market *m = arg;
 	struct lost_list was = {.m = m};
 
-	while (cdx_node_market_wait(m, ROUND_MS, NULL)) {
+	while (cdx_node_market_wait(m, m->look_ms ? m->look_ms : LOOK_MS,
+				    NULL)) {
 		struct lost_list t = {.m = m};
 
 		if (!knows_all(m) || look(&t, &was) < 0) {

@@ -20,6 +20,7 @@ struct cdx_node_market {
 	struct cdx_conf_market raw;  /* as it was given */
 	struct cdx_conf_market conf; /* of the thread until @cur points to it */
 	const struct cdx_conf_market *_Atomic cur;
+	unsigned look_ms; /* immutable */
 
 	pthread_mutex_t mu; /* guards what follows, up to @lock */
 	pthread_cond_t cv;  /* on CLOCK_MONOTONIC: stop, changes, answers */

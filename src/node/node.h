@@ -47,6 +47,8 @@ struct cdx_node_opts {
 	bool alone_too; /* open it also when they cannot be had */
 	/* Its part in the market; NULL, or nothing wanted: none */
 	const struct cdx_conf_market *market;
+	unsigned look_ms; /* between looks at what must be fetched back; 0: a
+			   * minute */
 	bool readonly;
 	bool noatime;
 	bool sync_write;

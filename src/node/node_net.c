@@ -80,6 +80,7 @@ static int start_market(struct cdx_node *n, const struct cdx_node_opts *opts,
 		.n = n,
 		.conf = opts->market,
 		.keys = keys,
+		.look_ms = opts->look_ms,
 	};
 
 	if (opts->market == NULL || !cdx_conf_wants_market(opts->market))
