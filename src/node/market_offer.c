@@ -8,8 +8,8 @@
 #include "base/err.h"
 #include "crypto/hash.h"
 #include "node/market_internal.h"
+#include "node/room.h"
 #include "store/offer.h"
-#include "store/quota.h"
 
 /*
  * The availability that the configuration asks for with `provide`: one of a known id,
@@ -28,41 +28,6 @@ static void own_id(struct cdx_store *s, uint8_t id[CDX_OFFER_ID_LEN])
 	memcpy(text + sizeof(LABEL) - 1, c->id, CDX_STORE_ID_LEN);
 	cdx_sha256(&d, text, sizeof(text));
 	memcpy(id, d.b, CDX_OFFER_ID_LEN);
-}
-
-/* Lets the provider's share have @more bytes that nobody has yet; @was: its size
- * before */
-static int make_room(struct cdx_store *s, uint64_t more, uint64_t *was,
-		     char why[CDX_CHAIN_WHY_MAX])
-{
-	struct cdx_space sp;
-	uint64_t taken;
-
-	cdx_quota_space(s, CDX_SHARE_PROVIDER, &sp);
-	taken = sp.used + sp.reserved + sp.held;
-	*was = sp.limit;
-	if (more > sp.disk_free) {
-		snprintf(why, CDX_CHAIN_WHY_MAX,
-			 "the disk of %s has %llu bytes left, and provide "
-			 "wants %llu more; free space there, or set provide "
-			 "lower",
-			 cdx_store_path(s), (unsigned long long)sp.disk_free,
-			 (unsigned long long)more);
-		return -ENOSPC;
-	}
-	if (taken <= sp.limit && sp.limit - taken >= more)
-		return 0;
-	return cdx_store_set_share(s, CDX_SHARE_PROVIDER, taken + more);
-}
-
-/* What was not offered after all goes back */
-static void undo_room(struct cdx_store *s, uint64_t was)
-{
-	struct cdx_space sp;
-
-	cdx_quota_space(s, CDX_SHARE_PROVIDER, &sp);
-	if (sp.limit > was)
-		(void)!cdx_store_set_share(s, CDX_SHARE_PROVIDER, was);
 }
 
 static void describe(struct cdx_offer *o, const struct cdx_conf_market *c)
@@ -140,12 +105,12 @@ static int bring_in_step(struct cdx_store *s, struct cdx_offer *wanted,
 	more = is_new			  ? wanted->total
 	       : wanted->total > is.total ? wanted->total - is.total
 					  : 0;
-	rc = more > 0 ? make_room(s, more, &was, why) : 0;
+	rc = more > 0 ? cdx_node_room(s, more, &was, why) : 0;
 	if (rc == 0)
 		rc = is_new ? cdx_offer_add(s, wanted)
 			    : change(s, &is, wanted, why);
 	if ((rc == -ENOSPC || rc == CDX_E_QUOTA) && more > 0)
-		undo_room(s, was);
+		cdx_node_room_undo(s, was);
 	return rc;
 }
 

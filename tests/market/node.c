@@ -10,6 +10,8 @@
 
 #include "tests/market/market_kit.h"
 
+#include <stdatomic.h>
+
 #include "node/conf.h"
 #include "node/market.h"
 #include "node/node.h"
@@ -24,6 +26,7 @@
 #define PROVIDERS 3u
 #define FILE_BYTES (20 * BLOCK + 123)
 #define LOOK_NS 50000000
+#define BLOCK_NS 300000000
 /* A whole purchase takes some periods */
 #define LONG_S (4 * MK_WAIT_S)
 
@@ -43,6 +46,8 @@ struct town {
 	struct mk kit;
 	struct member client;
 	struct member provider[PROVIDERS];
+	pthread_t miner;
+	atomic_bool stop;
 };
 
 START(do_mint,
@@ -187,27 +192,38 @@ static void open_provider(struct town *t, unsigned i)
 		fail_msg("%s", why);
 }
 
+/* The chain's time goes on by itself: a second in each block */
+static void *mine(void *arg)
+{
+	const struct timespec pause = {.tv_nsec = BLOCK_NS};
+	struct town *t = arg;
+
+	while (!atomic_load(&t->stop)) {
+		chain_mine(&t->kit.hand, 1);
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
 static void town_open(struct town *t)
 {
 	struct cdx_market_config config = mk_config;
 	const struct mk_opts o = {.config = &config, .no_data = true};
 
-	config.period = 10;
-	config.timeout = 5;
+	config.period = 20;
+	config.timeout = 10;
 	memset(t, 0, sizeof(*t));
 	mk_start(&t->kit, "node", args, &o);
 	open_client(t);
 	for (unsigned i = 0; i < PROVIDERS; i++)
 		open_provider(t, i);
-	/* time goes on by itself */
-	json_decref(chain_rpc(&t->kit.hand, "evm_setIntervalMining",
-			      json_pack("[i]", 1)));
+	assert_int_equal(pthread_create(&t->miner, NULL, mine, t), 0);
 }
 
 static void town_close(struct town *t)
 {
-	json_decref(chain_rpc(&t->kit.hand, "evm_setIntervalMining",
-			      json_pack("[i]", 0)));
+	atomic_store(&t->stop, true);
+	pthread_join(t->miner, NULL);
 	member_free(&t->client);
 	for (unsigned i = 0; i < PROVIDERS; i++)
 		member_free(&t->provider[i]);
@@ -300,6 +316,14 @@ static bool is_here(struct town *t)
 	return ((p.absent | p.damaged) & 3) == 0;
 }
 
+static bool has_fetched(struct town *t)
+{
+	struct cdx_node_market_state st;
+
+	cdx_node_market_state(t->client.n.market, &st);
+	return st.fetched == 1 && st.to_fetch == 0;
+}
+
 /* ---- the file ---- */
 
 static uint64_t put_bytes(struct cdx_volume *v, const uint8_t *p)
@@ -387,7 +411,6 @@ static void give_away(struct town *t)
 static void test_bought_and_back(void **state)
 {
 	char why[CDX_CHAIN_WHY_MAX];
-	struct cdx_node_market_state st;
 	struct told told = {0};
 	struct town t;
 	uint8_t *p;
@@ -424,7 +447,7 @@ static void test_bought_and_back(void **state)
 	member_close(&t.provider[2]);
 	until(is_not_safe, &t, "patrol that misses a host");
 	until(is_here, &t, "way back");
-	cdx_node_market_state(t.client.n.market, &st);
+	until(has_fetched, &t, "count of what came back");
 	assert_bytes(&t, ino, p);
 	town_close(&t);
 	free(p);

@@ -151,7 +151,7 @@ static void test_refused(void **state)
 	/* more than any disk has: words, and the share stays */
 	s.m.conf.provide = UINT64_C(1) << 60;
 	assert_int_equal(in_step(&s, why), -ENOSPC);
-	assert_non_null(strstr(why, "set provide lower"));
+	assert_non_null(strstr(why, "offer less"));
 	assert_int_equal(limit(&s), 0);
 	assert_int_equal(offers(&s).n, 0);
 	s.m.conf.provide = 10 * MIB;
