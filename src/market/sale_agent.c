@@ -13,8 +13,10 @@
 
 #define PAUSE_NS UINT64_C(500000000)
 #define PAUSES_MAX 7u /* doublings: 64 s */
-/* A slot that is not ours is not worth more; with the pauses about two minutes */
+/* A slot that is not ours is not worth more: with the pauses about two minutes, and
+ * ten for its data, which a client may be slow to give */
 #define TRIES_MAX 8u
+#define TRIES_DATA_MAX 16u
 
 static const struct {
 	const char *name;
@@ -293,14 +295,14 @@ static bool is_held(const struct sale_agent *a)
 void sale_retry(struct sale_agent *a, int err, const char *why)
 {
 	unsigned doublings = a->tries < PAUSES_MAX ? a->tries : PAUSES_MAX;
+	unsigned most = a->info.state == CDX_SALE_DOWNLOADING ? TRIES_DATA_MAX
+							      : TRIES_MAX;
 
 	sale_error(a, err, why);
-	if (!is_held(a) && ++a->tries > TRIES_MAX) {
+	if (++a->tries > most && !is_held(a)) {
 		sale_close(a, CDX_SALE_ERRORED, false);
 		return;
 	}
-	if (is_held(a))
-		a->tries++;
 	quiet(a);
 	if (cdx_loop_timer_add(a->sales->env->loop, &a->retry,
 			       PAUSE_NS << doublings, 0, run_again, a) < 0)

@@ -227,11 +227,11 @@ static void end(struct sale_job *j, bool gone)
 	struct cdx_sales *s = a->sales;
 	enum books_what what;
 
+	a->books = NULL;
 	if (gone) {
 		free(b);
 		return;
 	}
-	a->books = NULL;
 	if (b->what == BOOKS_RESERVE && b->rc == 0) {
 		pthread_mutex_lock(&s->mu);
 		a->info.reservation = b->r;

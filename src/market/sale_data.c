@@ -129,19 +129,21 @@ static void end(struct sale_job *j, bool gone)
 	struct sale_agent *a = d->agent;
 	bool stopped = !j->ran || atomic_load(&j->cancel);
 
+	if (d->what == DATA_LOOK)
+		a->look = NULL;
+	else
+		a->data = NULL;
 	if (gone) {
 		free(d);
 		return;
 	}
 	if (d->what == DATA_LOOK) {
-		a->look = NULL;
 		if (j->ran)
 			look_ended(a, d);
 		sale_close_go_on(a);
 		free(d);
 		return;
 	}
-	a->data = NULL;
 	if (d->what == DATA_CHECK && d->rc == 0 && !stopped) {
 		a->note.manifest = d->manifest;
 		a->has_manifest = true;

@@ -97,6 +97,38 @@ static bool decide_paid(struct sale_agent *a)
 	return true;
 }
 
+static bool decide_free(struct sale_agent *a)
+{
+	if (sale_time_left(a))
+		return false;
+	sale_close(a, CDX_SALE_CANCELLED, false);
+	return true;
+}
+
+/* Never filled, although it was: a slot that is taken away waits for repair, so the
+ * block was undone.  It is filled again. */
+static bool undone(struct sale_agent *a)
+{
+	int rc;
+
+	if (!settled(a, 2))
+		return true;
+	sale_error(a, CDX_E_CHAIN, "the block with its fill was undone");
+	a->seen_block = 0;
+	a->note.step = CDX_SALE_STEP_RESERVED;
+	a->note.filled_at = 0;
+	a->note.proven = 0;
+	rc = sale_note_save(a);
+	if (rc < 0) {
+		sale_retry(a, rc, NULL);
+		return true;
+	}
+	if (decide_free(a))
+		return true;
+	sale_go(a, CDX_SALE_DOWNLOADING);
+	return true;
+}
+
 bool sale_decide(struct sale_agent *a)
 {
 	if (a->facts.unknown) {
@@ -124,13 +156,13 @@ bool sale_decide(struct sale_agent *a)
 	case CDX_SLOT_PAID:
 		return decide_paid(a);
 	case CDX_SLOT_FREE:
+		if (a->note.step >= CDX_SALE_STEP_FILLED)
+			return undone(a);
+		return decide_free(a);
 	case CDX_SLOT_REPAIR:
 		if (a->note.step >= CDX_SALE_STEP_FILLED)
 			return lost(a);
-		if (sale_time_left(a))
-			return false;
-		sale_close(a, CDX_SALE_CANCELLED, false);
-		return true;
+		return decide_free(a);
 	}
 	return false;
 }

@@ -225,6 +225,122 @@ static void test_failed(void **state)
 	sk_close(&bench, &p);
 }
 
+/* The blocks with reservation and fill are undone: both come again, by themselves */
+static void test_undone(void **state)
+{
+	struct provider p;
+	struct mk_request rq;
+	struct cdx_block before;
+	struct cdx_block now;
+	unsigned mine;
+
+	(void)state;
+	sk_open(&bench, &p, &rq);
+	mk_post(&bench.kit, &bench.client, &rq);
+	before = chain_latest(&bench.kit.hand);
+	sk_begin(&p);
+	mine = sk_until_state(&p, &rq, CDX_SALE_PROVING);
+	now = chain_latest(&bench.kit.hand);
+	mk_reorg(&bench.kit, (unsigned)(now.number - before.number));
+	assert_int_equal(mk_slot_state(&bench.kit, &rq.slot[mine]),
+			 CDX_SLOT_FREE);
+	sk_until_filled(&p, &rq, mine);
+	assert_int_equal(sk_until_state(&p, &rq, CDX_SALE_PROVING), mine);
+	sk_assert_used(&p, rq.r.ask.slot_size, sk_collateral(&rq));
+	mk_go_to(&bench.kit, rq.posted + rq.r.expiry + 1);
+	sk_until_none(&p, &rq);
+	sk_assert_clean(&p);
+	sk_close(&bench, &p);
+}
+
+/* ---- allowances ---- */
+
+/* Two at once do not overwrite each other; what is allowed already costs nothing, and
+ * what was let go does not add up */
+struct holds {
+	struct provider *p;
+	struct cdx_allowance_hold *h[3];
+	unsigned told;
+	int err;
+};
+
+static void on_allowed(void *arg, int err, const char *why)
+{
+	struct holds *w = arg;
+
+	(void)why;
+	if (err < 0)
+		w->err = err;
+	w->told++;
+}
+
+static void take_two(void *arg)
+{
+	struct holds *w = arg;
+	const struct cdx_u256 seven = cdx_u256_of(7);
+	const struct cdx_u256 five = cdx_u256_of(5);
+
+	assert_int_equal(cdx_allowance_take(w->p->allowance, &w->h[0], "a",
+					    &seven, NULL, on_allowed, w),
+			 0);
+	assert_int_equal(cdx_allowance_take(w->p->allowance, &w->h[1], "b",
+					    &five, NULL, on_allowed, w),
+			 0);
+}
+
+static void take_third(void *arg)
+{
+	struct holds *w = arg;
+	const struct cdx_u256 six = cdx_u256_of(6);
+
+	cdx_allowance_release(w->h[0]);
+	assert_int_equal(cdx_allowance_take(w->p->allowance, &w->h[2], "c",
+					    &six, NULL, on_allowed, w),
+			 0);
+}
+
+static void let_go(void *arg)
+{
+	struct holds *w = arg;
+
+	cdx_allowance_release(w->h[1]);
+	cdx_allowance_release(w->h[2]);
+}
+
+static bool two_told(void *arg)
+{
+	return ((struct holds *)arg)->told == 2;
+}
+
+static bool three_told(void *arg)
+{
+	return ((struct holds *)arg)->told == 3;
+}
+
+static void test_allowance(void **state)
+{
+	struct provider p;
+	struct mk_request rq;
+	struct holds w = {.p = &p};
+	struct cdx_sender_stats st;
+
+	(void)state;
+	sk_open(&bench, &p, &rq);
+	sk_begin(&p);
+	mk_on_loop(&bench.kit, take_two, &w);
+	mk_until(&bench.kit, two_told, &w, "allowances");
+	assert_int_equal(w.err, 0);
+	assert_int_equal(sk_allowance(&p), 12);
+	mk_on_loop(&bench.kit, take_third, &w);
+	mk_until(&bench.kit, three_told, &w, "another one");
+	assert_int_equal(w.err, 0);
+	assert_int_equal(sk_allowance(&p), 12);
+	cdx_sender_stats(p.account.sender, &st);
+	assert_true(st.confirmed <= 2);
+	mk_on_loop(&bench.kit, let_go, &w);
+	sk_close(&bench, &p);
+}
+
 /* ---- offers ---- */
 
 /* No room: seen, and passed over until there is; then taken.  Only one slot of a
@@ -337,6 +453,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_lost_store),
 		cmocka_unit_test(test_lost_slot),
 		cmocka_unit_test(test_failed),
+		cmocka_unit_test(test_undone),
+		cmocka_unit_test(test_allowance),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_recipient),
 		cmocka_unit_test(test_foreign),

@@ -363,6 +363,66 @@ void sk_until_lost(struct provider *p, uint64_t n)
 	sk_until(p->kit, is_counted, &w, "a slot that is lost");
 }
 
+void sk_until_filled(struct provider *p, const struct mk_request *rq,
+		     unsigned slot)
+{
+	const struct timespec pause = {.tv_nsec = 100000000};
+	uint64_t end = cdx_clock_mono_ns() + MK_WAIT_S * UINT64_C(1000000000);
+	unsigned i = 0;
+
+	while (mk_slot_state(p->kit, &rq->slot[slot]) != CDX_SLOT_FILLED) {
+		if (cdx_clock_mono_ns() > end)
+			fail_msg("waited for in vain: a fill");
+		nanosleep(&pause, NULL);
+		/* periods in which a proof may be made */
+		if (++i % 50 == 0)
+			mk_next_period(p->kit);
+		else
+			mk_mine(p->kit, 1);
+	}
+	assert_memory_equal(mk_host(p->kit, &rq->slot[slot]).b,
+			    p->account.account.addr.b, 20);
+}
+
+struct allowed {
+	struct provider *p;
+	struct cdx_await *await;
+	struct cdx_u256 v;
+};
+
+static void on_allowance(void *arg, int err, const struct cdx_u256 *v,
+			 const struct cdx_revert *why)
+{
+	struct allowed *w = arg;
+
+	(void)why;
+	if (v != NULL)
+		w->v = *v;
+	cdx_await_done(w->await, err);
+}
+
+static void ask_allowance(void *arg, struct cdx_await *a)
+{
+	struct allowed *w = arg;
+	int rc;
+
+	w->await = a;
+	rc = cdx_token_allowance(w->p->env.market, &w->p->account.account.addr,
+				 &w->p->kit->contract, on_allowance, w);
+	if (rc < 0)
+		cdx_await_done(a, rc);
+}
+
+uint64_t sk_allowance(struct provider *p)
+{
+	struct allowed w = {.p = p};
+	uint64_t n;
+
+	assert_int_equal(cdx_await(p->env.loop, ask_allowance, &w), 0);
+	assert_int_equal(cdx_u256_to_u64(&n, &w.v), 0);
+	return n;
+}
+
 /* ---- books ---- */
 
 struct books {

@@ -87,6 +87,11 @@ void sk_until_none(struct provider *p, const struct mk_request *rq);
 /* Until so many agents were started in all, and so many slots lost */
 void sk_until_started(struct provider *p, uint64_t n);
 void sk_until_lost(struct provider *p, uint64_t n);
+/* Until the slot is its own on the chain */
+void sk_until_filled(struct provider *p, const struct mk_request *rq,
+		     unsigned slot);
+/* What the contract may take of its account */
+uint64_t sk_allowance(struct provider *p);
 struct cdx_sales_stats sk_stats(struct provider *p);
 /* All of the offer is free again, nothing is reserved but that, nothing charged, the
  * store is sound */
