@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "far_kit.h"
+#include "held_kit.h"
 #include "store/dataset_store.h"
 
 /* A volume that holds more than its store: what is safe elsewhere gives its
@@ -197,6 +198,83 @@ static void test_not_safe(void **state)
 	world_free(&w);
 }
 
+/* Slots of all that is protected now are sold, or not any more */
+static void sell(struct world *w, bool yes)
+{
+	struct areas a = protected_areas(&w->e);
+
+	for (unsigned i = 0; i < a.n; i++) {
+		struct cdx_protection p = protection_of(&w->e, a.area[i]);
+		struct cdx_cid cid =
+			cdx_cid_sha256(CDX_CODEC_MANIFEST, &p.verifiable);
+
+		if (yes)
+			assert_int_equal(cdx_held_begin(w->e.s, &p, 1, NULL),
+					 0);
+		else
+			assert_int_equal(
+				cdx_held_release(w->e.s, &cid, 1, NULL), 0);
+	}
+}
+
+/* What is sold stays, evicted or dead; slots of others beside it are nothing of the
+ * volume's. */
+static void test_sold(void **state)
+{
+	struct cdx_protection p;
+	struct world w;
+	struct hk h;
+	int64_t empty;
+	int64_t left;
+	int rc = 0;
+
+	(void)state;
+	world_new(&w, "sold");
+	empty = used(&w.e);
+	assert_int_equal(hk_make(&h, 5, 12, 2, 1, 0), 0);
+	assert_int_equal(hk_fill(w.e.s, &h, &p, 0, NULL), 0);
+	assert_int_equal(hk_fill(w.e.s, &h, &p, 2, NULL), 0);
+	assert_int_equal(used(&w.e), empty);
+	while (rc == 0 && w.n < FILES - 1) {
+		rc = add_file(&w);
+		if (rc == 0)
+			protect(&w.e);
+		sell(&w, true);
+		store_elsewhere(&w);
+	}
+	assert_int_equal(rc, -ENOSPC);
+	assert_int_equal(status(&w.e).evictions, 0);
+	free(w.p[w.n]);
+	w.p[w.n] = NULL;
+	seg_env_drop(&w.e, w.name[w.n]);
+	check_quiet(&w);
+	assert_int_equal(status(&w.e).evictions, 0);
+
+	/* dead ones go when they are not sold any more */
+	seg_env_drop(&w.e, w.name[0]);
+	seg_env_close(&w.e);
+	w.e.background = false;
+	seg_env_open(&w.e);
+	assert_int_equal(cdx_vol_compact(w.e.v, 50, NULL, NULL), 0);
+	seg_env_clean(&w.e);
+	sell(&w, false);
+	for (unsigned i = 1; i < w.n; i++)
+		seg_env_drop(&w.e, w.name[i]);
+	assert_int_equal(cdx_vol_compact(w.e.v, 50, NULL, NULL), 0);
+	seg_env_reclaim(&w.e);
+	seg_env_clean(&w.e);
+	assert_int_equal(status(&w.e).seg_sealed, 0);
+	assert_int_equal(status(&w.e).seg_evicted, 0);
+	/* what is left is an open segment's */
+	left = used(&w.e);
+	assert_int_equal(cdx_held_release(w.e.s, &h.cid, 0, NULL), 0);
+	assert_int_equal(cdx_held_release(w.e.s, &h.cid, 2, NULL), 0);
+	assert_int_equal(used(&w.e), left);
+	seg_env_clean(&w.e);
+	hk_free(&h);
+	world_free(&w);
+}
+
 /* Where nobody can say what is safe, no round is asked for and none awaited */
 static void test_nobody_says(void **state)
 {
@@ -345,6 +423,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_more_than_it_holds),
 		cmocka_unit_test(test_not_safe),
+		cmocka_unit_test(test_sold),
 		cmocka_unit_test(test_nobody_says),
 		cmocka_unit_test(test_least_recently_read),
 		cmocka_unit_test(test_crash),
