@@ -189,7 +189,8 @@ static void test_restart(void **state)
 static void test_restart_random(void **state)
 {
 	const char *count = getenv("CDX_COUNT");
-	unsigned rounds = count != NULL ? (unsigned)atoi(count) : 1;
+	unsigned rounds =
+		count != NULL ? (unsigned)strtoul(count, NULL, 10) : 1;
 
 	(void)state;
 	for (unsigned round = 0; round < rounds; round++) {
