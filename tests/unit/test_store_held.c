@@ -4,6 +4,7 @@
 #endif
 
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -568,6 +569,59 @@ static void own(void **state)
 	tmp_fsck_clean(&T);
 }
 
+/* ---- several at once ---- */
+
+struct seller {
+	pthread_t thread;
+	const struct hk *h;
+	uint32_t slot;
+	int rc;
+};
+
+/* One slot comes and goes; the dataset may go in between with another one. */
+static void *sell(void *arg)
+{
+	struct seller *v = arg;
+	struct cdx_protection p;
+
+	for (int i = 0; i < 12 && v->rc == 0; i++) {
+		do
+			v->rc = hk_fill(T.s, v->h, &p, v->slot, NULL);
+		while (v->rc == -ENOENT);
+		if (v->rc == 0 && !cdx_held_whole(&p, v->slot))
+			v->rc = -EIO;
+		if (v->rc == 0)
+			v->rc = cdx_held_release(T.s, &v->h->cid, v->slot,
+						 NULL);
+	}
+	return NULL;
+}
+
+static void threads(void **state)
+{
+	struct seller v[3];
+	struct counts start = counts();
+	struct hk h;
+
+	(void)state;
+	assert_int_equal(hk_make(&h, 3, 12, 2, 1, 8), 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		v[i] = (struct seller){.h = &h, .slot = i};
+		assert_int_equal(
+			pthread_create(&v[i].thread, NULL, sell, &v[i]), 0);
+	}
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_int_equal(pthread_join(v[i].thread, NULL), 0);
+		assert_int_equal(v[i].rc, 0);
+	}
+	assert_int_equal(provider(), 0);
+	same_counts(start);
+	assert_int_equal(rows(CDX_DB_PROTECTION, 0), 0);
+	assert_int_equal(rows(CDX_DB_PUBLIC, 0), 0);
+	tmp_fsck_clean(&T);
+	hk_free(&h);
+}
+
 /* ---- fsck ---- */
 
 static void put_raw(enum cdx_db db, const void *key, size_t key_len,
@@ -675,19 +729,13 @@ static void page_record(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(life),
-		CASE(riders),
-		CASE(quota),
-		CASE(adopt_refusals),
-		CASE(leaf_refusals),
-		CASE(reopened),
-		CASE(equal),
-		CASE(pages),
-		CASE(padding),
-		CASE(sparse),
-		CASE(own),
-		CASE(found),
-		cmocka_unit_test(page_record),
+		CASE(life),	     CASE(riders),
+		CASE(quota),	     CASE(adopt_refusals),
+		CASE(leaf_refusals), CASE(reopened),
+		CASE(equal),	     CASE(pages),
+		CASE(padding),	     CASE(sparse),
+		CASE(own),	     CASE(threads),
+		CASE(found),	     cmocka_unit_test(page_record),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
