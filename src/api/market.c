@@ -281,8 +281,10 @@ static void request(struct cdx_api *api, struct cdx_call *call,
 	uint64_t waits = 0;
 	int rc = cdx_cid_parse(&b.cid, text, strlen(text));
 
-	if (rc < 0)
+	if (rc < 0) {
 		snprintf(why, sizeof(why), "that is not a CID");
+		rc = -EINVAL;
+	}
 	if (rc == 0)
 		rc = cdx_api_number(call, "wait", 0, 1, &waits);
 	if (rc >= 0)

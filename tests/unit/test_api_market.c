@@ -113,7 +113,7 @@ static void no_part(void **state)
 	add(e, 300000, "private=1", cid);
 	snprintf(path, sizeof(path), "/request/%s", cid);
 	assert_int_equal(code(e, "POST", path), -ENODATA);
-	assert_int_equal(code(e, "POST", "/request/nonsense"), CDX_E_FORMAT);
+	assert_int_equal(code(e, "POST", "/request/nonsense"), -EINVAL);
 	/* there is no chain to tell more of, but what is here is told */
 	assert_int_equal(call(e, &j, "GET", "/info"), -ENODATA);
 	assert_true(json_is_null(vector_get(j, "market")));
