@@ -37,8 +37,8 @@ static void get_codex_attr(struct cdx_fs *fs, fuse_req_t req, fuse_ino_t ino,
 	int rc;
 
 	if (strcmp(name, CODEX_PREFIX "state") != 0) {
-		/* durability, expires and cid are known from the first
-		 * storage request on */
+		/* a file has no cid, and durability and expires are of
+		 * segments, which status and .codex/segments show */
 		fuse_reply_err(req, ENODATA);
 		return;
 	}

@@ -12,6 +12,7 @@
 
 #include <stdatomic.h>
 
+#include "api/api.h"
 #include "node/conf.h"
 #include "node/market.h"
 #include "node/node.h"
@@ -408,6 +409,63 @@ static void give_away(struct town *t)
 	assert_false(is_here(t));
 }
 
+/* ---- what status says ---- */
+
+/* The part "market" of a member's status; returns new */
+static json_t *market_status(struct member *m)
+{
+	struct cdx_api api;
+	json_t *all;
+	json_t *j;
+
+	cdx_api_init(&api, &m->n);
+	all = cdx_api_status(&api);
+	j = json_incref(json_object_get(all, "market"));
+	assert_true(json_is_object(j));
+	json_decref(all);
+	cdx_api_end(&api);
+	return j;
+}
+
+static json_int_t figure(const json_t *j, const char *part, const char *name)
+{
+	const json_t *n = json_object_get(json_object_get(j, part), name);
+
+	if (!json_is_integer(n))
+		fail_msg("status has no %s of %s", name, part);
+	return json_integer_value(n);
+}
+
+/* The client's segment is proven, and each provider has a slot of it */
+static void assert_status(struct town *t)
+{
+	json_t *j = market_status(&t->client);
+	const json_t *own = json_object_get(j, "buying");
+
+	assert_true(json_is_true(json_object_get(own, "runs")));
+	assert_int_equal(figure(own, "segments", "proven"), 1);
+	assert_int_equal(figure(own, "purchases", "started"), 1);
+	assert_int_equal(figure(own, "durability", "hosts"), PROVIDERS);
+	assert_int_equal(figure(own, "durability", "slotsOfOneHost"), 1);
+	assert_true(figure(own, "patrol", "rounds") >= 0);
+	assert_true(figure(own, "budget", "seconds") > 0);
+	assert_true(json_is_integer(json_object_get(own, "toFetchBack")));
+	assert_int_equal(figure(j, "token", "decimals"), 18);
+	json_decref(j);
+	for (unsigned i = 0; i < PROVIDERS; i++) {
+		j = market_status(&t->provider[i]);
+		own = json_object_get(j, "selling");
+		assert_int_equal(figure(own, "slots", "SaleProving"), 1);
+		assert_int_equal(figure(own, "offers", "enabled"), 1);
+		assert_int_equal(figure(own, "proofs", "slots"), 1);
+		assert_true(json_is_string(json_object_get(own, "atRisk")));
+		if (i == 0)
+			assert_int_equal(figure(j, "validating", "slots"),
+					 PROVIDERS);
+		json_decref(j);
+	}
+}
+
 static void test_bought_and_back(void **state)
 {
 	char why[CDX_CHAIN_WHY_MAX];
@@ -437,6 +495,7 @@ static void test_bought_and_back(void **state)
 	assert_true(state_now(&t, ino) >= CDX_STATE_STORED);
 	until(is_proven, &t, "proof of every slot");
 	assert_int_equal(state_now(&t, ino), CDX_STATE_PROVEN);
+	assert_status(&t);
 	/* as much after a start */
 	reopen_client(&t);
 	until(is_safe, &t, "safety");
