@@ -152,6 +152,8 @@ struct cdx_purchasing {
 	struct cdx_list all;	/* struct purchase */
 	struct cdx_map by_id;	/* first 8 bytes of the id -> struct purchase */
 	struct cdx_map by_slot; /* of slots' ids -> struct purchase */
+	struct cdx_map last;	/* of datasets -> the purchase of a segment that
+				 * has the highest generation */
 	struct cdx_head_watch *head_watch;
 	struct cdx_market_watch *watch;
 	struct cdx_loop_timer *tick;
@@ -170,11 +172,13 @@ struct cdx_purchasing {
 	bool has_info;
 	unsigned decimals;
 	char symbol[CDX_MARKET_TEXT_MAX];
-	struct cdx_list segs; /* struct purchase_seg */
+	struct cdx_list segs;  /* struct purchase_seg, by area */
+	struct cdx_map seg_of; /* of datasets -> struct purchase_seg */
 	uint64_t newest;
 	unsigned waiting;
-	bool known; /* the chain has spoken of all that goes on, once */
-	bool stale; /* what others see is not what is */
+	bool confirming; /* the next block may make something safe */
+	bool known;	 /* the chain has spoken of all that goes on, once */
+	bool stale;	 /* what others see is not what is */
 	struct cdx_loop_io *io;
 	int event;
 	/* the thread */
@@ -244,6 +248,11 @@ void purchase_ask_balance(struct cdx_purchasing *p);
 /* What came to the client of a withdrawal, out of its logs */
 struct cdx_u256 purchase_came_back(const struct purchase *b,
 				   const struct cdx_sent *sent);
+
+/* One that runs for a segment, and is due some day */
+bool purchase_is_followed(const struct purchase *b);
+/* Sets of which ones the renewal can be paid, with what is missing */
+void purchase_fund(struct cdx_purchasing *p);
 
 /* ---- purchase_state.c ---- */
 

@@ -132,3 +132,115 @@ struct cdx_u256 purchase_came_back(const struct purchase *b,
 	}
 	return sum;
 }
+
+/* ---- which renewals can be paid ---- */
+
+/* A renewal to come */
+struct coming {
+	struct purchase *b;
+	struct cdx_buy_cost cost;
+};
+
+static int cmp_coming(const void *a, const void *b)
+{
+	const struct coming *x = a;
+	const struct coming *y = b;
+
+	return (x->cost.at > y->cost.at) - (x->cost.at < y->cost.at);
+}
+
+/* The price of the request that would follow this one */
+static struct cdx_u256 renewal_price(const struct purchase *b)
+{
+	const struct cdx_purchase_policy *policy = &b->p->opts.policy;
+	struct cdx_ask ask = b->rec.what.ask;
+	struct cdx_u256 price;
+
+	ask.price = cdx_buy_price(policy, &ask.price, false);
+	ask.duration = policy->terms.duration;
+	return cdx_ask_max_price(&price, &ask) == 0 ? price : cdx_u256_max;
+}
+
+bool purchase_is_followed(const struct purchase *b)
+{
+	return !b->foreign && b->rec.area != 0 && b->has_cid &&
+	       b->rec.state == CDX_PURCHASE_STARTED;
+}
+
+static size_t collect(struct cdx_purchasing *p, struct coming *list)
+{
+	int64_t now = cdx_head_now(p->env->head);
+	int64_t wall = cdx_clock_wall_s();
+	size_t n = 0;
+
+	cdx_list_foreach(pos, &p->all) {
+		struct purchase *b = cdx_list_entry(pos, struct purchase, link);
+		uint64_t lead;
+
+		b->funded = false;
+		if (!purchase_is_followed(b))
+			continue;
+		if (b->rec.renewed) {
+			/* that one is paid already, or waits to be */
+			b->funded = true;
+			continue;
+		}
+		lead = cdx_buy_lead(&p->opts.policy, b->rec.what.ask.duration);
+		list[n].b = b;
+		list[n].cost.at = wall + (b->rec.end - (int64_t)lead - now);
+		list[n++].cost.amount = renewal_price(b);
+	}
+	qsort(list, n, sizeof(*list), cmp_coming);
+	return n;
+}
+
+/* What nobody will take before the renewals */
+static struct cdx_u256 free_balance(const struct cdx_purchasing *p)
+{
+	struct cdx_u256 left = p->balance;
+
+	cdx_list_foreach(pos, &p->all) {
+		const struct purchase *b =
+			cdx_list_entry(pos, struct purchase, link);
+
+		if (!b->foreign && b->rec.state == CDX_PURCHASE_PENDING &&
+		    cdx_u256_sub(&left, &left, &b->price) < 0)
+			return cdx_u256_of(0);
+	}
+	return left;
+}
+
+void purchase_fund(struct cdx_purchasing *p)
+{
+	struct cdx_u256 missing = cdx_u256_of(0);
+	struct cdx_buy_cost *costs = NULL;
+	struct cdx_buy_cost *renewals;
+	struct cdx_buy_funds funds;
+	struct coming *list;
+	size_t n_costs = 0;
+	size_t paid = 0;
+	size_t n;
+
+	n = 1;
+	cdx_list_foreach(pos, &p->all)
+		n++;
+	list = calloc(n, sizeof(*list));
+	renewals = calloc(n, sizeof(*renewals));
+	costs = purchase_costs(p, &n_costs);
+	if (list != NULL && renewals != NULL && costs != NULL) {
+		n = collect(p, list);
+		for (size_t i = 0; i < n; i++)
+			renewals[i] = list[i].cost;
+		funds = (struct cdx_buy_funds){free_balance(p), costs, n_costs};
+		if (p->has_balance)
+			paid = cdx_buy_funded(&p->opts.policy, &funds, renewals,
+					      n, &missing);
+		for (size_t i = 0; i < n; i++) {
+			list[i].b->funded = i < paid;
+			list[i].b->missing = missing;
+		}
+	}
+	free(list);
+	free(renewals);
+	free(costs);
+}

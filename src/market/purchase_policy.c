@@ -152,16 +152,33 @@ bool cdx_buy_fits(const struct cdx_purchase_policy *policy,
 /* Costs within the budget's time before a moment that only goes forward */
 struct window {
 	const struct cdx_buy_cost *costs;
+	size_t n;
 	size_t from; /* the first that counts */
-	size_t to;   /* behind the last */
+	struct cdx_u256 sum;
 };
 
-static void window_sum(struct cdx_u256 *sum, struct window *w, int64_t since)
+/* False: the sum is no number */
+static bool window_add(struct window *w, const struct cdx_u256 *amount)
 {
-	while (w->from < w->to && w->costs[w->from].at < since)
-		w->from++;
-	for (size_t i = w->from; i < w->to; i++)
-		add(sum, &w->costs[i].amount);
+	return cdx_u256_add(&w->sum, &w->sum, amount) == 0;
+}
+
+static bool window_move(struct window *w, int64_t since)
+{
+	for (; w->from < w->n && w->costs[w->from].at < since; w->from++)
+		if (cdx_u256_sub(&w->sum, &w->sum, &w->costs[w->from].amount) <
+		    0)
+			return false;
+	return true;
+}
+
+/* What was spent within the budget's time before the renewal behind those in
+ * @coming */
+static bool spent_before(struct cdx_u256 *out, struct window *old,
+			 struct window *coming, int64_t since)
+{
+	return window_move(old, since) && window_move(coming, since) &&
+	       cdx_u256_add(out, &old->sum, &coming->sum) == 0;
 }
 
 size_t cdx_buy_funded(const struct cdx_purchase_policy *policy,
@@ -169,29 +186,30 @@ size_t cdx_buy_funded(const struct cdx_purchase_policy *policy,
 		      const struct cdx_buy_cost *renewals, size_t n,
 		      struct cdx_u256 *missing)
 {
-	struct window old = {.costs = funds->costs, .to = funds->n};
+	struct window old = {.costs = funds->costs, .n = funds->n};
 	struct window coming = {.costs = renewals};
 	struct cdx_u256 total = cdx_u256_of(0);
+	struct cdx_u256 spent = cdx_u256_of(0);
+	bool sums = true;
 
 	*missing = cdx_u256_of(0);
+	for (size_t i = 0; i < old.n; i++)
+		sums = sums && window_add(&old, &old.costs[i].amount);
 	for (size_t i = 0; i < n; i++) {
 		const struct cdx_buy_cost *r = &renewals[i];
-		int64_t since = r->at - (int64_t)policy->budget_s;
-		struct cdx_u256 spent = cdx_u256_of(0);
 
 		add(&total, &r->amount);
-		if (cdx_u256_cmp(&total, &funds->balance) > 0) {
-			if (cdx_u256_sub(missing, &total, &funds->balance) < 0)
-				*missing = cdx_u256_max;
+		if (cdx_u256_sub(missing, &total, &funds->balance) == 0 &&
+		    !cdx_u256_is_zero(missing))
 			return i;
-		}
-		coming.to = i;
-		if (policy->has_budget) {
-			window_sum(&spent, &old, since);
-			window_sum(&spent, &coming, since);
-		}
+		if (policy->has_budget &&
+		    (!sums || !spent_before(&spent, &old, &coming,
+					    r->at - (int64_t)policy->budget_s)))
+			spent = cdx_u256_max;
 		if (!cdx_buy_fits(policy, &spent, &r->amount, missing))
 			return i;
+		sums = sums && window_add(&coming, &r->amount);
+		coming.n = i + 1;
 	}
 	return n;
 }

@@ -22,31 +22,21 @@
 struct purchase_seg *purchase_seg_of(const struct cdx_purchasing *p,
 				     const struct cdx_cid *verifiable)
 {
-	cdx_list_foreach(pos, &p->segs) {
-		struct purchase_seg *s =
-			cdx_list_entry(pos, struct purchase_seg, link);
+	struct purchase_seg *s =
+		cdx_map_get(&p->seg_of, purchase_key_of(verifiable->digest));
 
-		if (s->is.is_protected &&
-		    cdx_cid_equal(&s->is.verifiable, verifiable))
-			return s;
-	}
-	return NULL;
+	return s != NULL && cdx_cid_equal(&s->is.verifiable, verifiable) ? s
+									 : NULL;
 }
 
 struct purchase *purchase_last(const struct cdx_purchasing *p,
 			       const struct cdx_cid *verifiable)
 {
-	struct purchase *last = NULL;
+	struct purchase *b =
+		cdx_map_get(&p->last, purchase_key_of(verifiable->digest));
 
-	cdx_list_foreach(pos, &p->all) {
-		struct purchase *b = cdx_list_entry(pos, struct purchase, link);
-
-		if (!b->foreign && b->rec.area != 0 && b->has_cid &&
-		    cdx_cid_equal(&b->verifiable, verifiable) &&
-		    (last == NULL || b->rec.generation >= last->rec.generation))
-			last = b;
-	}
-	return last;
+	return b != NULL && cdx_cid_equal(&b->verifiable, verifiable) ? b
+								      : NULL;
 }
 
 static struct purchase_seg *by_area(const struct cdx_purchasing *p,
@@ -80,6 +70,25 @@ void purchase_segs_free(struct cdx_purchasing *p)
 {
 	cdx_list_foreach_safe(pos, tmp, &p->segs)
 		seg_drop(cdx_list_entry(pos, struct purchase_seg, link));
+	cdx_map_free(&p->seg_of);
+}
+
+/* Without memory some are passed over until the next round: as if they were not
+ * there, nothing is bought for them; that they are gone must not be believed */
+static bool index_segs(struct cdx_purchasing *p)
+{
+	cdx_map_free(&p->seg_of);
+	cdx_list_foreach(pos, &p->segs) {
+		struct purchase_seg *s =
+			cdx_list_entry(pos, struct purchase_seg, link);
+
+		if (s->is.is_protected &&
+		    cdx_map_put(&p->seg_of,
+				purchase_key_of(s->is.verifiable.digest),
+				s) < 0)
+			return false;
+	}
+	return true;
 }
 
 static void update(struct purchase_seg *s, const struct cdx_market_segment *is)
@@ -92,7 +101,7 @@ static void update(struct purchase_seg *s, const struct cdx_market_segment *is)
 }
 
 /* Both in the order of areas */
-static void merge(struct cdx_purchasing *p, struct purchase_work *w)
+static bool merge(struct cdx_purchasing *p, struct purchase_work *w)
 {
 	struct cdx_list *pos = p->segs.next;
 	struct purchase_seg *s;
@@ -113,7 +122,7 @@ static void merge(struct cdx_purchasing *p, struct purchase_work *w)
 		if (s == NULL || s->is.area > w->segs[i].area) {
 			s = calloc(1, sizeof(*s));
 			if (s == NULL)
-				return;
+				break;
 			s->is.area = w->segs[i].area;
 			s->since = cdx_clock_wall_s();
 			cdx_list_init(&s->link);
@@ -123,6 +132,7 @@ static void merge(struct cdx_purchasing *p, struct purchase_work *w)
 		}
 		update(s, &w->segs[i++]);
 	}
+	return index_segs(p) && i == w->n_segs;
 }
 
 /* ---- one segment, or what is left of it ---- */
@@ -460,7 +470,10 @@ void purchase_round(struct cdx_purchasing *p, struct purchase_work *w)
 	if (w->rc < 0)
 		return;
 	p->newest = w->newest;
-	merge(p, w);
+	if (!merge(p, w)) {
+		p->has_round = false;
+		return;
+	}
 	p->has_round = true;
 	if (w->hurry)
 		want_all(p);

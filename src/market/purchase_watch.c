@@ -84,7 +84,8 @@ static void on_head(void *arg, const struct cdx_block *head, uint64_t fork)
 	uint64_t before = p->head;
 
 	p->head = head->number;
-	p->stale = true; /* confirmations */
+	if (p->confirming || !p->has_volume)
+		p->stale = true;
 	if (before != 0 && fork < before) {
 		cdx_list_foreach(pos, &p->all)
 			purchase_undone(cdx_list_entry(pos, struct purchase,

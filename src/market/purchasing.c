@@ -86,6 +86,36 @@ static void insert(struct cdx_purchasing *p, struct purchase *b)
 	cdx_list_add(pos, &b->link);
 }
 
+/* The last of its segment's, if it is */
+static int is_last(struct purchase *b)
+{
+	uint64_t key = purchase_key_of(b->verifiable.digest);
+	const struct purchase *old = cdx_map_get(&b->p->last, key);
+
+	if (b->foreign || b->rec.area == 0 || !b->has_cid ||
+	    (old != NULL && old->rec.generation > b->rec.generation))
+		return 0;
+	return cdx_map_put(&b->p->last, key, b);
+}
+
+/* It goes: the one before it is the last */
+static void not_last(struct purchase *b)
+{
+	uint64_t key = purchase_key_of(b->verifiable.digest);
+
+	if (cdx_map_get(&b->p->last, key) != b)
+		return;
+	(void)cdx_map_del(&b->p->last, key);
+	cdx_list_foreach(pos, &b->p->all) {
+		struct purchase *o = cdx_list_entry(pos, struct purchase, link);
+
+		/* without memory it is as if nothing was bought, until the next
+		 * start */
+		if (o != b && cdx_cid_equal(&o->verifiable, &b->verifiable))
+			(void)!is_last(o);
+	}
+}
+
 struct purchase *purchase_add(struct cdx_purchasing *p,
 			      const struct cdx_purchase_rec *rec)
 {
@@ -103,8 +133,9 @@ struct purchase *purchase_add(struct cdx_purchasing *p,
 		b->price = cdx_u256_max;
 	if (cdx_request_id(&b->id, &rec->what) < 0 ||
 	    cdx_map_get(&p->by_id, purchase_key_of(b->id.b)) != NULL ||
-	    purchase_slots_new(b) < 0 ||
+	    purchase_slots_new(b) < 0 || is_last(b) < 0 ||
 	    cdx_map_put(&p->by_id, purchase_key_of(b->id.b), b) < 0) {
+		not_last(b);
 		purchase_slots_free(b);
 		free(b);
 		return NULL;
@@ -127,6 +158,7 @@ void purchase_drop(struct purchase *b)
 	cdx_allowance_release(b->hold);
 	cdx_head_alarm_del(b->alarm);
 	purchase_ask_forget(b);
+	not_last(b);
 	purchase_slots_free(b);
 	(void)cdx_map_del(&p->by_id, purchase_key_of(b->id.b));
 	pthread_mutex_lock(&p->mu);
@@ -376,6 +408,7 @@ void cdx_purchasing_free(struct cdx_purchasing *p)
 	purchase_views_free(p);
 	cdx_map_free(&p->by_id);
 	cdx_map_free(&p->by_slot);
+	cdx_map_free(&p->last);
 	pthread_mutex_destroy(&p->mu);
 	cdx_wipe(&p->volume.location, sizeof(p->volume.location));
 	free(p);
