@@ -87,8 +87,10 @@ struct cdx_validator {
 	uint32_t n_slots;
 	uint32_t n_watched;
 	uint32_t n_off; /* told, and not filled */
+	bool full;	/* somebody was left out, and that was said */
 	struct cdx_map request_map;
 	struct cdx_list requests;
+	uint32_t n_requests;
 	struct validator_refresh refresh;
 
 	struct cdx_list sweeps;

@@ -3,6 +3,7 @@
 
 #include "market/validator_internal.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,10 @@
  * apart, found it so: a reorganisation may have it filled again without an
  * event. */
 #define LOOKS 3u
+/* Strangers make both, and pay for it: so many are kept in mind.  Of a request that
+ * is not, the contract throws the dice; a slot that is not is left out. */
+#define REQUESTS_MAX (UINT32_C(1) << 17)
+#define SLOTS_MAX (UINT32_C(1) << 20)
 
 /* ---- periods ---- */
 
@@ -109,6 +114,7 @@ static void request_drop(struct cdx_validator *v, struct validator_request *r)
 		return;
 	}
 	cdx_list_del(&r->link);
+	v->n_requests--;
 	free(r);
 }
 
@@ -183,7 +189,7 @@ static void on_requested(struct cdx_validator *v,
 
 	if (r && removed)
 		request_drop(v, r);
-	if (r || removed)
+	if (r || removed || v->n_requests >= REQUESTS_MAX)
 		return;
 	r = calloc(1, sizeof(*r));
 	if (!r)
@@ -199,13 +205,15 @@ static void on_requested(struct cdx_validator *v,
 		return;
 	}
 	cdx_list_add_tail(&v->requests, &r->link);
+	v->n_requests++;
 }
 
-/* Returns NULL without memory */
+/* Returns NULL without room for it */
 static struct validator_slot *slot_new(struct cdx_validator *v,
 				       const struct cdx_b32 *id)
 {
-	struct validator_slot *s = calloc(1, sizeof(*s));
+	struct validator_slot *s =
+		v->n_slots < SLOTS_MAX ? calloc(1, sizeof(*s)) : NULL;
 	uint64_t key = key_of(id);
 
 	if (!s)
@@ -239,8 +247,12 @@ static void on_filled(struct cdx_validator *v, const struct cdx_market_event *e,
 	if (!s)
 		s = slot_new(v, id);
 	if (!s) {
-		cdx_log(v->env->log, ERROR, "market",
-			"no memory to watch a slot");
+		if (!v->full)
+			cdx_log(v->env->log, ERROR, "market",
+				"no room to watch more slots than %" PRIu32
+				": have validators share them by groups",
+				v->n_slots);
+		v->full = true;
 		return;
 	}
 	s->since = since;
