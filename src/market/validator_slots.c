@@ -315,6 +315,8 @@ void validator_on_event(void *arg, const struct cdx_market_event *e,
 		on_slot(v, e, block, removed);
 	else if (e->kind == CDX_EVENT_PROOF_SUBMITTED)
 		on_proof(v, e, block, removed);
+	else if (e->kind == CDX_EVENT_REQUEST_FAILED && v->ready)
+		validator_refresh(v); /* all of its slots have ended */
 }
 
 /* ---- what became of them ---- */

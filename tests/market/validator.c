@@ -16,214 +16,7 @@
 
 #include <cmocka.h>
 
-#include "market/validator.h"
-#include "market_kit.h"
-
-#define SLOTS 3u
-#define VALIDATORS 2u
-
-static char **args;
-
-static struct {
-	struct mk kit;
-	struct mk_account client;
-	struct mk_account host[SLOTS];
-	struct mk_account account[VALIDATORS];
-	struct cdx_market_events *events[VALIDATORS];
-	struct cdx_validator *v[VALIDATORS];
-	struct cdx_validator_opts opts[VALIDATORS];
-	struct mk_request rq;
-} t;
-
-/* Slashes that take no slot away, and a timeout shorter than a period */
-static struct cdx_market_config gentle(void)
-{
-	struct cdx_market_config c = mk_config;
-
-	c.max_slashes = 20;
-	c.slash = 4;
-	return c;
-}
-
-/* ---- a market, and validators of it ---- */
-
-static void start(const struct cdx_market_config *config)
-{
-	memset(&t, 0, sizeof(t));
-	mk_start(&t.kit, "market/validator", args,
-		 &(struct mk_opts){.config = config, .gate = true});
-	mk_account(&t.kit, &t.client);
-	for (unsigned i = 0; i < SLOTS; i++)
-		mk_account(&t.kit, &t.host[i]);
-	for (unsigned i = 0; i < VALIDATORS; i++)
-		mk_account(&t.kit, &t.account[i]);
-}
-
-static void begin_here(void *arg)
-{
-	unsigned i = *(unsigned *)arg;
-
-	t.opts[i].sender = t.account[i].sender;
-	assert_int_equal(cdx_market_events_new(&t.events[i], &t.kit.env), 0);
-	t.opts[i].events = t.events[i];
-	assert_int_equal(cdx_validator_new(&t.v[i], &t.kit.env, &t.opts[i]), 0);
-}
-
-static void begin(unsigned i)
-{
-	mk_on_loop(&t.kit, begin_here, &i);
-}
-
-static void end_here(void *arg)
-{
-	unsigned i = *(unsigned *)arg;
-
-	cdx_validator_free(t.v[i]);
-	cdx_market_events_free(t.events[i]);
-	t.v[i] = NULL;
-	t.events[i] = NULL;
-}
-
-static void end(unsigned i)
-{
-	mk_on_loop(&t.kit, end_here, &i);
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	for (unsigned i = 0; i < VALIDATORS; i++) {
-		if (t.v[i] != NULL)
-			end(i);
-		mk_sender_drop(&t.kit, &t.account[i]);
-	}
-	mk_sender_drop(&t.kit, &t.client);
-	for (unsigned i = 0; i < SLOTS; i++)
-		mk_sender_drop(&t.kit, &t.host[i]);
-	mk_stop(&t.kit);
-	return 0;
-}
-
-static void post_and_fill(unsigned slots)
-{
-	mk_request(&t.kit, &t.client, &t.rq);
-	mk_post(&t.kit, &t.client, &t.rq);
-	for (unsigned i = 0; i < slots; i++)
-		mk_fill(&t.kit, &t.host[i], &t.rq, i);
-}
-
-static struct cdx_validator_stats stats(unsigned i)
-{
-	struct cdx_validator_stats s;
-
-	cdx_validator_stats(t.v[i], &s);
-	return s;
-}
-
-struct wanted {
-	unsigned i;
-	uint64_t slots, marked, late, left_out;
-	uint64_t period;
-};
-
-static bool has_slots(void *arg)
-{
-	const struct wanted *w = arg;
-	struct cdx_validator_stats s = stats(w->i);
-
-	return cdx_market_events_caught_up(t.events[w->i]) &&
-	       s.slots == w->slots && s.left_out == w->left_out;
-}
-
-static void until_slots(unsigned i, unsigned slots, unsigned left_out)
-{
-	struct wanted w = {.i = i, .slots = slots, .left_out = left_out};
-
-	mk_until(&t.kit, has_slots, &w, "slots that are watched");
-}
-
-static bool has_marked(void *arg)
-{
-	const struct wanted *w = arg;
-
-	return stats(w->i).marked >= w->marked;
-}
-
-static void until_marked(unsigned i, unsigned marked)
-{
-	struct wanted w = {.i = i, .marked = marked};
-
-	mk_until(&t.kit, has_marked, &w, "marks");
-	assert_int_equal(stats(i).marked, marked);
-}
-
-static bool is_past(void *arg)
-{
-	const struct wanted *w = arg;
-
-	return stats(w->i).last_period >= w->period;
-}
-
-/* ---- time ---- */
-
-static bool all_settled(void)
-{
-	for (unsigned i = 0; i < SLOTS; i++)
-		if (!mk_settled(&t.kit, &t.rq.slot[i]))
-			return false;
-	return true;
-}
-
-/* Into a period in which all slots want proofs up to its end, and so far into it
- * that nothing can be marked of the one before */
-static uint64_t quiet_period(void)
-{
-	const struct cdx_market_config *c = &t.kit.env.config;
-	uint64_t period;
-
-	do {
-		mk_next_period(&t.kit);
-	} while (!all_settled());
-	period = mk_period(&t.kit);
-	if (c->timeout < c->period)
-		mk_go_to(&t.kit, period * c->period + c->timeout + 1);
-	mk_sync(&t.kit);
-	return period;
-}
-
-static void end_period(uint64_t period)
-{
-	mk_go_to(&t.kit, (period + 1) * t.kit.env.config.period + 1);
-}
-
-/* The first validator begins, and a period ends that all proofs are missing of; no
- * transaction gets into a block from then on. */
-static uint64_t end_period_unmined(void)
-{
-	uint64_t period = quiet_period();
-
-	begin(0);
-	until_slots(0, SLOTS, 0);
-	mk_automine(&t.kit, false);
-	end_period(period);
-	return period;
-}
-
-/* Until the validator is done with a period; blocks are mined in the time after
- * it, since what was late is said when the chain is there */
-static void until_past(unsigned i, uint64_t period)
-{
-	const struct cdx_market_config *c = &t.kit.env.config;
-	struct wanted w = {.i = i, .period = period};
-
-	mk_go_to(&t.kit, (period + 1) * c->period + c->timeout + 1);
-	mk_until(&t.kit, is_past, &w, "a period that was looked at");
-}
-
-static void assert_missing(unsigned slot, uint64_t n)
-{
-	assert_int_equal(mk_missing(&t.kit, &t.rq.slot[slot]), n);
-}
+#include "validator_env.h"
 
 /* ---- tests ---- */
 
@@ -297,7 +90,6 @@ static void test_dice(void **state)
 {
 	const struct cdx_market_config config = gentle();
 	uint64_t missed[SLOTS] = {0};
-	unsigned marked = 0;
 
 	(void)state;
 	start(&config);
@@ -306,12 +98,12 @@ static void test_dice(void **state)
 	mk_post(&t.kit, &t.client, &t.rq);
 	for (unsigned i = 0; i < SLOTS; i++)
 		mk_fill(&t.kit, &t.host[i], &t.rq, i);
-	(void)quiet_period();
-	begin(0);
-	until_slots(0, SLOTS, 0);
-	for (unsigned n = 0; n < 5; n++) {
-		uint64_t period = mk_period(&t.kit);
+	for (unsigned n = 0; n < 4; n++) {
+		uint64_t period = quiet_period();
+		unsigned marked = 0;
 
+		begin(0);
+		until_slots(0, SLOTS, 0);
 		end_period(period);
 		for (unsigned i = 0; i < SLOTS; i++) {
 			/* asked of the chain before or after the mark */
@@ -327,47 +119,88 @@ static void test_dice(void **state)
 		for (unsigned i = 0; i < SLOTS; i++)
 			assert_missing(i, missed[i]);
 		assert_int_equal(stats(0).late, 0);
+		assert_int_equal(stats(0).marked, marked);
+		end(0);
 	}
 }
 
-/* Slots that are taken away go, and come again when they are filled again; more
- * than the limit wait, and come in when there is room. */
+/* More than the limit wait, and come in when there is room: live ones and those of
+ * the past.  The dice want nothing of these. */
 static void test_limit(void **state)
 {
-	uint64_t period;
+	const struct cdx_market_config config = gentle();
 
 	(void)state;
-	start(NULL);
+	start(&config);
+	mk_request(&t.kit, &t.client, &t.rq);
+	t.rq.r.ask.proof_probability = cdx_u256_of(UINT64_C(1) << 60);
+	mk_post(&t.kit, &t.client, &t.rq);
 	t.opts[0].max_slots = 1;
 	begin(0);
-	post_and_fill(2);
-	until_slots(0, 1, 1);
-	end(0);
-	/* the same of the past */
-	period = quiet_period();
-	begin(0);
-	until_slots(0, 1, 1);
-	end_period(period);
-	until_marked(0, 1);
-	until_past(0, period);
-	assert_int_equal(mk_missing(&t.kit, &t.rq.slot[0]) +
-				 mk_missing(&t.kit, &t.rq.slot[1]),
-			 1);
-	period = quiet_period();
-	end_period(period);
-	/* the first is taken away with its second miss: the next comes in */
+	mk_fill(&t.kit, &t.host[0], &t.rq, 0);
 	until_slots(0, 1, 0);
-	end(0);
-	t.opts[0].max_slots = 0;
-	begin(0);
+	mk_fill(&t.kit, &t.host[1], &t.rq, 1);
+	until_slots(0, 1, 1);
+	/* the first leaves, the next comes in */
+	mk_free_slot(&t.kit, &t.host[0], &t.rq.slot[0]);
 	until_slots(0, 1, 0);
 	mk_fill(&t.kit, &t.host[2], &t.rq, 2);
-	until_slots(0, 2, 0);
+	until_slots(0, 1, 1);
+	end(0);
+	begin(0);
+	until_slots(0, 1, 1);
 	/* it was never whole: it is cancelled, and its slots with it */
+	assert_int_equal(mk_request_state(&t.kit, &t.rq.id), CDX_REQUEST_NEW);
 	mk_go_to(&t.kit, t.rq.posted + t.rq.r.expiry + 1);
 	assert_int_equal(mk_request_state(&t.kit, &t.rq.id),
 			 CDX_REQUEST_CANCELLED);
 	until_slots(0, 0, 0);
+	assert_int_equal(stats(0).marked, 0);
+	assert_int_equal(stats(0).late, 0);
+}
+
+/* Those that wait are not marked. */
+static void test_limit_marks(void **state)
+{
+	const struct cdx_market_config config = gentle();
+	uint64_t period;
+	uint64_t missing = 0;
+
+	(void)state;
+	start(&config);
+	post_and_fill(SLOTS);
+	t.opts[0].max_slots = 1;
+	period = quiet_period();
+	begin(0);
+	until_slots(0, 1, SLOTS - 1);
+	end_period(period);
+	until_marked(0, 1);
+	until_past(0, period);
+	for (unsigned i = 0; i < SLOTS; i++)
+		missing += mk_missing(&t.kit, &t.rq.slot[i]);
+	assert_int_equal(missing, 1);
+}
+
+/* With its second miss a slot is taken away; with more than the request bears it
+ * fails, and nobody is watched any more. */
+static void test_taken(void **state)
+{
+	uint64_t period;
+
+	(void)state;
+	start(&mk_config);
+	post_and_fill(SLOTS);
+	begin(0);
+	until_slots(0, SLOTS, 0);
+	for (unsigned i = 0;
+	     mk_request_state(&t.kit, &t.rq.id) != CDX_REQUEST_FAILED; i++) {
+		assert_true(i < 20);
+		period = quiet_period();
+		end_period(period);
+		until_no_open(period, period);
+	}
+	until_slots(0, 0, 0);
+	assert_in_range(stats(0).marked, 4, 6);
 }
 
 /* Two share the work: each marks what is its own, together all of it */
@@ -410,28 +243,6 @@ static void test_groups(void **state)
 		assert_missing(i, 1);
 }
 
-/* Misses that can be marked of these periods */
-static unsigned open_misses(uint64_t from, uint64_t to)
-{
-	unsigned n = 0;
-
-	for (uint64_t p = from; p <= to; p++)
-		for (unsigned i = 0; i < SLOTS; i++)
-			n += mk_can_mark(&t.kit, &t.rq.slot[i], p);
-	return n;
-}
-
-static void until_no_open(uint64_t from, uint64_t to)
-{
-	const struct timespec pause = {.tv_nsec = 100000000};
-	unsigned i = 0;
-
-	while (open_misses(from, to) > 0) {
-		assert_true(i++ < MK_WAIT_S * 10);
-		nanosleep(&pause, NULL);
-	}
-}
-
 /* Begins late, and then the node does not answer for two periods: within the time of
  * the contract nothing is lost by that, not one period, not the validator. */
 static void test_node_is_down(void **state)
@@ -442,6 +253,8 @@ static void test_node_is_down(void **state)
 
 	(void)state;
 	config.timeout = 4 * config.period;
+	/* so that what can be marked at all can be at any time */
+	config.downtime = 0;
 	start(&config);
 	post_and_fill(SLOTS);
 	period = quiet_period();
@@ -530,7 +343,8 @@ static void test_undone(void **state)
 		assert_true(i < MK_WAIT_S * 10);
 		nanosleep(&pause, NULL);
 	}
-	assert_true(stats(0).marked > SLOTS);
+	mk_until(&t.kit, has_marked,
+		 &(struct wanted){.i = 0, .marked = SLOTS + 1}, "marks again");
 }
 
 /* Transactions of the first validator's that are in no block */
@@ -622,8 +436,9 @@ static void test_dear(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		T(marks), T(dice),   T(limit), T(groups), T(node_is_down),
-		T(late),  T(undone), T(again), T(dear),
+		T(marks),  T(dice),  T(limit),	      T(limit_marks),
+		T(groups), T(late),  T(undone),	      T(again),
+		T(dear),   T(taken), T(node_is_down),
 	};
 
 	if (argc != 4) {
@@ -632,5 +447,5 @@ int main(int argc, char **argv)
 	}
 	args = argv;
 	return cmocka_run_group_tests_name("market/validator", tests, NULL,
-					   NULL);
+					   stop_all);
 }
