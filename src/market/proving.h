@@ -27,6 +27,8 @@ struct cdx_proving_opts {
 	struct cdx_market_events *events; /* kept */
 	struct cdx_u256 stake; /* wei that a proof may cost when fees rise */
 };
+/* Takes up what an earlier process sent; has all headers kept that dice are made
+ * of.  @env: kept; @opts: copied.  Returns new; -ENOMEM. */
 CDX_MUST_CHECK int cdx_proving_new(struct cdx_proving **out,
 				   const struct cdx_market_env *env,
 				   const struct cdx_proving_opts *opts);
