@@ -171,24 +171,34 @@ static int fetch(struct cdx_node_market *m, const struct lost *l, char *why)
 	return rc;
 }
 
+/* For status; @alarm NULL: as it was */
 static void say(struct cdx_node_market *m, uint32_t left, uint64_t fetched,
 		const char *alarm)
 {
 	pthread_mutex_lock(&m->mu);
 	m->state.to_fetch = left;
 	m->state.fetched += fetched;
-	snprintf(m->state.alarm, sizeof(m->state.alarm), "%s", alarm);
+	if (alarm != NULL)
+		snprintf(m->state.alarm, sizeof(m->state.alarm), "%s", alarm);
 	pthread_mutex_unlock(&m->mu);
+}
+
+/* Once for each; status has it as long as it is so */
+static void tell(struct cdx_node_market *m, const struct lost *l,
+		 const char *what)
+{
+	if (l->looks == LOOKS)
+		cdx_log(m->n->log, ERROR, "market",
+			"segment %" PRIx64
+			" is not safe elsewhere any more, and %s",
+			l->area, what);
 }
 
 static void does_not_fit(struct cdx_node_market *m, const struct lost_list *t,
 			 size_t from, char alarm[CDX_CHAIN_WHY_MAX])
 {
 	for (size_t i = from; i < t->n; i++)
-		cdx_log(m->n->log, ERROR, "market",
-			"segment %" PRIx64 " is not safe elsewhere any more, "
-			"and there is no room for it here",
-			t->l[i].area);
+		tell(m, &t->l[i], "there is no room for it here");
 	snprintf(alarm, CDX_CHAIN_WHY_MAX,
 		 "%zu segments (the first is %" PRIx64
 		 ") are not safe elsewhere any more, and there is no room for "
@@ -201,18 +211,16 @@ static void fetch_all(struct cdx_node_market *m, struct lost_list *t)
 {
 	char alarm[CDX_CHAIN_WHY_MAX] = "";
 	char why[CDX_MARKET_WHY_MAX];
+	char what[CDX_MARKET_WHY_MAX + 32];
 	uint32_t left = (uint32_t)t->n;
 
-	say(m, left, 0, "");
+	say(m, left, 0, NULL);
 	for (size_t i = 0; i < t->n; i++) {
 		int rc;
 
 		if (t->l[i].looks < LOOKS)
 			continue;
-		cdx_log(m->n->log, WARN, "market",
-			"segment %" PRIx64 " is not safe elsewhere any more "
-			"and comes back",
-			t->l[i].area);
+		tell(m, &t->l[i], "comes back");
 		why[0] = '\0';
 		rc = fetch(m, &t->l[i], why);
 		if (rc == -ECANCELED)
@@ -222,14 +230,16 @@ static void fetch_all(struct cdx_node_market *m, struct lost_list *t)
 			break;
 		}
 		if (rc == 0) {
-			say(m, --left, 1, alarm);
+			say(m, --left, 1, NULL);
 			continue;
 		}
+		snprintf(what, sizeof(what), "cannot be fetched: %s",
+			 why[0] != '\0' ? why : cdx_strerror(rc));
+		tell(m, &t->l[i], what);
 		snprintf(alarm, sizeof(alarm),
-			 "segment %" PRIx64 " is not safe elsewhere any more "
-			 "and cannot be fetched: %s",
-			 t->l[i].area, why[0] != '\0' ? why : cdx_strerror(rc));
-		cdx_log(m->n->log, ERROR, "market", "%s", alarm);
+			 "segment %" PRIx64
+			 " is not safe elsewhere any more, and %s",
+			 t->l[i].area, what);
 	}
 	say(m, left, 0, alarm);
 }
