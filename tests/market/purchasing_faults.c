@@ -16,6 +16,7 @@
 
 #include <unistd.h>
 
+#include "codec/abi.h"
 #include "tests/market/purchasing_kit.h"
 
 static char **args;
@@ -232,7 +233,7 @@ static void test_killed(void **state)
 	all = tokens();
 	bk_segment(&w, 1, &w.kit.data.verifiable, 600000);
 	lives = lives_to(CDX_PURCHASE_SUBMITTED);
-	assert_true(lives > 6);
+	assert_true(lives > 3);
 	assert_true(bk_look(&f));
 	assert_int_equal(bk_count(&w), 1);
 	assert_int_equal(requested(from), 1);
@@ -260,7 +261,8 @@ static void test_killed(void **state)
 
 static void test_killed_at_random(void **state)
 {
-	unsigned kills = args[4] != NULL ? (unsigned)atoi(args[4]) : 10;
+	unsigned kills =
+		args[4] != NULL ? (unsigned)strtoul(args[4], NULL, 10) : 10;
 	uint64_t from = chain_latest(&w.kit.hand).number;
 	struct cdx_u256 all;
 
@@ -393,6 +395,118 @@ static void test_reorg(void **state)
 	bk_client_end(&w);
 }
 
+/* ---- refused in a block, though the estimate was well ---- */
+
+static json_t *call_of(const char *to, struct cdx_buf *data, const char *tip)
+{
+	char from[CDX_ADDR_TEXT_MAX];
+
+	cdx_addr_text(from, &w.kit.rich.account.addr);
+	return json_pack("[{s:s, s:s, s:o, s:s, s:s, s:s}]", "from", from, "to",
+			 to, "data", cdx_json_bytes(data->p, data->len), "gas",
+			 "0x30d40", "maxPriorityFeePerGas", tip, "maxFeePerGas",
+			 "0x174876e800");
+}
+
+static void do_approve_rich(void *arg, struct cdx_await *a)
+{
+	struct chain_op *op = arg;
+	int rc;
+
+	op->await = a;
+	rc = cdx_token_approve(w.kit.c.market, w.client.sender,
+			       &w.kit.rich.account.addr, &cdx_u256_max, NULL,
+			       chain_sent, op);
+	if (rc < 0)
+		cdx_await_done(a, rc);
+}
+
+static unsigned pooled(void)
+{
+	json_t *j = chain_rpc(&w.kit.hand, "txpool_status", json_array());
+	uint64_t n = 0;
+
+	assert_int_equal(cdx_json_get_u64(json_object_get(j, "pending"), &n),
+			 0);
+	json_decref(j);
+	return (unsigned)n;
+}
+
+static void until_pooled(void)
+{
+	for (unsigned i = 0; i < 6000 && pooled() == 0; i++)
+		usleep(10000);
+	assert_int_equal(pooled(), 1);
+}
+
+/* Somebody takes the tokens away in the same block, with a higher tip */
+static void take_tokens(const struct cdx_u256 *all)
+{
+	struct cdx_buf data = {.p = NULL};
+	char token[CDX_ADDR_TEXT_MAX];
+	uint8_t selector[4];
+	struct cdx_abi abi;
+
+	cdx_abi_selector(selector, "transferFrom(address,address,uint256)");
+	cdx_buf_put(&data, selector, 4);
+	cdx_abi_begin(&abi, 3);
+	cdx_abi_addr(&abi, w.client.account.addr.b);
+	cdx_abi_addr(&abi, w.kit.rich.account.addr.b);
+	cdx_abi_u256(&abi, all);
+	assert_int_equal(cdx_abi_end(&abi, &data), 0);
+	cdx_addr_text(token, &w.kit.token);
+	json_decref(chain_rpc(&w.kit.hand, "eth_sendTransaction",
+			      call_of(token, &data, "0x12a05f2000")));
+	cdx_buf_free(&data);
+}
+
+static void do_give_back(void *arg, struct cdx_await *a)
+{
+	struct chain_op *op = arg;
+	int rc;
+
+	op->await = a;
+	rc = cdx_token_transfer(w.kit.c.market, w.kit.rich.sender,
+				&w.client.account.addr, op->in, NULL,
+				chain_sent, op);
+	if (rc < 0)
+		cdx_await_done(a, rc);
+}
+
+static void test_reverted(void **state)
+{
+	uint64_t from = chain_latest(&w.kit.hand).number;
+	struct cdx_purchase_info first;
+	struct cdx_purchase_info info;
+	struct cdx_u256 all;
+	struct chain_op op;
+
+	(void)state;
+	bk_client(&w);
+	all = tokens();
+	chain_fine(&op, chain_do(&w.kit.c, &op, do_approve_rich, NULL),
+		   "approve");
+	bk_segment(&w, 1, &w.kit.data.verifiable, 600000);
+	mk_automine(&w.kit, false);
+	bk_open(&w);
+	/* the allowance, then the request */
+	until_pooled();
+	mk_mine(&w.kit, 1);
+	until_pooled();
+	take_tokens(&all);
+	mk_mine(&w.kit, 1);
+	mk_automine(&w.kit, true);
+	first = bk_until(&w, 1, 0, CDX_PURCHASE_ERRORED);
+	assert_true(first.error[0] != '\0');
+	assert_int_equal(requested(from), 0);
+	chain_fine(&op, chain_do(&w.kit.c, &op, do_give_back, &all), "give");
+	info = bk_until(&w, 1, 0, CDX_PURCHASE_SUBMITTED);
+	assert_memory_equal(&first.id, &info.id, sizeof(info.id));
+	assert_int_equal(requested(from), 1);
+	assert_int_equal(bk_count(&w), 1);
+	bk_client_end(&w);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -400,6 +514,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_killed_at_random),
 		cmocka_unit_test(test_reorg),
 		cmocka_unit_test(test_node_away),
+		cmocka_unit_test(test_reverted),
 	};
 
 	if (argc < 4) {
