@@ -18,6 +18,10 @@
 #define TRIES_MAX 8u
 #define TRIES_DATA_MAX 16u
 
+/* Agents of an earlier life begin so many at once, so often */
+#define BEGIN_AT_ONCE 16u
+#define BEGIN_NS UINT64_C(50000000)
+
 static const struct {
 	const char *name;
 	void (*run)(struct sale_agent *a);
@@ -219,6 +223,8 @@ void sale_go(struct sale_agent *a, enum cdx_sale_state state)
 		if (a->look != NULL)
 			atomic_store(&a->look->cancel, true);
 	}
+	if (state != CDX_SALE_FILLED)
+		a->facts_fresh = false;
 	a->tries = 0;
 	set_state(a, state);
 	states[state].run(a);
@@ -230,6 +236,14 @@ static void run_again(void *arg)
 
 	quiet(a);
 	states[a->info.state].run(a);
+}
+
+void sale_begin(struct sale_agent *a, size_t n)
+{
+	if (cdx_loop_timer_add(a->sales->env->loop, &a->retry,
+			       n / BEGIN_AT_ONCE * BEGIN_NS, 0, run_again,
+			       a) < 0)
+		a->wake_block = 1;
 }
 
 void sale_job_stopped(struct sale_agent *a)

@@ -179,6 +179,7 @@ static void on_unknown_facts(struct sale_agent *a, int err)
 		sale_go(a, CDX_SALE_FILLING);
 		return;
 	}
+	a->facts_fresh = true;
 	/* the states are those with what is pending */
 	if (a->note.step == CDX_SALE_STEP_PAYING && sale_has_tx(a, "free")) {
 		sale_go(a, CDX_SALE_PAYOUT);
@@ -333,16 +334,20 @@ static void watch_end(struct sale_agent *a)
 		sale_run_at_block(a, b->number + 1);
 }
 
+static void on_ours(struct sale_agent *a)
+{
+	watch_end(a);
+	prepare_held(a);
+}
+
 static void on_filled_facts(struct sale_agent *a, int err)
 {
 	if (err < 0) {
 		sale_retry(a, err, a->info.error);
 		return;
 	}
-	if (sale_decide(a))
-		return;
-	watch_end(a);
-	prepare_held(a);
+	if (!sale_decide(a))
+		on_ours(a);
 }
 
 void sale_run_filled(struct sale_agent *a)
@@ -356,6 +361,11 @@ void sale_run_filled(struct sale_agent *a)
 			sale_retry(a, rc, NULL);
 			return;
 		}
+	}
+	if (a->facts_fresh) {
+		a->facts_fresh = false;
+		on_ours(a);
+		return;
 	}
 	sale_facts_ask(a, on_filled_facts);
 }

@@ -94,6 +94,7 @@ static void load_end(struct sale_job *j, bool gone)
 	struct load *l = CDX_CONTAINER(j, struct load, job);
 	struct cdx_sales *s = l->sales;
 	int rc = l->rc;
+	size_t n = 0;
 
 	for (size_t i = 0; i < l->n && !gone && rc == 0; i++)
 		rc = take_up(s, &l->list[i]);
@@ -115,9 +116,8 @@ static void load_end(struct sale_job *j, bool gone)
 	}
 	s->loaded = true;
 	/* all are known before any looks for others of the same bytes */
-	cdx_list_foreach_safe(pos, tmp, &s->agents)
-		sale_go(cdx_list_entry(pos, struct sale_agent, link),
-			CDX_SALE_UNKNOWN);
+	cdx_list_foreach(pos, &s->agents)
+		sale_begin(cdx_list_entry(pos, struct sale_agent, link), n++);
 	sale_reconcile(s);
 }
 
@@ -149,7 +149,7 @@ static void on_my_slots(void *arg, int err, const struct cdx_b32 *ids, size_t n,
 			return;
 		a->ours = true;
 		a->reserve_any = true;
-		sale_go(a, CDX_SALE_UNKNOWN);
+		sale_begin(a, i);
 	}
 	/* those that the chain does not name: looked at one by one */
 	cdx_list_foreach_safe(pos, tmp, &s->agents) {

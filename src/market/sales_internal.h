@@ -60,6 +60,7 @@ struct sale_agent {
 	unsigned facts_left;
 	int facts_err;
 	bool facts_again; /* something changed meanwhile */
+	bool facts_fresh; /* just asked for */
 
 	struct sale_job *data;	/* under way */
 	struct sale_job *look;	/* under way */
@@ -147,6 +148,9 @@ void sale_reconcile(void *arg);
 
 /* Ends what was begun, and begins the work of a state */
 void sale_go(struct sale_agent *a, enum cdx_sale_state state);
+/* Begins the work of an agent that was just made, the @n-th of many: a few at a time,
+ * so that a thousand slots do not ask all at once */
+void sale_begin(struct sale_agent *a, size_t n);
 /* The work of the present state once more, after a pause that grows.  A slot that is
  * not ours is given up after some tries. */
 void sale_retry(struct sale_agent *a, int err, const char *why);

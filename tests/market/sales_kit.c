@@ -235,7 +235,7 @@ void sk_until(struct mk *kit, bool (*fn)(void *arg), void *arg,
 {
 	const struct timespec pause = {.tv_nsec = 10000000};
 	uint64_t begun = cdx_clock_mono_ns();
-	uint64_t patience = UINT64_C(2000000000);
+	uint64_t patience = UINT64_C(1000000000);
 	uint64_t moved = begun;
 	struct look l = {.fn = fn, .arg = arg};
 
