@@ -17,6 +17,8 @@
 #define PACE_BLOCKS 16u
 /* Periods that are looked back at for misses, after a time without a chain */
 #define JUDGE_BACK 4u
+/* Periods that it is known of whether they were proven */
+#define PAST 64u
 
 /* ---- times ---- */
 
@@ -190,10 +192,14 @@ void cdx_proving_put(struct cdx_proving_slot *s, uint64_t period,
 {
 	uint64_t on = period - s->proven;
 
-	if (period < s->proven)
+	/* late news of an earlier one: it was not missed */
+	if (period < s->proven) {
+		if (s->proven - period < PAST)
+			s->past |= UINT64_C(1) << (s->proven - period);
 		return;
+	}
 	if (on > 0) {
-		s->past = (on < 64 ? s->past << on : 0) | 1;
+		s->past = (on < PAST ? s->past << on : 0) | 1;
 		s->told = false;
 	}
 	s->proven = period;
@@ -241,7 +247,7 @@ static bool too_early(const struct cdx_proving_slot *s, uint64_t period)
 
 static bool was_proven(const struct cdx_proving_slot *s, uint64_t period)
 {
-	return period <= s->proven && s->proven - period < 64 &&
+	return period <= s->proven && s->proven - period < PAST &&
 	       (s->past >> (s->proven - period) & 1) != 0;
 }
 
