@@ -395,8 +395,8 @@ static void on_states(void *arg, int err, const struct cdx_slot_answer *answers,
 	refresh_go(v);
 }
 
-/* The next slots to be asked about: those that are watched, then, as long as there
- * is room, the others. */
+/* The next slots to be asked about: those that are watched, then those of the past
+ * that nothing is known of, and, as long as there is room, the others. */
 static void refresh_choose(struct cdx_validator *v)
 {
 	struct validator_refresh *r = &v->refresh;
@@ -412,11 +412,10 @@ static void refresh_choose(struct cdx_validator *v)
 			r->cursor = v->slots.next;
 			continue;
 		}
-		if (r->waiting && !has_room(v))
-			return;
 		s = cdx_list_entry(r->cursor, struct validator_slot, link);
 		r->cursor = r->cursor->next;
-		if (s->watched == r->waiting || s->asked == r->round)
+		if (s->watched == r->waiting || s->asked == r->round ||
+		    (r->waiting && s->told && !has_room(v)))
 			continue;
 		s->asked = r->round;
 		r->ids[r->n++] = s->id;
