@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <ftw.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -108,10 +109,17 @@ static void drop(void *arg, struct cdx_await *a)
 	cdx_await_done(a, 0);
 }
 
+static int remove_one(const char *path, const struct stat *st, int flag,
+		      struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return remove(path);
+}
+
 static void finish(struct end *e)
 {
-	char rm[96];
-
 	must("end", cdx_await(e->loop, drop, e));
 	cdx_loop_stop(e->loop);
 	(void)pthread_join(e->thread, NULL);
@@ -119,8 +127,7 @@ static void finish(struct end *e)
 	cdx_loop_free(e->loop);
 	cdx_pool_free(e->pool);
 	must("close", cdx_store_close(e->store));
-	(void)snprintf(rm, sizeof(rm), "rm -rf %s", e->path);
-	if (system(rm) != 0)
+	if (nftw(e->path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
 		(void)fprintf(stderr, "left: %s\n", e->path);
 }
 
