@@ -13,8 +13,6 @@
 #include "market/proving_internal.h"
 
 #define NS_PER_S UINT64_C(1000000000)
-/* Blocks of which the time between two is taken */
-#define PACE_BLOCKS 16u
 /* Periods that are looked back at for misses, after a time without a chain */
 #define JUDGE_BACK 4u
 /* Periods that it is known of whether they were proven */
@@ -38,32 +36,6 @@ int64_t cdx_proving_end(const struct cdx_proving *p,
 	int64_t end = (int64_t)(p->period + 1) * period_s(p);
 
 	return s && s->what.end < end ? s->what.end : end;
-}
-
-/* At most a fifth of a period, whatever the chain does. */
-int64_t cdx_proving_two_blocks(const struct cdx_proving *p)
-{
-	const struct cdx_block *newest = cdx_head_latest(p->env->head);
-	const struct cdx_block *old = NULL;
-	int64_t most = period_s(p) / 5;
-	int64_t s = most;
-
-	if (newest && newest->number >= PACE_BLOCKS)
-		old = cdx_head_block(p->env->head,
-				     newest->number - PACE_BLOCKS);
-	if (old && old->timestamp <= newest->timestamp &&
-	    newest->timestamp - old->timestamp < (uint64_t)INT32_MAX)
-		s = (int64_t)(newest->timestamp - old->timestamp) * 2 /
-		    PACE_BLOCKS;
-	s = s > most ? most : s;
-	return s < 1 ? 1 : s;
-}
-
-int64_t cdx_proving_pause(const struct cdx_proving *p)
-{
-	int64_t s = period_s(p) / 16;
-
-	return s < 1 ? 1 : s > 10 ? 10 : s;
 }
 
 bool cdx_proving_held(const struct cdx_proving *p)

@@ -12,7 +12,8 @@
 #include "market/proving.h"
 
 /* proving.c has slots and periods, proving_send.c the transactions,
- * proving_room.c how much more could be proven. */
+ * proving_room.c the pace of the chain, and how much
+ * more could be proven. */
 
 /* Proofs of one transaction, and for how many periods margins are kept */
 #define PROVING_BATCH 32u
@@ -111,10 +112,6 @@ struct cdx_proving {
  * nothing; @s may be NULL */
 int64_t cdx_proving_end(const struct cdx_proving *p,
 			const struct cdx_proving_slot *s);
-/* Seconds that two blocks take */
-int64_t cdx_proving_two_blocks(const struct cdx_proving *p);
-/* Seconds after which something that failed is tried again */
-int64_t cdx_proving_pause(const struct cdx_proving *p);
 /* Calls the function of a slot.  The slot is there until calling is 0 again. */
 void cdx_proving_emit(struct cdx_proving_slot *s, enum cdx_proving_event event,
 		      uint64_t period, const char *why);
@@ -130,6 +127,13 @@ void cdx_proving_tell(struct cdx_proving_slot *s);
 bool cdx_proving_held(const struct cdx_proving *p);
 /* The dice now; whether the slot's proof still answers them */
 bool cdx_proving_stands(const struct cdx_proving_slot *s);
+
+/* ---- proving_room.c ---- */
+
+/* Seconds that two blocks take */
+int64_t cdx_proving_two_blocks(const struct cdx_proving *p);
+/* Seconds after which something that failed is tried again */
+int64_t cdx_proving_pause(const struct cdx_proving *p);
 
 /* ---- proving_send.c ---- */
 

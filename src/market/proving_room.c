@@ -5,12 +5,40 @@
 
 #include "market/proving_internal.h"
 
+/* Blocks of which the time between two is taken */
+#define PACE_BLOCKS 16u
 /* A period that wants more proofs than can be made may come once in so many. */
 #define RARE 1000.0
 /* Slots that one period's proofs are counted for, one by one */
 #define COUNT_MAX 4096u
 
 #define NS_PER_S UINT64_C(1000000000)
+
+/* At most a fifth of a period, whatever the chain does. */
+int64_t cdx_proving_two_blocks(const struct cdx_proving *p)
+{
+	const struct cdx_block *newest = cdx_head_latest(p->env->head);
+	const struct cdx_block *old = NULL;
+	int64_t most = (int64_t)p->env->config.period / 5;
+	int64_t s = most;
+
+	if (newest && newest->number >= PACE_BLOCKS)
+		old = cdx_head_block(p->env->head,
+				     newest->number - PACE_BLOCKS);
+	if (old && old->timestamp <= newest->timestamp &&
+	    newest->timestamp - old->timestamp < (uint64_t)INT32_MAX)
+		s = (int64_t)(newest->timestamp - old->timestamp) * 2 /
+		    PACE_BLOCKS;
+	s = s > most ? most : s;
+	return s < 1 ? 1 : s;
+}
+
+int64_t cdx_proving_pause(const struct cdx_proving *p)
+{
+	int64_t s = (int64_t)p->env->config.period / 16;
+
+	return s < 1 ? 1 : s > 10 ? 10 : s;
+}
 
 /* Proofs that can be made in a period, less what sending takes */
 static uint64_t can_make(const struct cdx_proving *p)
