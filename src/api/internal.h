@@ -241,6 +241,9 @@ CDX_MUST_CHECK int cdx_api_offer_change(struct cdx_api *api,
 					unsigned which, struct cdx_offer *now,
 					char why[CDX_CHAIN_WHY_MAX]);
 
+/* What is said where purchases are asked of a process that makes none */
+extern const char cdx_api_buys_none[];
+
 /* A dataset that others are to store for tokens (market_buy.c) */
 struct cdx_api_buy {
 	struct cdx_api *api;

@@ -178,6 +178,28 @@ static int read_terms(const struct cdx_api *api, struct cdx_call *call,
 	return 0;
 }
 
+/* What the contract would refuse, before anything is coded */
+static int check_terms(const struct cdx_purchase_terms *t,
+		       const struct cdx_market_config *c,
+		       char why[CDX_CHAIN_WHY_MAX])
+{
+	if (t->expiry >= t->duration)
+		snprintf(why, CDX_CHAIN_WHY_MAX,
+			 "the expiry, %llu s, must be below the duration, "
+			 "%llu s",
+			 (unsigned long long)t->expiry,
+			 (unsigned long long)t->duration);
+	else if (t->duration > c->duration_limit)
+		snprintf(why, CDX_CHAIN_WHY_MAX,
+			 "the duration, %llu s, is above the contract's limit, "
+			 "%llu s",
+			 (unsigned long long)t->duration,
+			 (unsigned long long)c->duration_limit);
+	else
+		return 0;
+	return -EINVAL;
+}
+
 static int prepare(struct cdx_api_buy *b, struct cdx_call *call,
 		   char why[CDX_CHAIN_WHY_MAX])
 {
@@ -188,6 +210,10 @@ static int prepare(struct cdx_api_buy *b, struct cdx_call *call,
 	if (rc < 0)
 		return rc;
 	leave(b->api);
+	if (parts.purchasing == NULL) {
+		snprintf(why, CDX_CHAIN_WHY_MAX, "%s", cdx_api_buys_none);
+		return -ENODATA;
+	}
 	rc = read_terms(b->api, call, &b->terms);
 	if (rc < 0) {
 		snprintf(why, CDX_CHAIN_WHY_MAX,
@@ -195,6 +221,9 @@ static int prepare(struct cdx_api_buy *b, struct cdx_call *call,
 			 "are whole numbers above 0");
 		return rc;
 	}
+	rc = check_terms(&b->terms, &parts.config, why);
+	if (rc < 0)
+		return rc;
 	b->has_code = call->param(call, "data") != NULL ||
 		      call->param(call, "parity") != NULL;
 	rc = cdx_api_code(b->api, call, &b->code, why);

@@ -13,6 +13,10 @@
 
 /* What somebody asks to have stored: of the control socket and of REST */
 
+const char cdx_api_buys_none[] =
+	"this process buys no storage (market in section [market] of "
+	"codexfs.conf)";
+
 /* A verifiable dataset is bought as it is: what was said must not contradict it */
 static int check_code(const struct cdx_api_buy *b,
 		      const struct cdx_dataset_info *info,
@@ -94,9 +98,7 @@ int cdx_api_buy_run(struct cdx_api_buy *b, struct cdx_b32 *id,
 	if (rc < 0)
 		return rc;
 	if (parts.purchasing == NULL) {
-		snprintf(
-			why, CDX_CHAIN_WHY_MAX,
-			"this process buys no storage (market in codexfs.conf)");
+		snprintf(why, CDX_CHAIN_WHY_MAX, "%s", cdx_api_buys_none);
 		rc = -ENODATA;
 	} else {
 		rc = cdx_purchasing_request(parts.purchasing, id, &cid,

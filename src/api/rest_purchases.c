@@ -23,8 +23,7 @@ static bool enter(struct cdx_rest_call *q, struct cdx_market_parts *parts)
 	if (parts->purchasing != NULL)
 		return true;
 	cdx_rest_market_leave(q);
-	cdx_rest_market_none(q, "this process buys no storage (market in "
-				"section [market] of codexfs.conf)");
+	cdx_rest_market_none(q, cdx_api_buys_none);
 	return false;
 }
 
