@@ -275,6 +275,12 @@ void purchase_is(struct purchase *b, int err, uint64_t state, int64_t expires,
 	} else if (err < 0) {
 		b->look = true;
 		later(b, why->words);
+	} else if (expires <= 0 && b->rec.expires == 0) {
+		/* without its end it would look as if it was over, and be
+		 * renewed at once */
+		b->look = true;
+		later(b, "the chain's node does not tell when the request "
+			 "expires");
 	} else {
 		well(b);
 		set_times(b, expires);

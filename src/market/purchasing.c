@@ -178,6 +178,15 @@ static void on_durable(void *arg, int err)
 	b->await = NULL;
 	b->durable = err == 0;
 	b->unsaved = err < 0;
+	if (a != NULL && err < 0) {
+		/* who asked for it is told so, and may ask again */
+		b->rec.state = CDX_PURCHASE_ERRORED;
+		b->rec.settled = true;
+		b->rec.ended = cdx_clock_wall_s();
+		snprintf(b->rec.error, sizeof(b->rec.error),
+			 "it could not be written down, and was not sent");
+		b->p->stale = true;
+	}
 	if (a != NULL)
 		cdx_await_done(a, err);
 	purchase_soon(b->p);

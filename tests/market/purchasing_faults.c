@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+#include <limits.h>
 #include <unistd.h>
 
 #include "codec/abi.h"
@@ -32,6 +34,9 @@ static struct {
 	unsigned left;
 	bool last_counts; /* the last change is on the disk */
 	bool dead;
+	bool fails; /* changes cannot be made durable */
+	cdx_persist_fn *fn;
+	void *fn_arg;
 } disk;
 
 static bool dies(void)
@@ -46,12 +51,26 @@ static bool dies(void)
 	return true;
 }
 
+static void put_failed(void *arg, int err)
+{
+	(void)arg;
+	(void)err;
+	disk.fn(disk.fn_arg, -EIO);
+}
+
 static int disk_put(void *arg, const char *key, const void *val, size_t len,
 		    cdx_persist_fn *fn, void *fn_arg)
 {
 	bool was = disk.dead;
 
 	(void)arg;
+	if (disk.fails && fn != NULL) {
+		disk.fails = false;
+		disk.fn = fn;
+		disk.fn_arg = fn_arg;
+		return disk.real->put(disk.real->arg, key, val, len, put_failed,
+				      fn_arg);
+	}
 	if (!dies())
 		return disk.real->put(disk.real->arg, key, val, len, fn,
 				      fn_arg);
@@ -93,6 +112,11 @@ static int setup(void **state)
 {
 	(void)state;
 	bk_start(&w, "market/purchasing_faults", args, true);
+	disk.real = w.kit.env.persist;
+	disk.calls = (struct cdx_persist){.put = disk_put,
+					  .del = disk_del,
+					  .list = disk_list,
+					  .forget = disk_forget};
 	return 0;
 }
 
@@ -224,11 +248,6 @@ static void test_killed(void **state)
 
 	(void)state;
 	bk_client(&w);
-	disk.real = w.kit.env.persist;
-	disk.calls = (struct cdx_persist){.put = disk_put,
-					  .del = disk_del,
-					  .list = disk_list,
-					  .forget = disk_forget};
 	w.kit.env.persist = &disk.calls;
 	all = tokens();
 	bk_segment(&w, 1, &w.kit.data.verifiable, 600000);
@@ -507,6 +526,52 @@ static void test_reverted(void **state)
 	bk_client_end(&w);
 }
 
+static bool is_submitted(void *arg)
+{
+	struct cdx_purchase_info info;
+
+	return cdx_purchasing_get(w.p, arg, &info) == 0 &&
+	       info.state == CDX_PURCHASE_SUBMITTED;
+}
+
+/* What was asked for and could not be written down is told of, and is not bought
+ * later: who asked may ask again */
+static void test_not_written(void **state)
+{
+	struct cdx_purchase_info info;
+	char why[CDX_MARKET_WHY_MAX];
+	struct cdx_b32 id;
+
+	(void)state;
+	bk_client(&w);
+	w.no_volume = true;
+	disk.fails = true;
+	disk.dead = false;
+	disk.left = UINT_MAX;
+	w.kit.env.persist = &disk.calls;
+	bk_open(&w);
+	assert_int_equal(cdx_purchasing_request(w.p, &id,
+						&w.kit.data.verifiable,
+						&w.policy.terms, why),
+			 -EIO);
+	info = bk_until(&w, 0, 0, CDX_PURCHASE_ERRORED);
+	assert_true(info.error[0] != '\0');
+	assert_int_equal(cdx_purchasing_request(w.p, &id,
+						&w.kit.data.verifiable,
+						&w.policy.terms, why),
+			 0);
+	assert_int_not_equal(memcmp(&id, &info.id, sizeof(id)), 0);
+	mk_until(&w.kit, is_submitted, &id, "submitted");
+	bk_restart(&w);
+	mk_until(&w.kit, is_submitted, &id, "submitted");
+	assert_int_equal(cdx_purchasing_get(w.p, &info.id, &info), 0);
+	assert_int_equal(info.state, CDX_PURCHASE_ERRORED);
+	assert_int_equal(bk_count(&w), 2);
+	bk_close(&w);
+	w.kit.env.persist = disk.real;
+	bk_client_end(&w);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -515,6 +580,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_reorg),
 		cmocka_unit_test(test_node_away),
 		cmocka_unit_test(test_reverted),
+		cmocka_unit_test(test_not_written),
 	};
 
 	if (argc < 4) {

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "market/purchase_internal.h"
 #include "tests/market/purchasing_kit.h"
 
 static char **args;
@@ -275,6 +276,34 @@ static void test_safe(void **state)
 	bk_client_end(&w);
 }
 
+static void no_expiry_here(void *arg)
+{
+	struct purchase *b =
+		cdx_list_entry(w.p->all.next, struct purchase, link);
+	const struct cdx_revert none = {.code = CDX_REVERT_NONE};
+
+	(void)arg;
+	b->rec.expires = 0;
+	b->rec.end = 0;
+	b->rec.state = CDX_PURCHASE_SUBMITTED;
+	purchase_is(b, 0, CDX_REQUEST_STARTED, 0, &none);
+	assert_int_equal(b->rec.state, CDX_PURCHASE_SUBMITTED);
+	assert_true(b->look);
+}
+
+/* The state without the expiry: nothing follows of it, as its end is not known */
+static void test_no_expiry(void **state)
+{
+	(void)state;
+	bk_client(&w);
+	(void)stored(1);
+	mk_on_loop(&w.kit, no_expiry_here, NULL);
+	bk_until(&w, 1, 0, CDX_PURCHASE_STARTED);
+	bk_rounds(&w);
+	assert_false(bk_has(&w, 1, 1));
+	bk_client_end(&w);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +313,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_compacted),
 		cmocka_unit_test(test_gone),
 		cmocka_unit_test(test_safe),
+		cmocka_unit_test(test_no_expiry),
 	};
 
 	if (argc != 4) {
