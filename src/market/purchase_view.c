@@ -138,14 +138,15 @@ static void until_text(char out[32], int64_t at)
 
 static bool is_known(const struct purchase *b)
 {
-	if (!b->told || b->asking || b->look)
+	if (!b->told)
 		return false;
 	for (unsigned i = 0; i < b->n_slots; i++)
 		if (!b->slots[i].known)
 			return false;
 	return b->rec.state != CDX_PURCHASE_STARTED ||
-	       b->rec.started_block + b->p->env->confirmations <=
-		       b->p->head + 1;
+	       (b->rec.started_block != 0 &&
+		b->rec.started_block + b->p->env->confirmations <=
+			b->p->head + 1);
 }
 
 /* Has the chain said something of all that goes on? */
@@ -157,6 +158,27 @@ static bool all_known(const struct cdx_purchasing *p)
 
 		if (!b->foreign && b->rec.state == CDX_PURCHASE_STARTED &&
 		    !is_known(b))
+			return false;
+	}
+	return p->has_balance;
+}
+
+/* Has it said something of all that may make this dataset safe?  What is over stays
+ * as it is, and is not asked for again after a start. */
+static bool heard_of(const struct cdx_purchasing *p, const struct purchase *of)
+{
+	cdx_list_foreach(pos, &p->all) {
+		const struct purchase *b =
+			cdx_list_entry(pos, struct purchase, link);
+
+		if (b->foreign ||
+		    !cdx_cid_equal(&b->verifiable, &of->verifiable))
+			continue;
+		if (b->rec.state == CDX_PURCHASE_STARTED ? !is_known(b)
+		    : b->rec.state == CDX_PURCHASE_SUBMITTED ||
+				    b->rec.state == CDX_PURCHASE_UNKNOWN
+			    ? !b->told
+			    : false)
 			return false;
 	}
 	return p->has_balance;
@@ -177,11 +199,10 @@ static void alarm_unsafe(struct cdx_purchasing *p, const struct cdx_map *views,
 		/* what was not heard of yet may be as it was */
 		if (b->foreign || !b->rec.safe || b->safe || b->rec.area == 0 ||
 		    b->rec.state == CDX_PURCHASE_FINISHED ||
-		    !purchase_needed(b) || !p->has_round || !is_known(b) ||
-		    !p->has_balance)
+		    !purchase_needed(b) || !p->has_round)
 			continue;
 		v = cdx_map_get(views, purchase_key_of(b->verifiable.digest));
-		if (v != NULL && v->safe)
+		if ((v != NULL && v->safe) || !heard_of(p, b))
 			continue;
 		unsafe_why(b, why);
 		until_text(end, b->rec.end);
@@ -235,10 +256,14 @@ static void alarm_trouble(struct cdx_purchasing *p,
 		const struct purchase_seg *s =
 			cdx_list_entry(pos, struct purchase_seg, link);
 
-		if (st->alarm[0] == '\0' && s->why[0] != '\0')
-			snprintf(st->alarm, sizeof(st->alarm),
-				 "segment %llu: %.400s",
-				 (unsigned long long)s->is.area, s->why);
+		if (s->why[0] == '\0')
+			continue;
+		snprintf(st->refused, sizeof(st->refused),
+			 "segment %llu: %.400s", (unsigned long long)s->is.area,
+			 s->why);
+		if (st->alarm[0] == '\0')
+			memcpy(st->alarm, st->refused, sizeof(st->alarm));
+		break;
 	}
 	cdx_list_foreach(pos, &p->all) {
 		const struct purchase *b =

@@ -191,6 +191,8 @@ struct cdx_purchasing_stats {
 	int64_t next_end; /* the earliest end of a segment that is not renewed; 0 */
 	uint32_t waiting; /* segments that wait for size or age */
 	uint32_t unpaid; /* segments whose purchase or renewal cannot be paid */
+	char refused[CDX_MARKET_WHY_MAX]; /* why nothing can be bought for the first
+					   * segment of which that is so; "" */
 	char alarm[CDX_MARKET_WHY_MAX]; /* "" for none: what is wrong, what to do */
 };
 void cdx_purchasing_stats(struct cdx_purchasing *p,

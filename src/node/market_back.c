@@ -122,7 +122,7 @@ static bool knows_all(struct cdx_node_market *m)
 	pthread_rwlock_rdlock(&m->lock);
 	if (m->parts.purchasing != NULL) {
 		cdx_purchasing_stats(m->parts.purchasing, &st);
-		knows = st.by_state[CDX_PURCHASE_UNKNOWN] == 0;
+		knows = st.known && st.by_state[CDX_PURCHASE_UNKNOWN] == 0;
 	}
 	pthread_rwlock_unlock(&m->lock);
 	return knows;

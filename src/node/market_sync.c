@@ -122,16 +122,21 @@ static int note_purchase(void *arg, const struct cdx_purchase_info *info)
 }
 
 /* Is there something in the way of one of them?  With y->why. */
-static bool in_the_way(const struct sync *y, struct cdx_purchasing *p)
+static bool in_the_way(struct sync *y, struct cdx_purchasing *p)
 {
 	struct cdx_purchasing_stats st;
 	bool waits = false;
+	bool none = false;
 
-	for (size_t i = 0; i < y->n; i++)
+	for (size_t i = 0; i < y->n; i++) {
 		waits = waits || y->s[i].stage == CDX_SEGMENT_KEPT;
+		none = none || !y->s[i].asked;
+	}
 	if (!waits)
 		return false;
 	cdx_purchasing_stats(p, &st);
+	if (y->why[0] == '\0' && none)
+		snprintf(y->why, sizeof(y->why), "%s", st.refused);
 	return y->why[0] != '\0' || st.unpaid > 0;
 }
 
