@@ -80,9 +80,9 @@ static bool move_to(struct sale_agent *a, enum cdx_sale_state state)
 
 static bool decide_filled(struct sale_agent *a)
 {
-	a->seen_block = 0;
 	if (!is_ours(a))
 		return not_ours(a, CDX_SALE_IGNORED);
+	a->seen_block = 0;
 	a->ours = true;
 	if (a->info.state == CDX_SALE_PROVING)
 		return false;

@@ -164,12 +164,30 @@ static void test_lost_store(void **state)
 	sk_close(&bench, &p);
 }
 
+/* Its proofs are missing until the contract takes it away */
+static void take_away(const struct mk_request *rq, unsigned slot)
+{
+	struct cdx_revert why;
+
+	while (mk_slot_state(&bench.kit, &rq->slot[slot]) == CDX_SLOT_FILLED) {
+		uint64_t period;
+
+		mk_until_required(&bench.kit, &rq->slot[slot]);
+		period = mk_period(&bench.kit);
+		mk_go_to(&bench.kit,
+			 (period + 1) * bench.kit.env.config.period + 1);
+		if (mk_can_mark(&bench.kit, &rq->slot[slot], period))
+			assert_int_equal(mk_mark(&bench.kit, &bench.other,
+						 &rq->slot[slot], period, &why),
+					 0);
+	}
+}
+
 /* Taken away for proofs that were missing while no process ran */
 static void test_lost_slot(void **state)
 {
 	struct provider p;
 	struct mk_request rq;
-	struct cdx_revert why;
 	unsigned mine;
 
 	(void)state;
@@ -179,18 +197,7 @@ static void test_lost_slot(void **state)
 	mine = sk_until_state(&p, &rq, CDX_SALE_PROVING);
 	sk_fill_others(&bench, &rq, mine);
 	sk_end(&p);
-	while (mk_slot_state(&bench.kit, &rq.slot[mine]) == CDX_SLOT_FILLED) {
-		uint64_t period;
-
-		mk_until_required(&bench.kit, &rq.slot[mine]);
-		period = mk_period(&bench.kit);
-		mk_go_to(&bench.kit,
-			 (period + 1) * bench.kit.env.config.period + 1);
-		if (mk_can_mark(&bench.kit, &rq.slot[mine], period))
-			assert_int_equal(mk_mark(&bench.kit, &bench.other,
-						 &rq.slot[mine], period, &why),
-					 0);
-	}
+	take_away(&rq, mine);
 	p.opts.has_client = true; /* not to be had again */
 	p.opts.client = bench.client.account.addr;
 	sk_begin(&p);
@@ -198,6 +205,30 @@ static void test_lost_slot(void **state)
 	sk_until_none(&p, &rq);
 	sk_assert_clean(&p);
 	go_to_end(&rq); /* nobody else wants it */
+	sk_close(&bench, &p);
+}
+
+/* The same, when somebody has repaired it by the time that we look */
+static void test_lost_to_other(void **state)
+{
+	struct provider p;
+	struct mk_request rq;
+	unsigned mine;
+
+	(void)state;
+	sk_open(&bench, &p, &rq);
+	sk_begin(&p);
+	mk_post(&bench.kit, &bench.client, &rq);
+	mine = sk_until_state(&p, &rq, CDX_SALE_PROVING);
+	sk_fill_others(&bench, &rq, mine);
+	sk_end(&p);
+	take_away(&rq, mine);
+	mk_fill(&bench.kit, &bench.other, &rq, mine);
+	sk_begin(&p);
+	sk_until_lost(&p, 1);
+	sk_until_none(&p, &rq);
+	sk_assert_clean(&p);
+	go_to_end(&rq);
 	sk_close(&bench, &p);
 }
 
@@ -452,6 +483,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_renewal),
 		cmocka_unit_test(test_lost_store),
 		cmocka_unit_test(test_lost_slot),
+		cmocka_unit_test(test_lost_to_other),
 		cmocka_unit_test(test_failed),
 		cmocka_unit_test(test_undone),
 		cmocka_unit_test(test_allowance),
