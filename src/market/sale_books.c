@@ -251,7 +251,8 @@ static void end(struct sale_job *j, bool gone)
 	what = b->what;
 	b->fn(a, b->rc);
 	free(b);
-	if (what == BOOKS_RESERVE)
+	/* one that ended, ended nothing that others waited for */
+	if (what != BOOKS_END)
 		go_on_all(s);
 }
 
