@@ -74,6 +74,13 @@ const char *sale_words(const struct cdx_revert *why, int err)
 						    : cdx_strerror(err);
 }
 
+static void keep_error(struct sale_agent *a, const char *why)
+{
+	pthread_mutex_lock(&a->sales->mu);
+	snprintf(a->info.error, sizeof(a->info.error), "%s", why);
+	pthread_mutex_unlock(&a->sales->mu);
+}
+
 void sale_error(struct sale_agent *a, int err, const char *why)
 {
 	char hex[2 * 32 + 1];
@@ -85,9 +92,18 @@ void sale_error(struct sale_agent *a, int err, const char *why)
 	cdx_hex(hex, a->info.slot.b, sizeof(a->info.slot.b));
 	cdx_log(a->sales->env->log, WARN, "market", "slot %s, %s: %s", hex,
 		cdx_sale_state_name(a->info.state), why);
-	pthread_mutex_lock(&a->sales->mu);
-	snprintf(a->info.error, sizeof(a->info.error), "%s", why);
-	pthread_mutex_unlock(&a->sales->mu);
+	keep_error(a, why);
+}
+
+void sale_outrun(struct sale_agent *a, const char *why)
+{
+	char hex[2 * 32 + 1];
+
+	cdx_hex(hex, a->info.slot.b, sizeof(a->info.slot.b));
+	cdx_log(a->sales->env->log, INFO, "market",
+		"slot %s, %s: others were faster: %s", hex,
+		cdx_sale_state_name(a->info.state), why);
+	keep_error(a, why);
 }
 
 void sale_alarm(struct sale_agent *a, const char *words)
@@ -538,7 +554,7 @@ void sale_agent_free(struct sale_agent *a)
 	cdx_proving_del(a->proving);
 	cdx_loop_timer_del(a->look_at);
 	pthread_mutex_lock(&a->sales->mu);
-	cdx_list_del(&a->link);
+	sale_forget(a);
 	pthread_mutex_unlock(&a->sales->mu);
 	free(a);
 }

@@ -209,16 +209,19 @@ static void refused(struct sale_agent *a, const struct cdx_revert *why)
 {
 	enum cdx_revert_code code = why != NULL ? why->code : CDX_REVERT_NONE;
 
-	sale_error(a, CDX_E_CHAIN, sale_words(why, CDX_E_CHAIN));
+	if (code == CDX_REVERT_SLOT_NOT_FREE)
+		sale_outrun(a, why->words);
+	else
+		sale_error(a, CDX_E_CHAIN, sale_words(why, CDX_E_CHAIN));
 	if (code == CDX_REVERT_INSUFFICIENT_BALANCE) {
-		sale_say(a->sales, sale_words(why, CDX_E_CHAIN));
+		sale_say(a->sales, a->info.error);
 		sale_close(a, CDX_SALE_ERRORED, false);
 		return;
 	}
 	if (code == CDX_REVERT_INSUFFICIENT_ALLOWANCE ||
 	    code == CDX_REVERT_SLOT_NOT_FREE) {
 		/* whose it is is looked at there */
-		sale_retry(a, CDX_E_CHAIN, sale_words(why, CDX_E_CHAIN));
+		sale_retry(a, CDX_E_CHAIN, a->info.error);
 		return;
 	}
 	if (code == CDX_REVERT_RESERVATION_REQUIRED) {

@@ -203,8 +203,11 @@ static void on_reserve_sent(void *arg, int err,
 
 	a->tx = false;
 	if (err == CDX_E_CHAIN) {
-		/* others were faster, or it is over */
-		sale_error(a, err, sale_words(why, err));
+		/* or it is over */
+		if (why->code == CDX_REVERT_RESERVATION_NOT_ALLOWED)
+			sale_outrun(a, why->words);
+		else
+			sale_error(a, err, sale_words(why, err));
 		sale_close(a, CDX_SALE_IGNORED, false);
 		return;
 	}

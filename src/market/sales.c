@@ -16,16 +16,51 @@
 
 /* ---- agents ---- */
 
+/* A slot's id is a hash, so all but who looks for trouble has a key of its own */
+static uint64_t key_of(const struct cdx_b32 *slot)
+{
+	uint64_t v;
+
+	memcpy(&v, slot->b, sizeof(v));
+	return v;
+}
+
 struct sale_agent *sale_find(struct cdx_sales *s, const struct cdx_b32 *slot)
 {
-	cdx_list_foreach(pos, &s->agents) {
-		struct sale_agent *a =
-			cdx_list_entry(pos, struct sale_agent, link);
+	struct sale_agent *a = cdx_map_get(&s->by_slot, key_of(slot));
 
-		if (memcmp(a->info.slot.b, slot->b, sizeof(slot->b)) == 0)
-			return a;
+	while (a != NULL &&
+	       memcmp(a->info.slot.b, slot->b, sizeof(slot->b)) != 0)
+		a = a->same_key;
+	return a;
+}
+
+/* With mu */
+static int put_in_map(struct cdx_sales *s, struct sale_agent *a)
+{
+	uint64_t key = key_of(&a->info.slot);
+
+	a->same_key = cdx_map_get(&s->by_slot, key);
+	return cdx_map_put(&s->by_slot, key, a);
+}
+
+void sale_forget(struct sale_agent *a)
+{
+	struct cdx_sales *s = a->sales;
+	uint64_t key = key_of(&a->info.slot);
+	struct sale_agent *at = cdx_map_get(&s->by_slot, key);
+
+	cdx_list_del(&a->link);
+	if (at != a) {
+		while (at->same_key != a)
+			at = at->same_key;
+		at->same_key = a->same_key;
+	} else if (a->same_key == NULL) {
+		(void)cdx_map_del(&s->by_slot, key);
+	} else {
+		/* what is there is replaced: that takes no memory */
+		(void)!cdx_map_put(&s->by_slot, key, a->same_key);
 	}
-	return NULL;
 }
 
 struct sale_agent *sale_sibling(const struct sale_agent *a)
@@ -56,6 +91,7 @@ struct sale_agent *sale_agent_new(struct cdx_sales *s,
 				  const struct cdx_b32 *slot)
 {
 	struct sale_agent *a = calloc(1, sizeof(*a));
+	int rc;
 
 	if (a == NULL)
 		return NULL;
@@ -63,10 +99,16 @@ struct sale_agent *sale_agent_new(struct cdx_sales *s,
 	a->info.slot = *slot;
 	a->info.state = CDX_SALE_UNKNOWN;
 	pthread_mutex_lock(&s->mu);
-	cdx_list_add_tail(&s->agents, &a->link);
-	s->stats.started++;
+	rc = put_in_map(s, a);
+	if (rc == 0) {
+		cdx_list_add_tail(&s->agents, &a->link);
+		s->stats.started++;
+	}
 	pthread_mutex_unlock(&s->mu);
-	return a;
+	if (rc == 0)
+		return a;
+	free(a);
+	return NULL;
 }
 
 /* ---- the queue's other end ---- */
@@ -269,6 +311,7 @@ void cdx_sales_free(struct cdx_sales *s)
 	sale_work_free(s->work);
 	cdx_list_foreach_safe(pos, tmp, &s->agents)
 		sale_agent_free(cdx_list_entry(pos, struct sale_agent, link));
+	cdx_map_free(&s->by_slot);
 	cdx_sale_queue_free(s->queue);
 	pthread_mutex_destroy(&s->mu);
 	free(s);

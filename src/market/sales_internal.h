@@ -8,6 +8,7 @@
 
 #include "base/attr.h"
 #include "base/list.h"
+#include "base/map.h"
 #include "market/allowance.h"
 #include "market/prover.h"
 #include "market/proving.h"
@@ -44,7 +45,8 @@ struct sale_agent;
 typedef void sale_facts_fn(struct sale_agent *a, int err);
 
 struct sale_agent {
-	struct cdx_list link; /* in agents */
+	struct cdx_list link;	     /* in agents */
+	struct sale_agent *same_key; /* in by_slot */
 	struct cdx_sales *sales;
 	struct cdx_sale_info info; /* changed by the loop, under mu */
 	struct cdx_sale_note note; /* also without a reservation */
@@ -99,7 +101,9 @@ struct cdx_sales {
 	struct cdx_market_watch *watch;
 	struct cdx_head_watch *head;
 	struct cdx_loop_timer *reconcile;
+	/* both changed by the loop, under mu */
 	struct cdx_list agents;
+	struct cdx_map by_slot;
 	struct cdx_list lookups; /* freed slots whose request is asked for */
 	unsigned n_lookups;
 	bool loaded;	/* reservations of an earlier life have agents */
@@ -115,11 +119,13 @@ struct cdx_sales {
 
 /* ---- sales.c ---- */
 
-/* Agent of a slot, or NULL */
+/* Agent of a slot, or NULL; on the loop, or with mu */
 struct sale_agent *sale_find(struct cdx_sales *s, const struct cdx_b32 *slot);
 /* New agent in state unknown, whose run has not begun; NULL without memory */
 struct sale_agent *sale_agent_new(struct cdx_sales *s,
 				  const struct cdx_b32 *slot);
+/* It is found no more; with mu */
+void sale_forget(struct sale_agent *a);
 /* Another agent that has, or has promised, the same bytes; NULL: none */
 struct sale_agent *sale_sibling(const struct sale_agent *a);
 /* Takes slots out of the queue as long as there is room for more */
@@ -159,6 +165,8 @@ void sale_run_at(struct sale_agent *a, int64_t at);
 void sale_run_at_block(struct sale_agent *a, uint64_t number);
 /* The last error, for those who look; logged.  @why NULL or "": the error's own. */
 void sale_error(struct sale_agent *a, int err, const char *why);
+/* The same of a race for a slot that was lost, which is nothing to worry about */
+void sale_outrun(struct sale_agent *a, const char *why);
 void sale_alarm(struct sale_agent *a, const char *words);
 /* An agent that is not needed: its reservation is ended, its data given back; @state
  * says why.  @again: the slot goes back into the queue, as seen. */
