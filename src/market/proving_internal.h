@@ -134,6 +134,10 @@ bool cdx_proving_stands(const struct cdx_proving_slot *s);
 int64_t cdx_proving_two_blocks(const struct cdx_proving *p);
 /* Seconds after which something that failed is tried again */
 int64_t cdx_proving_pause(const struct cdx_proving *p);
+/* Do these slots and another one, that wants a proof once in @odds periods, want no
+ * more than @most proofs in one, but for one of 1,000?  Pure. */
+bool cdx_proving_fits(const struct cdx_list *slots, uint64_t odds,
+		      uint64_t most);
 
 /* ---- proving_send.c ---- */
 

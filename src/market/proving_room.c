@@ -65,16 +65,18 @@ static void one_more(double *chance, size_t last, uint64_t odds)
 	chance[0] *= 1 - yes;
 }
 
-bool cdx_proving_room(const struct cdx_proving *p,
-		      const struct cdx_u256 *probability)
+bool cdx_proving_fits(const struct cdx_list *slots, uint64_t odds,
+		      uint64_t most)
 {
-	uint64_t most = can_make(p);
 	double *chance;
+	uint64_t n = 1;
 	bool room;
 	size_t last;
 
+	cdx_list_foreach(pos, slots)
+		n += !cdx_list_entry(pos, struct cdx_proving_slot, node)->dead;
 	/* as many as there are slots is all that a period can want */
-	if (most >= (uint64_t)p->n_slots + 1)
+	if (most >= n)
 		return true;
 	if (most == 0 || most > COUNT_MAX)
 		return false;
@@ -83,17 +85,24 @@ bool cdx_proving_room(const struct cdx_proving *p,
 	if (!chance)
 		return false;
 	chance[0] = 1;
-	cdx_list_foreach(pos, &p->slots) {
+	cdx_list_foreach(pos, slots) {
 		const struct cdx_proving_slot *s =
 			cdx_list_entry(pos, struct cdx_proving_slot, node);
 
 		if (!s->dead)
 			one_more(chance, last, s->odds);
 	}
-	one_more(chance, last,
-		 cdx_challenge_probability(probability,
-					   p->env->config.downtime));
+	one_more(chance, last, odds);
 	room = chance[last] < 1 / RARE;
 	free(chance);
 	return room;
+}
+
+bool cdx_proving_room(const struct cdx_proving *p,
+		      const struct cdx_u256 *probability)
+{
+	return cdx_proving_fits(
+		&p->slots,
+		cdx_challenge_probability(probability, p->env->config.downtime),
+		can_make(p));
 }
