@@ -29,6 +29,7 @@ struct sweep {
 	size_t asked;	 /* that are being asked about */
 	bool chosen;	 /* ids are what is to be asked about */
 	bool again;	 /* some must be asked about again */
+	bool resting;	 /* some are in the downtime still, which blocks end */
 	bool complained; /* of what is in the way */
 	struct cdx_loop_timer *retry;
 };
@@ -45,8 +46,12 @@ static void sweep_go(struct sweep *sw);
 
 /* ---- who is a candidate? ---- */
 
+/* The contract throws the dice for the block that the mark is in: a slot that was in
+ * the downtime to the period's end comes out of it with later blocks, and its host was
+ * told that it will (willProofBeRequired).  @rests: whether it is still in it. */
 static bool is_wanted(const struct cdx_validator *v,
-		      const struct validator_slot *s, uint64_t period)
+		      const struct validator_slot *s, uint64_t period,
+		      bool *rests)
 {
 	struct cdx_challenge c;
 
@@ -59,6 +64,7 @@ static bool is_wanted(const struct cdx_validator *v,
 	    cdx_challenge_of(&c, v->env->head, &v->env->config, &s->id, period,
 			     s->probability) != 0)
 		return true;
+	*rests = *rests || (c.rolled && c.downtime);
 	return c.rolled && !c.downtime;
 }
 
@@ -74,11 +80,12 @@ static int choose(struct sweep *sw)
 	sw->ids = ids;
 	sw->n = 0;
 	sw->at = 0;
+	sw->resting = false;
 	cdx_list_foreach(pos, &v->slots) {
 		const struct validator_slot *s =
 			cdx_list_entry(pos, struct validator_slot, link);
 
-		if (is_wanted(v, s, sw->period))
+		if (is_wanted(v, s, sw->period, &sw->resting))
 			ids[sw->n++] = s->id;
 	}
 	sw->chosen = true;
@@ -414,8 +421,14 @@ void validator_sweep(struct cdx_validator *v, uint64_t period)
 
 void validator_sweeps_go(struct cdx_validator *v)
 {
-	cdx_list_foreach_safe(pos, next, &v->sweeps)
-		sweep_go(cdx_list_entry(pos, struct sweep, link));
+	cdx_list_foreach_safe(pos, next, &v->sweeps) {
+		struct sweep *sw = cdx_list_entry(pos, struct sweep, link);
+
+		/* when all that is chosen was answered */
+		if (sw->resting && sw->asked == 0 && sw->at == sw->n)
+			sw->chosen = false;
+		sweep_go(sw);
+	}
 }
 
 void validator_sweeps_undone(struct cdx_validator *v)

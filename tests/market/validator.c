@@ -314,6 +314,55 @@ static void test_late(void **state)
 		 "marks");
 }
 
+/* Into a period whose end a slot spends in the downtime, though not for long; which
+ * one */
+static unsigned resting_period(void)
+{
+	const struct cdx_market_config *c = &t.kit.env.config;
+
+	for (;;) {
+		mk_next_period(&t.kit);
+		mk_go_to(&t.kit,
+			 mk_period(&t.kit) * c->period + c->timeout + 1);
+		for (unsigned i = 0; i < SLOTS; i++) {
+			if (mk_pointer(&t.kit, &t.rq.slot[i]) + 5 <=
+			    c->downtime)
+				return i;
+		}
+	}
+}
+
+/* A slot that is in the downtime when a period ends is marked when it comes out of it
+ * in time: its host knew that a proof would be wanted. */
+static void test_downtime(void **state)
+{
+	const struct cdx_market_config config = gentle();
+	const struct timespec pause = {.tv_nsec = 100000000};
+	uint64_t missing;
+	uint64_t period;
+	unsigned slot;
+
+	(void)state;
+	start(&config);
+	post_and_fill(SLOTS);
+	slot = resting_period();
+	period = mk_period(&t.kit);
+	missing = mk_missing(&t.kit, &t.rq.slot[slot]);
+	begin(0);
+	until_slots(0, SLOTS, 0);
+	end_period(period);
+	mk_sync(&t.kit);
+	assert_false(mk_can_mark(&t.kit, &t.rq.slot[slot], period));
+	assert_missing(slot, missing);
+	mk_mine(&t.kit, config.downtime);
+	for (unsigned i = 0; mk_missing(&t.kit, &t.rq.slot[slot]) == missing;
+	     i++) {
+		assert_true(i < MK_WAIT_S * 10);
+		nanosleep(&pause, NULL);
+	}
+	assert_missing(slot, missing + 1);
+}
+
 static bool all_missing(void)
 {
 	for (unsigned i = 0; i < SLOTS; i++)
@@ -441,7 +490,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		T(marks),  T(dice),  T(limit),	      T(limit_marks),
 		T(groups), T(late),  T(undone),	      T(again),
-		T(dear),   T(taken), T(node_is_down),
+		T(dear),   T(taken), T(node_is_down), T(downtime),
 	};
 
 	if (argc != 4) {
