@@ -163,6 +163,8 @@ struct cdx_purchasing {
 	uint64_t head;	       /* number of the newest block */
 	uint64_t reconcile_ns; /* mono: when the next comparison is due */
 	bool listing;	       /* myRequests is being asked */
+	bool has_list;	   /* it was answered, and all in it are known here */
+	unsigned adopting; /* of it, requests that are being asked for */
 	bool asking_balance;
 	bool has_balance;
 	struct cdx_u256 balance;

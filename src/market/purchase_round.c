@@ -459,7 +459,9 @@ static bool see_to_all(struct cdx_purchasing *p, bool pay)
 void purchase_decide(struct cdx_purchasing *p)
 {
 	p->decide = false;
-	if (!p->has_round)
+	/* what was bought and has no record here (it was lost, or cannot be read)
+	 * is not bought once more */
+	if (!p->has_round || !p->has_list || p->adopting > 0)
 		return;
 	(void)see_to_all(p, true);
 	purchase_soon(p);

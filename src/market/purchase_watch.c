@@ -136,6 +136,13 @@ static void adopt(struct cdx_purchasing *p, const struct cdx_b32 *id,
 	purchase_soon(p);
 }
 
+/* Not all that the account has asked for is known here: soon again */
+static void list_again(struct cdx_purchasing *p)
+{
+	p->has_list = false;
+	p->reconcile_ns = cdx_clock_mono_ns() + 10 * NS_PER_S;
+}
+
 static void on_request(void *arg, int err, const struct cdx_storage_request *r,
 		       uint64_t index, const struct cdx_revert *why)
 {
@@ -143,9 +150,13 @@ static void on_request(void *arg, int err, const struct cdx_storage_request *r,
 	struct cdx_b32 id;
 
 	(void)index;
-	(void)why;
+	p->adopting--;
 	if (err == 0 && cdx_request_id(&id, r) == 0)
 		adopt(p, &id, r);
+	else if (err < 0 && err != CDX_E_FORMAT &&
+		 (err != CDX_E_CHAIN || why->code == CDX_REVERT_NONE))
+		/* neither gone meanwhile nor one that is nothing for us */
+		list_again(p);
 }
 
 /* The chain lists it: there is something to do about it still */
@@ -172,10 +183,10 @@ static void on_mine(void *arg, int err, const struct cdx_b32 *ids, size_t n,
 	(void)why;
 	p->listing = false;
 	if (err < 0) {
-		/* soon again */
 		p->reconcile_ns = cdx_clock_mono_ns() + 10 * NS_PER_S;
 		return;
 	}
+	p->has_list = true;
 	for (size_t i = 0; i < n; i++) {
 		struct purchase *b = purchase_find(p, &ids[i]);
 
@@ -183,7 +194,9 @@ static void on_mine(void *arg, int err, const struct cdx_b32 *ids, size_t n,
 			listed(b);
 		else if (cdx_market_get_request(p->env->market, &ids[i],
 						on_request, p) < 0)
-			p->reconcile_ns = 0;
+			list_again(p);
+		else
+			p->adopting++;
 	}
 	purchase_soon(p);
 }

@@ -302,9 +302,15 @@ static void test_adopted(void **state)
 	mk_post(&w.kit, &w.client, &rq);
 	mk_request(&w.kit, &w.client, &rq);
 	mk_post(&w.kit, &w.client, &rq);
+	/* its segment is there, and is not bought once more */
+	bk_segment(&w, 77, &w.kit.data.verifiable, 600000);
 	bk_open(&w);
 	bk_until(&w, 77, 3, CDX_PURCHASE_SUBMITTED);
 	bk_until(&w, 0, 0, CDX_PURCHASE_SUBMITTED);
+	bk_rounds(&w);
+	assert_int_equal(bk_count(&w), 2);
+	bk_segment_gone(&w, 77);
+	bk_rounds(&w);
 	mk_go_to(&w.kit, mk_now(&w.kit) + rq.r.expiry + 1);
 	bk_until(&w, 77, 3, CDX_PURCHASE_CANCELLED);
 	bk_until(&w, 0, 0, CDX_PURCHASE_CANCELLED);
