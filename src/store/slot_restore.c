@@ -175,7 +175,7 @@ static int make_room(struct cdx_store *s, struct cdx_protection *rec,
 	if (rc < 0)
 		return rc;
 	*lost |= rc == 1;
-	return cdx_held_is(rec) ? take(s, rec, slot) : 0;
+	return 0;
 }
 
 /* One try; 1: the slot was evicted meanwhile. */
@@ -194,6 +194,9 @@ static int try_begin(struct cdx_store *s, struct cdx_protection *p,
 	/* until nothing waits to be punched where the slot has its places */
 	if (rc == 0 && area_of(&rec, slot) != 0)
 		rc = cdx_area_frees_wait(s, area_of(&rec, slot));
+	/* not before: what is taken would be punched again */
+	if (rc == 0 && cdx_held_is(&rec))
+		rc = take(s, &rec, slot);
 	if (rc < 0)
 		return rc;
 	/* who brings a rider along has reserved them */
