@@ -125,24 +125,35 @@ static void on_probe(void *arg, int rc, const struct cdx_peer_id *by)
 
 /* ---- pages ---- */
 
-static int get_page(struct cdx_reader *rd, uint32_t page)
+static void ask_page(struct cdx_reader *rd, uint32_t page, struct told *t)
+{
+	told_init(t);
+	assert_int_equal(cdx_reader_page(rd, NULL, page, 0, on_page, t), 0);
+}
+
+/* What came is right. */
+static int page_came(struct told *t, uint32_t page)
 {
 	struct cdx_tree_page right;
-	struct told t;
-	int rc;
+	int rc = told_wait(t);
 
-	told_init(&t);
-	assert_int_equal(cdx_reader_page(rd, NULL, page, 0, on_page, &t), 0);
-	rc = told_wait(&t);
 	if (rc != 0)
 		return rc;
 	assert_int_equal(cdx_leaf_page(pages, &sl.info, page, &right), 0);
-	assert_int_equal(t.page.page, page);
-	assert_int_equal(t.page.n, right.n);
-	assert_int_equal(t.page.leaves, right.leaves);
-	assert_memory_equal(t.page.leaf, right.leaf,
+	assert_int_equal(t->page.page, page);
+	assert_int_equal(t->page.n, right.n);
+	assert_int_equal(t->page.leaves, right.leaves);
+	assert_memory_equal(t->page.leaf, right.leaf,
 			    right.n * sizeof(right.leaf[0]));
 	return 0;
+}
+
+static int get_page(struct cdx_reader *rd, uint32_t page)
+{
+	struct told t;
+
+	ask_page(rd, page, &t);
+	return page_came(&t, page);
 }
 
 static uint32_t n_pages(void)
@@ -201,7 +212,41 @@ static void pages_of_ones_own(void **state)
 	xk_end(&k);
 }
 
-/* One of these, and an honest one: a page comes, and it is right. */
+/* One of these, and an honest one */
+struct trial {
+	struct xk k;
+	struct host h;
+	struct host honest;
+	struct cdx_reader *rd;
+	struct told t;
+};
+
+static void trial_begin(struct trial *v, enum host_way way)
+{
+	host_start(&v->h, provider.s, way);
+	host_start(&v->honest, provider.s, HOST_HONEST);
+	xk_start(&v->k);
+	xk_know(&v->k, &v->h);
+	xk_know(&v->k, &v->honest);
+	v->rd = xk_open(&v->k, &data.verifiable);
+}
+
+static void trial_end(struct trial *v, enum host_way way)
+{
+	if (way <= HOST_ENDLESS && way != HOST_HONEST) {
+		struct cdx_peer_info info = {0};
+
+		(void)xk_out(&v->k, &v->h, &info);
+		assert_true(info.lies > 0 || atomic_load(&v->h.requests) == 0);
+	}
+	assert_int_equal(xk_out(&v->k, &v->honest, NULL), 0);
+	cdx_reader_put(v->rd);
+	xk_end(&v->k);
+	host_stop(&v->h);
+	host_stop(&v->honest);
+}
+
+/* A page comes, and it is right.  All of them side by side: each takes its time. */
 static void pages_of_liars(void **state)
 {
 	static const enum host_way way[] = {
@@ -211,35 +256,22 @@ static void pages_of_liars(void **state)
 		HOST_ENDLESS,	  HOST_REDIRECT,    HOST_CUT,
 		HOST_TRUNCATED,	  HOST_NOT_FOUND,   HOST_BUSY,
 	};
+	size_t n = sizeof(way) / sizeof(way[0]);
+	struct trial *v = calloc(n, sizeof(*v));
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(way) / sizeof(way[0]); i++) {
-		struct xk k = {0};
-		struct host h;
-		struct host honest;
-		struct cdx_reader *rd;
-
-		host_start(&h, provider.s, way[i]);
-		host_start(&honest, provider.s, HOST_HONEST);
-		xk_start(&k);
-		xk_know(&k, &h);
-		xk_know(&k, &honest);
-		rd = xk_open(&k, &data.verifiable);
-		for (uint32_t p = 0; p < n_pages(); p++)
-			assert_int_equal(get_page(rd, p), 0);
-		if (way[i] <= HOST_ENDLESS && way[i] != HOST_HONEST) {
-			struct cdx_peer_info info = {0};
-
-			(void)xk_out(&k, &h, &info);
-			assert_true(info.lies > 0 ||
-				    atomic_load(&h.requests) == 0);
-		}
-		assert_int_equal(xk_out(&k, &honest, NULL), 0);
-		cdx_reader_put(rd);
-		xk_end(&k);
-		host_stop(&h);
-		host_stop(&honest);
+	assert_non_null(v);
+	for (size_t i = 0; i < n; i++)
+		trial_begin(&v[i], way[i]);
+	for (uint32_t p = 0; p < n_pages(); p++) {
+		for (size_t i = 0; i < n; i++)
+			ask_page(v[i].rd, p, &v[i].t);
+		for (size_t i = 0; i < n; i++)
+			assert_int_equal(page_came(&v[i].t, p), 0);
 	}
+	for (size_t i = 0; i < n; i++)
+		trial_end(&v[i], way[i]);
+	free(v);
 }
 
 static void pages_of_nobody(void **state)
@@ -305,18 +337,25 @@ static void cancelled(void **state)
 
 /* ---- blocks that pass through ---- */
 
-static void block_is(struct cdx_reader *rd, uint32_t slot, uint64_t step)
+static uint32_t index_of(unsigned slot, uint64_t step)
 {
-	uint32_t index = (uint32_t)cdx_geometry_index(&sl.g, slot, step);
-	uint8_t right[BLOCK];
-	struct told t;
+	return (uint32_t)cdx_geometry_index(&sl.g, slot, step);
+}
 
-	told_init(&t);
-	assert_int_equal(cdx_reader_block(rd, NULL, index, 0, on_block, &t), 0);
-	assert_int_equal(told_wait(&t), 0);
+static void ask_block(struct cdx_reader *rd, uint32_t index, struct told *t)
+{
+	told_init(t);
+	assert_int_equal(cdx_reader_block(rd, NULL, index, 0, on_block, t), 0);
+}
+
+static void block_came(struct told *t, uint32_t index)
+{
+	uint8_t right[BLOCK];
+
+	assert_int_equal(told_wait(t), 0);
 	assert_int_equal(cdx_protection_read(provider.s, right, &sl.rec, index),
 			 0);
-	assert_memory_equal(t.block, right, BLOCK);
+	assert_memory_equal(t->block, right, BLOCK);
 }
 
 /* Columns that a host has; bits */
@@ -336,7 +375,9 @@ static uint64_t cached(struct xk *k)
 /* Neither what comes, nor what it is decoded from, goes to the cache. */
 static void passing_through(void **state)
 {
+	static const unsigned slot[] = {0, 1, 4}; /* 1 is decoded */
 	uint32_t columns = 0x1d;
+	struct told *t;
 	struct xk k = {0};
 	struct host h;
 	struct cdx_reader *rd;
@@ -353,11 +394,13 @@ static void passing_through(void **state)
 	for (uint32_t i = 0; i < n_pages(); i++)
 		assert_int_equal(get_page(rd, i), 0);
 	used = cached(&k);
-	for (uint64_t s = 0; s < 12; s++) {
-		block_is(rd, 0, s);
-		block_is(rd, 1, s); /* decoded */
-		block_is(rd, 4, s);
-	}
+	t = calloc(36, sizeof(*t));
+	assert_non_null(t);
+	for (unsigned i = 0; i < 36; i++)
+		ask_block(rd, index_of(slot[i % 3], i / 3), &t[i]);
+	for (unsigned i = 0; i < 36; i++)
+		block_came(&t[i], index_of(slot[i % 3], i / 3));
+	free(t);
 	assert_int_equal(xk_stats(&k).degraded, 12);
 	assert_true(cached(&k) < used + 5 * BLOCK);
 	/* who reads has it kept as ever */
@@ -375,13 +418,19 @@ static void passing_through(void **state)
 
 /* ---- probes ---- */
 
-static int probe(struct xk *k, uint32_t slot, uint64_t step, struct told *t,
-		 unsigned ms)
+static void ask_probe(struct xk *k, uint32_t slot, uint64_t step,
+		      struct told *t, unsigned ms)
 {
 	told_init(t);
 	assert_int_equal(cdx_exchange_probe(k->ex, NULL, &data.verifiable, slot,
 					    step, ms, on_probe, t),
 			 0);
+}
+
+static int probe(struct xk *k, uint32_t slot, uint64_t step, struct told *t,
+		 unsigned ms)
+{
+	ask_probe(k, slot, step, t, ms);
 	return told_wait(t);
 }
 
@@ -395,6 +444,7 @@ static void probe_of_hosts(void **state)
 	struct xk k = {.store = &provider, .n_peers = 3};
 	struct host h[3];
 	struct told t;
+	struct told none;
 	uint64_t used;
 
 	(void)state;
@@ -416,10 +466,12 @@ static void probe_of_hosts(void **state)
 	assert_true(by(&t, &h[2]));
 	assert_int_equal(atomic_load(&h[1].requests), 0);
 	host_stop(&h[2]);
-	assert_int_equal(probe(&k, 1, 9, &t, 0), 0);
+	ask_probe(&k, 1, 9, &t, 0);
+	ask_probe(&k, 4, 9, &none, 0);
+	assert_int_equal(told_wait(&t), 0);
 	assert_true(by(&t, &h[1]));
-	assert_int_equal(probe(&k, 4, 9, &t, 0), -ENODATA);
-	assert_false(t.has_by);
+	assert_int_equal(told_wait(&none), -ENODATA);
+	assert_false(none.has_by);
 	assert_int_equal(probe(&k, 5, 0, &t, 0), -EINVAL);
 	assert_int_equal(probe(&k, 0, sl.g.steps, &t, 0), -EINVAL);
 	assert_int_equal(cached(&k), used);
@@ -451,27 +503,32 @@ static void probe_of_liars(void **state)
 		HOST_WRONG_BLOCK, HOST_FALSE_LEAF, HOST_SHORT_BLOCK,
 		HOST_GARBAGE,	  HOST_ENDLESS,	   HOST_UNREQUESTED,
 	};
+	size_t n = sizeof(way) / sizeof(way[0]);
+	struct trial *v = calloc(n, sizeof(*v));
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(way) / sizeof(way[0]); i++) {
-		struct xk k = {.store = &provider, .n_peers = 1};
-		struct host h;
-		struct told t;
-
-		host_start(&h, provider.s, way[i]);
-		h.tells = true;
-		h.slots = 0x02;
-		host_addr(&h, &k.peer[0]);
-		xk_start(&k);
-		assert_int_equal(probe(&k, 1, 3, &t, 0), CDX_E_HASH);
-		assert_true(by(&t, &h));
-		assert_true(xk_out(&k, &h, NULL) > 0);
-		/* he is not asked any more */
-		assert_int_equal(probe(&k, 1, 3, &t, 0), -ENODATA);
-		assert_int_equal(atomic_load(&h.requests), 1);
-		xk_end(&k);
-		host_stop(&h);
+	assert_non_null(v);
+	for (size_t i = 0; i < n; i++) {
+		v[i].k.store = &provider;
+		v[i].k.n_peers = 1;
+		host_start(&v[i].h, provider.s, way[i]);
+		v[i].h.tells = true;
+		v[i].h.slots = 0x02;
+		host_addr(&v[i].h, &v[i].k.peer[0]);
+		xk_start(&v[i].k);
+		ask_probe(&v[i].k, 1, 3, &v[i].t, 0);
 	}
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(told_wait(&v[i].t), CDX_E_HASH);
+		assert_true(by(&v[i].t, &v[i].h));
+		assert_true(xk_out(&v[i].k, &v[i].h, NULL) > 0);
+		/* he is not asked any more */
+		assert_int_equal(probe(&v[i].k, 1, 3, &v[i].t, 0), -ENODATA);
+		assert_int_equal(atomic_load(&v[i].h.requests), 1);
+		xk_end(&v[i].k);
+		host_stop(&v[i].h);
+	}
+	free(v);
 }
 
 static void probe_of_the_silent(void **state)
