@@ -10,6 +10,7 @@
 #include "store/cache.h"
 #include "store/leaf_page.h"
 #include "store/protection.h"
+#include "store/public.h"
 
 /* Blocks that are here already: jobs that find a block's leaf, and with it the
  * bytes, in the store and in its cache. */
@@ -23,6 +24,8 @@ struct look_item {
 	uint32_t index;
 	uint64_t serial;
 	bool has_leaf;
+	bool strange; /* for a slot of somebody else's: of what is here only what
+			 anybody is given (store/held.h) */
 	struct cdx_digest leaf;
 	struct cdx_xblock *block; /* NULL: not here */
 	unsigned n;
@@ -83,7 +86,9 @@ static void find_block(struct look *l, struct look_item *it)
 		return;
 	if (empty) {
 		memset(b->p, 0, size);
-	} else if (cdx_block_read_quiet(l->job.ex->store, b->p, size,
+	} else if ((it->strange &&
+		    !cdx_public_block(l->job.ex->store, &it->leaf)) ||
+		   cdx_block_read_quiet(l->job.ex->store, b->p, size,
 					&it->leaf) != 0) {
 		cdx_xblock_put(b);
 		return;
@@ -137,6 +142,12 @@ static void look_done(struct cdx_xjob *j)
 	free(l);
 }
 
+/* Is it here for others' sake, if at all? */
+static bool is_strange(const struct cdx_xset *set)
+{
+	return !set->own || (set->info.refs & CDX_REF_HELD) != 0;
+}
+
 /* The first of a queue and what follows it in its page */
 static int look_start(struct cdx_xsession *s, struct cdx_list *queue,
 		      unsigned max)
@@ -161,6 +172,7 @@ static int look_start(struct cdx_xsession *s, struct cdx_list *queue,
 		it->serial = w->serial;
 		it->has_leaf = w->has_leaf;
 		it->leaf = w->leaf;
+		it->strange = w->passes && is_strange(s->set);
 		it->n = cdx_xwant_targets(w, it->target);
 		cdx_xwant_set(w, CDX_X_LOOK);
 		l->n++;

@@ -12,6 +12,7 @@
 #include "store/area.h"
 #include "store/block.h"
 #include "store/block_set.h"
+#include "store/held.h"
 
 /* Blocks that lie one behind the other in a file and in memory */
 struct run {
@@ -101,7 +102,8 @@ static int look_up(struct reader *c, uint64_t index, size_t i,
 	rc = cdx_block_info(c->s, digest, &info);
 	if (rc < 0 && rc != -ENOENT)
 		return rc;
-	if (rc < 0 || info.locs == 0 || info.size != c->p->block_size)
+	if (rc < 0 || info.locs == 0 || info.size != c->p->block_size ||
+	    !cdx_held_may_use(c->s, c->p, index, digest, &info))
 		return missing(c, i, CDX_BLOCK_MISSING);
 	return add(c, &info, i);
 }

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "store/held_internal.h"
 #include "store/protection_internal.h"
+#include "store/public.h"
 #include "store/records.h"
 
 bool cdx_held_is(const struct cdx_protection *p)
@@ -22,6 +23,19 @@ bool cdx_held_whole(const struct cdx_protection *p, uint32_t slot)
 {
 	return p->state == CDX_PROTECTION_DONE && slot < p->k + p->m &&
 	       ((p->absent | p->damaged) >> slot & 1) == 0;
+}
+
+bool cdx_held_may_use(struct cdx_store *s, const struct cdx_protection *p,
+		      uint64_t index, const struct cdx_digest *digest,
+		      const struct cdx_block_info *info)
+{
+	if (!cdx_held_is(p) || (p->absent >> (index / p->steps) & 1) == 0)
+		return true;
+	for (uint32_t i = 0; i < info->locs; i++)
+		if (info->loc[i].area == p->segment ||
+		    (p->area != 0 && info->loc[i].area == p->area))
+			return true;
+	return cdx_public_block(s, digest);
 }
 
 /* ---- leaves ---- */

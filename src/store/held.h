@@ -7,6 +7,7 @@
 
 #include "base/attr.h"
 #include "merkle/sha256_page.h"
+#include "store/block.h"
 #include "store/protection.h"
 
 /*
@@ -49,6 +50,20 @@ CDX_MUST_CHECK int cdx_held_adopt(struct cdx_store *s,
 				  struct cdx_protection *out);
 /* Is it here for others' sake alone (adopted)? */
 bool cdx_held_is(const struct cdx_protection *p);
+
+/**
+ * cdx_held_may_use - may a block that is here count as one of this dataset?
+ *
+ * @info: of the block, which is that of the encoded @index
+ *
+ * Whoever posts a request names blocks in it as he likes, also such as are here for
+ * other reasons.  So until a slot of an adopted dataset is whole, only what came for
+ * this dataset counts, and what anybody is given: else the sale would tell that a
+ * private block is here, and give it away.  True for all other slots.
+ */
+bool cdx_held_may_use(struct cdx_store *s, const struct cdx_protection *p,
+		      uint64_t index, const struct cdx_digest *digest,
+		      const struct cdx_block_info *info);
 
 /**
  * cdx_held_leaves - what a slot's blocks are to hash to

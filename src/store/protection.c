@@ -262,6 +262,16 @@ int cdx_protection_leaf(struct cdx_store *s, const struct cdx_protection *p,
 	return 0;
 }
 
+/* Is it here, but not for this dataset? */
+static bool is_foreign(struct cdx_store *s, const struct cdx_protection *p,
+		       uint64_t index, const struct cdx_digest *digest)
+{
+	struct cdx_block_info info;
+
+	return cdx_held_is(p) && cdx_block_info(s, digest, &info) == 0 &&
+	       !cdx_held_may_use(s, p, index, digest, &info);
+}
+
 static int read_at(struct cdx_store *s, uint8_t *out,
 		   const struct cdx_protection *p, uint64_t index, unsigned how)
 {
@@ -271,6 +281,8 @@ static int read_at(struct cdx_store *s, uint8_t *out,
 
 	rc = cdx_protection_leaf(s, p, index, &leaf);
 	if (rc == 0 && leaf.state == CDX_LEAF_BURNT)
+		rc = -ENODATA;
+	if (rc == 0 && is_foreign(s, p, index, &leaf.digest))
 		rc = -ENODATA;
 	if (rc == 0)
 		rc = cdx_block_read_how(s, out, p->block_size, &leaf.digest,

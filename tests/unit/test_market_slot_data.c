@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "store/public.h"
 #include "seed.h"
 #include "store_tmp.h"
 
@@ -26,22 +27,27 @@
 
 #define K 4u
 #define M 2u
-#define BLOCKS 151u /* one of padding */
+#define BLOCKS 83u /* one of padding */
+#define LONG_BLOCKS 401u
 
 static struct seed seed;
 static struct sk_client client;
+/* More steps, so that there are several parts */
+static struct sk_client longer;
 
 static int group_setup(void **state)
 {
 	(void)state;
 	seed = seed_start("slot data");
 	sk_client_new(&client, &seed, K, M, BLOCKS);
+	sk_client_new(&longer, &seed, 2, 1, LONG_BLOCKS);
 	return 0;
 }
 
 static int group_teardown(void **state)
 {
 	(void)state;
+	sk_client_free(&longer);
 	sk_client_free(&client);
 	return 0;
 }
@@ -303,12 +309,8 @@ static bool on_cancel(void *arg)
 	return atomic_load(&a->cancel);
 }
 
-/* More steps, so that there are several parts */
-#define LONG_BLOCKS 500u
-
 static void vanishing(void **state)
 {
-	struct sk_client c;
 	struct sk s = {0};
 	struct host h[2];
 	struct after a = {.s = &s, .host = &h[0], .blocks = 1};
@@ -320,26 +322,23 @@ static void vanishing(void **state)
 	struct cdx_slot_got got;
 
 	(void)state;
-	sk_client_new(&c, &seed, 2, 1, LONG_BLOCKS);
-	host_start(&h[0], c.t.s, HOST_HONEST);
-	host_start(&h[1], c.t.s, HOST_HONEST);
+	host_start(&h[0], longer.t.s, HOST_HONEST);
+	host_start(&h[1], longer.t.s, HOST_HONEST);
 	sk_start(&s);
 	xk_know(&s.x, &h[0]);
 	xk_know(&s.x, &h[1]);
-	assert_int_equal(cdx_slot_obtain(&s.env, &c.data.verifiable, 2, NULL,
-					 &run, &got, s.why),
+	assert_int_equal(cdx_slot_obtain(&s.env, &longer.data.verifiable, 2,
+					 NULL, &run, &got, s.why),
 			 0);
-	assert_true(sk_whole(&s, &c, 2));
+	assert_true(sk_whole(&s, &longer, 2));
 	sk_end(&s);
 	host_stop(&h[0]);
 	host_stop(&h[1]);
-	sk_client_free(&c);
 }
 
 /* Told to stop; the next one fetches what is missing, and no more. */
 static void resumed(void **state)
 {
-	struct sk_client c;
 	struct sk s = {0};
 	struct host h;
 	struct after a = {.s = &s, .blocks = 1};
@@ -353,15 +352,14 @@ static void resumed(void **state)
 	struct cdx_slot_got got;
 
 	(void)state;
-	sk_client_new(&c, &seed, 2, 1, LONG_BLOCKS);
-	host_start(&h, c.t.s, HOST_HONEST);
+	host_start(&h, longer.t.s, HOST_HONEST);
 	sk_start(&s);
 	xk_know(&s.x, &h);
-	assert_int_equal(cdx_slot_obtain(&s.env, &c.data.verifiable, 0, &charge,
-					 &run, &got, s.why),
+	assert_int_equal(cdx_slot_obtain(&s.env, &longer.data.verifiable, 0,
+					 &charge, &run, &got, s.why),
 			 -ECANCELED);
 	assert_int_equal(s.charged, 1);
-	assert_false(sk_whole(&s, &c, 0));
+	assert_false(sk_whole(&s, &longer, 0));
 	assert_true(got.fetched > 0);
 	/* as after a crash */
 	xk_free_exchange(&s.x);
@@ -370,15 +368,55 @@ static void resumed(void **state)
 	assert_int_equal(cdx_await(s.x.loop, xk_make, &s.x), 0);
 	s.env.exchange = s.x.ex;
 	xk_know(&s.x, &h);
-	assert_int_equal(sk_obtain(&s, &c, 0, &got), 0);
+	assert_int_equal(sk_obtain(&s, &longer, 0, &got), 0);
 	assert_true(got.kept >= 64);
-	assert_int_equal(got.fetched + got.kept, c.sl.g.steps);
+	assert_int_equal(got.fetched + got.kept, longer.sl.g.steps);
 	assert_int_equal(s.charged, 1);
-	assert_true(sk_whole(&s, &c, 0));
+	assert_true(sk_whole(&s, &longer, 0));
 	fsck_clean(&s);
 	sk_end(&s);
 	host_stop(&h);
-	sk_client_free(&c);
+}
+
+/* ---- what is here for other reasons ---- */
+
+/* The same bytes are here as a private dataset.  That somebody names them in a
+ * request neither fills the slot nor tells that they are here; when they are public
+ * they are taken. */
+static void private_blocks(void **state)
+{
+	struct columns left = {.bits = 0, .steps = client.sl.g.steps};
+	struct sk s = {0};
+	struct pk_data own;
+	struct host h;
+	struct cdx_slot_got got;
+
+	(void)state;
+	host_start(&h, client.t.s, HOST_HONEST);
+	h.has = has_columns;
+	h.arg = &left;
+	sk_start(&s);
+	pk_add(s.x.store, &own, &seed, client.data.p, client.data.len,
+	       SK_BLOCK);
+	assert_int_equal(cdx_dataset_publish(s.x.store->s, &own.plain, false),
+			 0);
+	xk_know(&s.x, &h);
+	assert_int_equal(sk_obtain(&s, &client, 1, &got), -ENODATA);
+	assert_int_equal(got.fetched, 0);
+	assert_false(sk_whole(&s, &client, 1));
+	assert_int_equal(cdx_dataset_publish(s.x.store->s, &own.plain, true),
+			 0);
+	assert_int_equal(sk_obtain(&s, &client, 1, &got), 0);
+	assert_int_equal(got.kept, client.sl.g.steps);
+	assert_true(sk_whole(&s, &client, 1));
+	fsck_clean(&s);
+	/* what came for the slot stays, whatever becomes of them */
+	assert_int_equal(cdx_dataset_publish(s.x.store->s, &own.plain, false),
+			 0);
+	assert_true(sk_whole(&s, &client, 1));
+	pk_free(&own);
+	sk_end(&s);
+	host_stop(&h);
 }
 
 /* ---- two at once ---- */
@@ -531,6 +569,7 @@ int main(void)
 		cmocka_unit_test(only_liars),
 		cmocka_unit_test(vanishing),
 		cmocka_unit_test(resumed),
+		cmocka_unit_test(private_blocks),
 		cmocka_unit_test(two_at_once),
 		cmocka_unit_test(three_slots_at_once),
 		cmocka_unit_test(no_room),
