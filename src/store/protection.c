@@ -282,7 +282,7 @@ static int read_at(struct cdx_store *s, uint8_t *out,
 	rc = cdx_protection_leaf(s, p, index, &leaf);
 	if (rc == 0 && leaf.state == CDX_LEAF_BURNT)
 		rc = -ENODATA;
-	if (rc == 0 && is_foreign(s, p, index, &leaf.digest))
+	if (rc == 0 && absent && is_foreign(s, p, index, &leaf.digest))
 		rc = -ENODATA;
 	if (rc == 0)
 		rc = cdx_block_read_how(s, out, p->block_size, &leaf.digest,
