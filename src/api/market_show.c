@@ -23,30 +23,26 @@ static const char *text_or_null(const char *text)
 
 /* ---- purchases ---- */
 
-/* docs/MARKET.md "Durability" */
-#define MTTF_S (180.0 * 86400)
-#define MTTR_S 86400.0
-#define MISSES 2.0 /* proofs, until a loss is noticed */
-#define YEAR_S (365.25 * 86400)
-
-/* Nines of the durability of what the hosts have now; null where it says nothing */
-static json_t *nines(const struct cdx_purchase_info *p,
-		     const struct cdx_market_config *c, double horizon_s)
+json_t *cdx_api_nines(const struct cdx_purchase_info *p,
+		      const struct cdx_market_config *c, double horizon_s)
 {
 	const struct cdx_ask *a = &p->what.ask;
 	uint64_t open = a->slots - p->filled;
-	struct cdx_durability d = {
-		.lazy = 1, .mttf_s = MTTF_S, .mttr_s = MTTR_S};
+	struct cdx_durability d = {.lazy = 1,
+				   .mttf_s = CDX_HOST_MTTF_S,
+				   .mttr_s = CDX_HOST_MTTR_S};
 	uint64_t probability;
 	double loss;
 
 	if (p->filled > a->slots || open > a->max_slot_loss ||
-	    a->max_slot_loss >= a->slots || p->worst == 0 || horizon_s <= 0 ||
+	    a->max_slot_loss >= a->slots ||
+	    a->slots > CDX_PROTECTION_SLOTS_MAX || p->worst == 0 ||
+	    horizon_s <= 0 ||
 	    cdx_u256_to_u64(&probability, &a->proof_probability) < 0)
 		return json_null();
 	d.k = (uint32_t)(a->slots - a->max_slot_loss);
 	d.m = (uint32_t)(a->max_slot_loss - open);
-	d.mtbp_s = MISSES * (double)probability * (double)c->period;
+	d.mtbp_s = CDX_HOST_MISSES * (double)probability * (double)c->period;
 	if (cdx_durability_hosts(&loss, &d, p->worst, horizon_s) < 0)
 		return json_null();
 	return json_real(cdx_durability_nines(loss));
@@ -72,8 +68,8 @@ json_t *cdx_api_purchase_json(const struct cdx_purchase_info *p,
 		(json_int_t)p->filled, "hosts", (json_int_t)p->hosts,
 		"mostOfOneHost", (json_int_t)p->worst, "proven", p->proven,
 		"renewed", p->renewed, "ninesUntilEnd",
-		runs ? nines(p, c, left) : json_null(), "ninesInAYear",
-		runs ? nines(p, c, YEAR_S) : json_null());
+		runs ? cdx_api_nines(p, c, left) : json_null(), "ninesInAYear",
+		runs ? cdx_api_nines(p, c, CDX_API_YEAR_S) : json_null());
 }
 
 /* ---- sales ---- */

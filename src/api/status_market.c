@@ -9,16 +9,9 @@
 
 #include "api/internal.h"
 #include "base/clock.h"
-#include "market/durability.h"
 #include "node/market.h"
 
 /* A process's part in the market, for `status` (docs/FORMATS.md "Control socket"). */
-
-/* Of a host, in seconds: until it fails, and until its slots are made again
- * (docs/MARKET.md "Durability") */
-#define MTTF_S (180.0 * 86400)
-#define MTTR_S 86400.0
-#define YEAR_S (365.25 * 86400)
 
 static json_t *text_or_null(const char *text)
 {
@@ -65,12 +58,15 @@ struct weakest {
 	uint32_t hosts; /* fewest of all */
 };
 
-static uint32_t failures(const struct cdx_purchase_info *i)
+/* Hosts that may go on top of the slots that have none now */
+static uint64_t failures(const struct cdx_purchase_info *i)
 {
+	const struct cdx_ask *ask = &i->what.ask;
+	uint64_t open = ask->slots > i->filled ? ask->slots - i->filled : 0;
 	uint64_t worst = i->worst > 0 ? i->worst : 1;
-	uint64_t n = i->what.ask.max_slot_loss / worst;
 
-	return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+	return open < ask->max_slot_loss ? (ask->max_slot_loss - open) / worst
+					 : 0;
 }
 
 static int compare_purchase(void *arg, const struct cdx_purchase_info *info)
@@ -87,42 +83,21 @@ static int compare_purchase(void *arg, const struct cdx_purchase_info *info)
 	return 0;
 }
 
-static json_t *nines_json(const struct cdx_durability *d, uint32_t worst,
-			  double horizon_s)
-{
-	double loss;
-
-	if (horizon_s <= 0 ||
-	    cdx_durability_hosts(&loss, d, worst, horizon_s) < 0)
-		return json_null();
-	return json_real(cdx_durability_nines(loss));
-}
-
 static json_t *durability_json(const struct cdx_market_parts *p)
 {
 	struct weakest w = {.any = false};
-	const struct cdx_ask *ask = &w.info.what.ask;
-	struct cdx_durability d = {.mttf_s = MTTF_S, .mttr_s = MTTR_S};
-	uint64_t one_in = 1;
 
 	if (cdx_purchasing_list(p->purchasing, compare_purchase, &w) < 0 ||
-	    !w.any || ask->max_slot_loss >= ask->slots ||
-	    ask->slots > CDX_PROTECTION_SLOTS_MAX)
+	    !w.any)
 		return json_null();
-	if (cdx_u256_to_u64(&one_in, &ask->proof_probability) < 0)
-		one_in = UINT32_MAX;
-	d.k = (uint32_t)(ask->slots - ask->max_slot_loss);
-	d.m = (uint32_t)ask->max_slot_loss;
-	d.lazy = 1;
-	/* two proofs that are missed */
-	d.mtbp_s = 2.0 * (double)one_in * (double)p->config.period;
-	return json_pack("{s:I, s:I, s:o, s:o, s:o}", "hosts",
-			 (json_int_t)w.hosts, "slotsOfOneHost",
-			 (json_int_t)w.info.worst, "until",
-			 time_or_null(w.info.end), "ninesUntilThen",
-			 nines_json(&d, w.info.worst,
-				    (double)(w.info.end - cdx_clock_wall_s())),
-			 "ninesAYear", nines_json(&d, w.info.worst, YEAR_S));
+	return json_pack(
+		"{s:I, s:I, s:o, s:o, s:o}", "hosts", (json_int_t)w.hosts,
+		"slotsOfOneHost", (json_int_t)w.info.worst, "until",
+		time_or_null(w.info.end), "ninesUntilThen",
+		cdx_api_nines(&w.info, &p->config,
+			      (double)(w.info.end - cdx_clock_wall_s())),
+		"ninesAYear",
+		cdx_api_nines(&w.info, &p->config, CDX_API_YEAR_S));
 }
 
 static json_t *patrol_json(const struct cdx_market_parts *p)

@@ -9,6 +9,12 @@
 /* How likely is it that a dataset is lost?  The chain of spec/durability.md 2.1 and
  * 2.2.  Pure. */
 
+/* What is taken of hosts (docs/MARKET.md "Durability"): seconds until one fails, and
+ * until its slots are made again; proofs that are missed until a loss is noticed */
+#define CDX_HOST_MTTF_S (180.0 * 86400)
+#define CDX_HOST_MTTR_S 86400.0
+#define CDX_HOST_MISSES 2.0
+
 struct cdx_durability {
 	uint32_t k;
 	uint32_t m;
