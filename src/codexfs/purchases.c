@@ -67,9 +67,9 @@ static void print_one(const json_t *p, const json_t *token)
 		print_cost(ask, token);
 	}
 	if (json_is_integer(json_object_get(p, "segment")))
-		printf("  %-16s%lld, for the %lld. time\n", "segment",
+		printf("  %-16s%lld, generation %lld\n", "segment",
 		       market_number(p, "segment"),
-		       market_number(p, "generation") + 1);
+		       market_number(p, "generation"));
 	market_time(until, market_number(p, "end"), "not known yet");
 	printf("  %-16s%s\n", "end", until);
 	if (error[0] != '\0') {
