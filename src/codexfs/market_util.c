@@ -91,7 +91,8 @@ int market_price_option(const char **out, const char *name, const char *text)
 			  name, text);
 		return -EINVAL;
 	}
-	*out = text;
+	/* zeros in front would make it longer than any buffer */
+	*out = text + strspn(text, "0");
 	return 0;
 }
 
