@@ -88,15 +88,19 @@ static bool host_right(const struct cdx_rest_guard *g,
 	return false;
 }
 
-/* One that was configured, or the server's own */
-static bool origin_right(const struct cdx_rest_guard *g, const char *origin,
-			 const char *host)
+/* The server's own */
+static bool origin_own(const char *origin, const char *host)
 {
 	static const char scheme[] = "http://";
 
-	if (strncasecmp(origin, scheme, sizeof(scheme) - 1) == 0 &&
-	    strcasecmp(origin + sizeof(scheme) - 1, host) == 0)
-		return true;
+	return strncasecmp(origin, scheme, sizeof(scheme) - 1) == 0 &&
+	       strcasecmp(origin + sizeof(scheme) - 1, host) == 0;
+}
+
+/* One that was configured */
+static bool origin_configured(const struct cdx_rest_guard *g,
+			      const char *origin)
+{
 	for (unsigned i = 0; i < g->n_origins; i++)
 		if (strcasecmp(origin, g->origin_text[i]) == 0)
 			return true;
@@ -120,6 +124,7 @@ int cdx_rest_guard_check(const struct cdx_rest_guard *g, struct cdx_call *call,
 	const char *from = call->header(call, "Origin");
 	bool local = g->listen.kind == CDX_REST_HOST_LOOPBACK;
 	bool token = token_right(g, call);
+	bool configured = false;
 	bool known = false;
 	struct cdx_rest_host h;
 
@@ -132,7 +137,8 @@ int cdx_rest_guard_check(const struct cdx_rest_guard *g, struct cdx_call *call,
 	if (!host_right(g, &h, token))
 		return 403;
 	if (from != NULL) {
-		known = origin_right(g, from, host);
+		configured = origin_configured(g, from);
+		known = configured || origin_own(from, host);
 		*why = "pages of this origin may not call here: name it with "
 		       "origin in codexfs.conf";
 		if (!known && !token)
@@ -148,7 +154,8 @@ int cdx_rest_guard_check(const struct cdx_rest_guard *g, struct cdx_call *call,
 		return 0;
 	if (!local && (need & CDX_REST_OPEN) == 0)
 		return 401;
-	if ((need & CDX_REST_SPENDS) != 0 && !(local && known))
+	/* no page of ours spends: whoever says so is a program without token */
+	if ((need & CDX_REST_SPENDS) != 0 && !(local && configured))
 		return 401;
 	if ((need & CDX_REST_ACTS) != 0 && !known && foreign_page(call))
 		return 401;

@@ -113,7 +113,11 @@ static void loopback(void **state)
 		{"OPTIONS", V1 "/data", "Origin: " UI "\r\n", 204},
 		{"DELETE", V1 "/data/" CID, "Origin: " UI "\r\n", 204},
 		{"POST", V1 "/storage/request/" CID, "Origin: " UI "\r\n", 503},
-		/* what spends or deletes */
+		/* what spends or deletes: our own origin is anybody's to say */
+		{"DELETE", V1 "/data/" CID, "Origin: http://127.0.0.1:%P\r\n",
+		 401},
+		{"POST", V1 "/storage/request/" CID,
+		 "Origin: http://127.0.0.1:%P\r\n", 401},
 		{"DELETE", V1 "/data/" CID, "", 401},
 		{"DELETE", V1 "/data/nonsense", "", 401},
 		{"POST", V1 "/storage/request/" CID, "", 401},
