@@ -72,6 +72,9 @@ verb availability set "$id" --enabled no --until 0 --json --store "$S"
 has 'j["enabled"]' false
 has 'j["until"]' 0
 has 'j["totalCollateral"]' 500
+# zeros in front, more than any buffer holds
+verb availability set "$id" --price "$(printf %0900d 3)" --json --store "$S"
+has 'j["minPricePerBytePerSecond"]' 3
 verb availability set "${id#0x}" --size 10M --store "$S"
 says DISABLED
 refused 3 'not found' availability set "${id//[1-9a-f]/0}" --enabled no \
@@ -92,11 +95,12 @@ first=$(head -n 1 "$W/json")
 rest_node "$W/buyer" --market --budget 1000 --buy-price 4 --buy-duration 2h \
 	--buy-expiry 30m
 rest_addr "$API"
-rest_market "$API"
+apis=("$API")
 for one in 1 2; do
 	rest_node "$W/seller-$one" --provide 0 --peer "$ADDR"
-	rest_market "$API"
+	apis+=("$API")
 done
+for one in "${apis[@]}"; do rest_market "$one"; done
 verb availability add --size 60M --price 1 --collateral 3 --store "$W/seller-2"
 verb market info --store "$W/buyer"
 says '^buying'
@@ -189,10 +193,16 @@ step "requests that nobody waits for"
 
 # ---- without the chain ----
 "$CDX_SRCDIR/contrib/devnet" stop "$W/chain" >"$W/out" || fail "$(cat "$W/out")"
-refused 1 'cannot list the slots' slots "$W/seller-1"
+# which takes its time
+"$CODEXFS" slots "$W/seller-1" >"$W/slots.out" 2>&1 </dev/null &
+waits=$!
 verb sales "$W/seller-1"
 verb purchases "$W/buyer"
 verb availability ls --store "$W/seller-1"
 verb availability set "$first" --enabled yes --store "$W/seller-1"
 says '2.5 TST'
+wait "$waits"
+is $? 1 "exit status of slots"
+grep -q 'cannot list the slots' "$W/slots.out" ||
+	fail "slots says $(cat "$W/slots.out")"
 step "without the chain"

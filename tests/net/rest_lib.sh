@@ -42,7 +42,7 @@ rest_store() {
 # rest_chain STORE...: a chain of one's own, on which the accounts of these (new)
 # stores have money, and its configuration and proving key for them
 rest_chain() {
-	local s one fund=() npm=$CDX_BUILDDIR/anvil-npm
+	local s one fund=() pids=() npm=$CDX_BUILDDIR/anvil-npm
 
 	fetch_npm "$CDX_SRCDIR/contrib/anvil" "$npm"
 	set -- "$@" -- "$npm"/node_modules/@foundry-rs/anvil-*/bin/anvil
@@ -66,7 +66,11 @@ rest_chain() {
 		[ "$s" != -- ] || break
 		cp "$W/chain/codexfs.conf" "$s/" || fail "cannot copy"
 		"$CODEXFS" proof import --development --store "$s" "$W/dev.zkey" \
-			>"$W/out" 2>&1 || fail "proof import: $(cat "$W/out")"
+			>"$s.import" 2>&1 &
+		pids+=($!)
+	done
+	for one in "${pids[@]}"; do
+		wait "$one" || fail "proof import: $(cat "$W"/*.import)"
 	done
 }
 # rest_node STORE [OPTIONS of node]: makes the store when there is none; sets API,
