@@ -71,6 +71,11 @@ void cdx_head_watch_del(struct cdx_head_watch *w);
  * until there is a head.  Never goes back but by a reorganisation.
  */
 int64_t cdx_head_now(const struct cdx_head *h);
+/* The state to ask for what changes with time: the newest block's, as long as
+ * blocks come; the pending one, for which a node may have to execute all that waits,
+ * where the newest block is older than 15 s of the chain's time.  @h may be NULL:
+ * pending. */
+enum cdx_at cdx_head_at(const struct cdx_head *h);
 /* Calls @fn once the chain's time is @at or later, also when it gets there by a
  * jump of the chain.  -ENOMEM. */
 CDX_MUST_CHECK int cdx_head_alarm_add(struct cdx_head *h,

@@ -43,6 +43,18 @@ int64_t cdx_head_now(const struct cdx_head *h)
 	return now > h->floor_s ? now : h->floor_s;
 }
 
+/* A block is not older than this while they come */
+#define FRESH_S 15
+
+enum cdx_at cdx_head_at(const struct cdx_head *h)
+{
+	const struct cdx_block *b = h != NULL ? cdx_head_latest(h) : NULL;
+
+	if (b == NULL || b->timestamp + FRESH_S < (uint64_t)cdx_head_now(h))
+		return CDX_AT_PENDING;
+	return CDX_AT_LATEST;
+}
+
 /* The new head is the last one kept.  A block may come later than its time
  * says: then the time stands still for a moment and does not go back. */
 static void set_time(struct cdx_head *h, int64_t before, bool undone)

@@ -56,10 +56,12 @@ const struct market_row market_rows[MARKET_CALLS] = {
 	[MARKET_CURRENT_COLLATERAL] = VIEW("currentCollateral(bytes32)", U256),
 	[MARKET_REQUEST_STATE] = {
 		.signature = "requestState(bytes32)", .result = RESULT_U64,
-		.max = CDX_REQUEST_FAILED, .at = CDX_AT_PENDING },
+		.max = CDX_REQUEST_FAILED, .at = CDX_AT_PENDING,
+		.timely = true },
 	[MARKET_SLOT_STATE] = {
 		.signature = "slotState(bytes32)", .result = RESULT_U64,
-		.max = CDX_SLOT_REPAIR, .at = CDX_AT_PENDING },
+		.max = CDX_SLOT_REPAIR, .at = CDX_AT_PENDING,
+		.timely = true },
 	[MARKET_REQUEST_END] = VIEW("requestEnd(bytes32)", U64),
 	[MARKET_REQUEST_EXPIRY] = VIEW("requestExpiry(bytes32)", U64),
 	[MARKET_MY_REQUESTS] = VIEW("myRequests()", IDS),
@@ -135,6 +137,12 @@ int market_data(struct cdx_buf *out, const struct market_row *row,
 	return args ? cdx_abi_end(args, out) : cdx_buf_ok(out);
 }
 
+enum cdx_at market_at(const struct cdx_marketplace *m,
+		      const struct market_row *row)
+{
+	return row->timely ? cdx_head_at(m->head) : row->at;
+}
+
 /* ---- the object ---- */
 
 int cdx_marketplace_new(struct cdx_marketplace **out, struct cdx_rpc *rpc,
@@ -146,6 +154,7 @@ int cdx_marketplace_new(struct cdx_marketplace **out, struct cdx_rpc *rpc,
 	if (!m)
 		return -ENOMEM;
 	m->rpc = rpc;
+	m->head = opts->head;
 	m->contract = opts->contract;
 	if (opts->token) {
 		m->token = *opts->token;

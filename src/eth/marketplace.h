@@ -8,6 +8,7 @@
 
 #include "base/attr.h"
 #include "eth/call.h"
+#include "eth/head.h"
 #include "eth/market.h"
 #include "eth/rpc.h"
 #include "eth/sender.h"
@@ -19,13 +20,14 @@
  * Views: @fn is called once, on the loop, never from within.  @err and @why as
  * in eth/call.h.  Which state they look at is Codex's choice
  * (spec/marketplace.md 4.5): pending for states, proofs and challenges, latest
- * for the rest.  All results are borrowed for the call.
+ * for the rest; with a head that is fresh, latest for states too (cdx_head_at).  All results are borrowed for the call.
  */
 struct cdx_marketplace;
 
 struct cdx_marketplace_opts {
 	struct cdx_addr contract;
 	const struct cdx_addr *token; /* NULL: ask the contract, once */
+	const struct cdx_head *head;  /* kept; NULL: none */
 };
 
 /* @opts is copied; returns new; -ENOMEM */

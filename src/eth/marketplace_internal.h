@@ -85,6 +85,7 @@ struct market_row {
 	enum market_result result;
 	uint64_t max;	  /* RESULT_U64: larger ones are not what it says */
 	enum cdx_at at;	  /* views */
+	bool timely;	  /* at pending, or what cdx_head_at says will do */
 	unsigned gas_num; /* transactions, as in struct cdx_send_req */
 	unsigned gas_den;
 };
@@ -118,6 +119,7 @@ enum token_state {
 
 struct cdx_marketplace {
 	struct cdx_rpc *rpc;
+	const struct cdx_head *head; /* or NULL */
 	struct cdx_addr contract;
 	struct cdx_addr token;
 	enum token_state token_state;
@@ -150,6 +152,9 @@ struct market_op {
 CDX_MUST_CHECK int market_data(struct cdx_buf *out,
 			       const struct market_row *row,
 			       struct cdx_abi *args);
+/* Which state a view looks at */
+enum cdx_at market_at(const struct cdx_marketplace *m,
+		      const struct market_row *row);
 /* Whom a function's bytes go to; known */
 const struct cdx_addr *market_target(const struct cdx_marketplace *m,
 				     const struct market_row *row);

@@ -86,7 +86,8 @@ static int make_req(struct cdx_rpc_req *out, const struct many *q,
 	cdx_buf_free(&data);
 	out->method = "eth_call";
 	out->params =
-		object ? json_pack("[os]", object, cdx_json_at(q->op.row->at))
+		object ? json_pack("[os]", object,
+				   cdx_json_at(market_at(q->op.m, q->op.row)))
 		       : NULL;
 	return out->params ? 0 : -ENOMEM;
 }

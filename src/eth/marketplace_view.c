@@ -170,7 +170,7 @@ static int ask(struct view *v)
 		.from = v->has_from ? &v->from : NULL,
 		.data = v->op.data.p,
 		.len = v->op.data.len,
-		.at = v->op.row->at,
+		.at = market_at(m, v->op.row),
 	};
 
 	return cdx_eth_call(m->rpc, &v->op.rpc_call, &req, on_answer, v);

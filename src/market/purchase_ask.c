@@ -156,8 +156,9 @@ static int call_of(struct cdx_rpc_req *out, const struct purchase_ask *a)
 	};
 	const struct cdx_addr *to = cdx_marketplace_addr(a->b->p->env->market);
 	/* states change with time, which the newest block's may be far behind */
-	enum cdx_at at =
-		a->what == PURCHASE_ASK_STATE ? CDX_AT_PENDING : CDX_AT_LATEST;
+	enum cdx_at at = a->what == PURCHASE_ASK_STATE
+				 ? cdx_head_at(a->b->p->env->head)
+				 : CDX_AT_LATEST;
 	struct cdx_b32 id = a->b->id;
 	uint8_t data[36];
 	json_t *tx;

@@ -340,6 +340,7 @@ static int make_parts(struct cdx_chain *c, char why[CDX_CHAIN_WHY_MAX])
 	if (rc == 0)
 		rc = cdx_head_new(&c->parts.head, c->parts.loop, c->parts.rpc,
 				  c->cfg.poll_ms, c->log);
+	mo.head = c->parts.head;
 	if (rc == 0 && c->cfg.has_marketplace)
 		rc = cdx_marketplace_new(&c->parts.market, c->parts.rpc, &mo);
 	if (rc == 0)

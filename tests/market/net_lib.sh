@@ -79,7 +79,7 @@ start_chain() {
 start_anvil_again() {
 	nsenter --net="/run/netns/$NET.$CHAIN" -- "$ANVIL" \
 		--host "$(addr $CHAIN)" --port 8545 --block-time 1 --accounts 1 \
-		--mnemonic-random --state "$W/chain.json" --state-interval 1 \
+		--mnemonic-random --state "$W/chain.json" --state-interval 3 \
 		>"$W/anvil.log" 2>&1 </dev/null &
 	ANVIL_PID=$!
 	PIDS+=("$ANVIL_PID")
