@@ -2,12 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 #
 # Eight providers, a client, two validators and a chain in network namespaces, ten
-# segments: bought, filled, proven; then faults, one at a time, and CDX_COUNT processes
+# segments (half as many of all when CDX_COUNT is below ten): bought, filled, proven; then faults, one at a time, and CDX_COUNT processes
 # killed at random; at the end of all requests every token is where it belongs and
 # everybody's space is what it was.
 . "$(dirname "${BASH_SOURCE[0]}")/net_lib.sh"
 
-SEGMENTS=10
 SLOTS=$((SEGMENTS * (DATA + PARITY)))
 count=${CDX_COUNT:-4}
 RANDOM=${CDX_SEED:-$RANDOM}
@@ -67,10 +66,12 @@ for name in os.listdir(sys.argv[1]):
                 f.write(bytes([b[0] ^ 1]))
 END
 start "$VICTIM"
+until_ok 120 "what was lost is had again" has_mended "$VICTIM"
 settled "$VICTIM lost bytes without a word, and was started"
 
 some_provider
 store=$(store_of "$VICTIM")
+had=$(of_provider "$VICTIM" "j['slots']['SaleProving']")
 crash "$VICTIM"
 python3 - "$W/$VICTIM.words" >"$W/words" <<'END'
 import re, sys
@@ -86,6 +87,7 @@ make_store "$store" --words-file "$W/words" --quota 400M
 configure "$VICTIM"
 import_key "$VICTIM" || fail "no proving key"
 start "$VICTIM"
+until_ok 120 "its slots are had again, and proven" proves "$VICTIM" "$had"
 settled "$VICTIM lost its disk, and came back with its words"
 
 some_provider

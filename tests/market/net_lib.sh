@@ -11,12 +11,14 @@ if [ ! -c /dev/fuse ]; then skip "there is no /dev/fuse"; fi
 : "${CDX_SRCDIR:?CDX_SRCDIR names the sources}"
 
 CHAIN=1
-PROVIDERS=8
 VALIDATORS=2
+# a short run has fewer of all, and shorter periods
+if [ "${CDX_COUNT:-1}" -ge 10 ]; then
+	PROVIDERS=8 SEGMENTS=10 DATA=4 PARITY=2 PERIOD=20
+else
+	PROVIDERS=5 SEGMENTS=4 DATA=2 PARITY=1 PERIOD=15
+fi
 CLIENT=$((PROVIDERS + 2))
-DATA=4
-PARITY=2
-PERIOD=20
 M=$W/mnt
 T=$W/tree
 unset CODEXFS_CONFIG
@@ -244,6 +246,16 @@ elsewhere() {
 		}
 		rm -f "$W/got"
 	done
+}
+# of_provider NAME EXPRESSION of the part of status about selling, j
+of_provider() {
+	"$CODEXFS" status --json --store "$(store_of "$1")" >"$W/selling" \
+		2>"$W/out" || fail "status of $1: $(cat "$W/out")"
+	member "$W/selling" "(lambda j: $2)(j['market']['selling'])"
+}
+has_mended() { [ "$(of_provider "$1" "j['mended'] > 0")" = true ]; }
+proves() { # NAME SLOTS: it proves so many again
+	[ "$(of_provider "$1" "j['slots']['SaleProving'] >= $2")" = true ]
 }
 # settled WHAT: after some trouble all slots have hosts again, and nothing is lost
 settled() {
