@@ -7,7 +7,6 @@
 # everybody's space is what it was.
 . "$(dirname "${BASH_SOURCE[0]}")/net_lib.sh"
 
-SLOTS=$((SEGMENTS * (DATA + PARITY)))
 count=${CDX_COUNT:-4}
 RANDOM=${CDX_SEED:-$RANDOM}
 say "CDX_SEED=$RANDOM"
@@ -39,12 +38,12 @@ for ((i = 1; i <= SEGMENTS; i++)); do
 		fail "sync: $(cat "$W/out")"
 done
 sync_stored 400 || fail "not stored: $(cat "$W/sync.out")"
-SLOTS=$(($(events requested) * (DATA + PARITY)))
+slots=$(($(events requested) * (DATA + PARITY)))
 events_are started "$(events requested)" || fail "not all have started"
-settled "$(events requested) segments are stored in $SLOTS slots"
+settled "$(events requested) segments are stored in $slots slots"
 proofs=$(events proven)
 until_ok 240 "every slot is proven after its fill" more_events proven \
-	$((proofs + SLOTS))
+	$((proofs + slots))
 elsewhere || fail "not all comes from the providers"
 say "$SECONDS s  proven; all of it comes from the providers alone"
 
@@ -103,9 +102,7 @@ partition "$CLIENT" "$(seq -s ' ' 2 $((PROVIDERS + 1)))"
 write partitioned 6000000
 sync_stored 20 && fail "stored though the client reaches nobody"
 heal
-sync_stored || fail "not stored after the partition: $(cat "$W/sync.out")"
-SLOTS=$(($(events requested) * (DATA + PARITY) -
-	$(events cancelled) * (DATA + PARITY)))
+until_ok 300 "all is stored when it is over" sync_stored
 settled "client and providers did not hear each other during an upload"
 
 rpc anvil_reorg 5 '[]' >"$W/out" || fail "reorg"
@@ -141,9 +138,8 @@ for ((i = 1; i <= count; i++)); do
 	fi
 	say "$SECONDS s  kill $i: $one"
 done
-sync_stored 400 || fail "not stored after the kills: $(cat "$W/sync.out")"
-SLOTS=$(purchases "sum(p['request']['ask']['slots'] for p in j['purchases']
-	if p['state'] == 'started')")
+# a request that lost too much at once has failed, and is bought again
+until_ok 600 "all is stored after the kills" sync_stored 400
 settled "$count kills" 400
 elsewhere || fail "not all comes from the providers after the kills"
 

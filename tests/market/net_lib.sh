@@ -13,6 +13,7 @@ if [ ! -c /dev/fuse ]; then skip "there is no /dev/fuse"; fi
 CHAIN=1
 VALIDATORS=2
 # a short run has fewer of all, and shorter periods
+# shellcheck disable=SC2034 # segments are written by who sources this
 if [ "${CDX_COUNT:-1}" -ge 10 ]; then
 	PROVIDERS=8 SEGMENTS=10 DATA=4 PARITY=2 PERIOD=20
 else
@@ -117,9 +118,6 @@ events() {
 		\"topics\": [\"0x${TOPIC[$1]}\"]}" >"$W/logs" || return 1
 	member "$W/logs" 'len(j)'
 }
-# slots that have a host now
-hosted() { echo $(($(events filled) - $(events freed))); }
-hosted_is() { [ "$(hosted)" -eq "$1" ]; }
 more_events() { [ "$(events "$1")" -gt "$2" ]; }
 events_are() { [ "$(events "$1")" -eq "$2" ]; }
 
@@ -257,9 +255,19 @@ has_mended() { [ "$(of_provider "$1" "j['mended'] > 0")" = true ]; }
 proves() { # NAME SLOTS: it proves so many again
 	[ "$(of_provider "$1" "j['slots']['SaleProving'] >= $2")" = true ]
 }
+# all of what is bought has its hosts, and nothing is on its way
+whole() {
+	[ "$(purchases "all(p['filled'] == p['request']['ask']['slots']
+		for p in j['purchases'] if p['state'] == 'started')
+		and not any(p['state'] in ('pending', 'submitted')
+		for p in j['purchases'])")" = true ] || {
+		cat "$W/purchases"
+		return 1
+	}
+}
 # settled WHAT: after some trouble all slots have hosts again, and nothing is lost
 settled() {
-	until_ok "${2:-300}" "$1: every slot has a host" hosted_is "$SLOTS"
+	until_ok "${2:-300}" "$1: every slot has a host" whole
 	intact || fail "$1: the tree differs: $(cat "$W/diff.out")"
 	say "$SECONDS s  $1"
 }
