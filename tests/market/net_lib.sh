@@ -257,10 +257,10 @@ proves() { # NAME SLOTS: it proves so many again
 }
 # all of what is bought has its hosts, and nothing is on its way
 whole() {
-	[ "$(purchases "all(p['filled'] == p['request']['ask']['slots']
+	[ "$(purchases "(all(p['filled'] == p['request']['ask']['slots']
 		for p in j['purchases'] if p['state'] == 'started')
 		and not any(p['state'] in ('pending', 'submitted')
-		for p in j['purchases'])")" = true ] || {
+		for p in j['purchases']))")" = true ] || {
 		cat "$W/purchases"
 		return 1
 	}

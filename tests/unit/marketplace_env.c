@@ -47,6 +47,13 @@ void cdx_revert_of_reply(struct cdx_revert *out, int err,
 	snprintf(out->words, sizeof(out->words), "%s", cdx_strerror(err));
 }
 
+/* No head is given: the pending state */
+enum cdx_at cdx_head_at(const struct cdx_head *h)
+{
+	assert_null(h);
+	return CDX_AT_PENDING;
+}
+
 void cdx_rpc_cancel(struct cdx_rpc_call *call)
 {
 	struct asked *a = (void *)call;

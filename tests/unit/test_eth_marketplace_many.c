@@ -54,6 +54,13 @@ int cdx_rpc_batch(struct cdx_rpc *rpc, struct cdx_rpc_call **out,
 	return 0;
 }
 
+/* No head is given: the pending state */
+enum cdx_at cdx_head_at(const struct cdx_head *h)
+{
+	assert_null(h);
+	return CDX_AT_PENDING;
+}
+
 void cdx_rpc_cancel(struct cdx_rpc_call *call)
 {
 	if (!call)
