@@ -4,8 +4,9 @@
 #include "market/purchase_policy.h"
 
 #define DAY_S INT64_C(86400)
-/* What failed on the chain is not bought again at once */
-#define PAUSE_S INT64_C(600)
+/* What failed on the chain is bought again soon, since nobody keeps it now; but not
+ * over and over */
+#define PAUSE_S INT64_C(60)
 
 uint64_t cdx_buy_window(const struct cdx_purchase_policy *policy,
 			uint64_t duration)
