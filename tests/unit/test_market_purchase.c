@@ -222,7 +222,7 @@ static void test_settled_first(void **state)
 	/* failed ends as errored */
 	c.state = CDX_PURCHASE_ERRORED;
 	c.ended = 20 * DAY;
-	assert_int_equal(decide(c, 20 * DAY + 599), CDX_BUY_NOTHING);
+	assert_int_equal(decide(c, 20 * DAY + 59), CDX_BUY_NOTHING);
 	assert_int_equal(decide(c, 20 * DAY + 60), CDX_BUY_RENEW);
 	/* one that was never sent is sent as it is */
 	c.posted = false;
