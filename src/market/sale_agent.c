@@ -511,10 +511,13 @@ static bool is_awaited(const struct sale_agent *a)
 
 void sale_close_go_on(struct sale_agent *a)
 {
+	/* of others the timer is for something else */
+	if (!a->closing)
+		return;
 	cdx_loop_timer_del(a->retry);
 	a->retry = NULL;
-	if (!a->closing || a->data != NULL || a->look != NULL ||
-	    a->books != NULL || is_awaited(a))
+	if (a->data != NULL || a->look != NULL || a->books != NULL ||
+	    is_awaited(a))
 		return;
 	if (!sale_books_end(a, on_ended))
 		a->wake_block = 1; /* without memory: at the next block */
