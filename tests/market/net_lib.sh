@@ -53,7 +53,9 @@ anvil_of() {
 	[ -x "$1" ] || skip "there is no anvil for this machine"
 	ANVIL=$1
 }
-account() { # NAME ROLE
+declare -A ACCOUNT # of whom, who buys, sells or validates
+# account NAME ROLE: before a process has the store open, which has its own chain
+account() {
 	"$CODEXFS" chain accounts --json --config /dev/null \
 		--store "$(store_of "$1")" 2>/dev/null >"$W/accounts"
 	member "$W/accounts" "[a['address'] for a in j['accounts']
@@ -63,10 +65,11 @@ start_chain() {
 	local name fund=()
 
 	anvil_of
-	fund+=(--fund "$(account client client)")
 	for name in $(everybody); do
-		fund+=(--fund "$(account "$name" provider)")
+		ACCOUNT[$name]=$(account "$name" provider)
 	done
+	ACCOUNT[client]=$(account client client)
+	for name in $(everybody); do fund+=(--fund "${ACCOUNT[$name]}"); done
 	"$CODEXFS" proof setup --samples 1 -o "$W/dev.zkey" 2>"$W/out" ||
 		fail "proof setup: $(cat "$W/out")"
 	devnet start --host "$(addr $CHAIN)" --port 8545 --accounts 1 \
