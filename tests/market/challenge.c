@@ -149,7 +149,6 @@ static void test_around(void **state)
 	}
 	assert_int_equal(mk_period(&w.kit), period);
 	assert_true(w.wraps >= FILLED);
-	assert_true(w.required > 0 && w.will > 0 && w.neither > 0);
 }
 
 static void test_periods(void **state)
@@ -173,6 +172,8 @@ static void test_periods(void **state)
 		}
 		mk_mine(&w.kit, 7);
 	}
+	/* dice: of one period alone some may well be missing */
+	assert_true(w.required > 0 && w.will > 0 && w.neither > 0);
 }
 
 static bool young_knows(void *arg)

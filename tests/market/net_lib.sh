@@ -78,6 +78,7 @@ start_chain() {
 		"${fund[@]}" "$W/chain" >"$W/devnet.out" 2>&1 ||
 		fail "devnet: $(cat "$W/devnet.out")"
 	read -r ANVIL_PID _ URL <"$W/chain/anvil.pid"
+	PIDS+=("$ANVIL_PID")
 	MARKETPLACE=$(sed -n 's/^marketplace = //p' "$W/chain/codexfs.conf")
 	TOKEN=$(sed -n 's/^token = //p' "$W/chain/codexfs.conf")
 }
