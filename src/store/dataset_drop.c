@@ -303,10 +303,14 @@ int cdx_dataset_unpin(struct cdx_store *s, const struct cdx_cid *manifest_cid)
 	cdx_block_unlock(s);
 	if (gone <= 0)
 		return gone;
-	if (info.kind == CDX_DATASET_PLAIN)
+	if (info.kind == CDX_DATASET_PLAIN) {
 		rc = cdx_dataset_drop(s, manifest_cid);
-	else
+		/* somebody else ended the removal, and it was added anew since */
+		if (rc == -EBUSY)
+			rc = 0;
+	} else {
 		rc = drop_verifiable(s, &info);
+	}
 	return rc < 0 ? rc : 1;
 }
 
