@@ -42,7 +42,6 @@ struct cdx_node_market {
 	struct cdx_market_env env;
 	struct cdx_sender *sender[CDX_CHAIN_ROLES];
 	struct cdx_allowance *allowance[CDX_CHAIN_ROLES];
-	bool same_account; /* one allowance for both */
 	struct cdx_market_events *events[CDX_MARKET_ROLES];
 	uint32_t samples; /* of the proving key; 0: not known yet */
 	struct cdx_digest key;

@@ -24,9 +24,8 @@ struct segment {
 	uint64_t area;
 	struct cdx_cid cid;
 	enum cdx_segment_stage stage;
-	uint32_t generation; /* of the newest request; what follows is its */
+	uint32_t generation; /* of the newest request */
 	bool asked;
-	enum cdx_purchase_state state;
 };
 
 struct sync {
@@ -113,7 +112,6 @@ static int note_purchase(void *arg, const struct cdx_purchase_info *info)
 		return 0;
 	s->asked = true;
 	s->generation = info->generation;
-	s->state = info->state;
 	if (s->stage == CDX_SEGMENT_KEPT && info->error[0] != '\0')
 		snprintf(y->why, sizeof(y->why),
 			 "segment %" PRIx64 " is not stored: %s", s->area,
@@ -122,9 +120,8 @@ static int note_purchase(void *arg, const struct cdx_purchase_info *info)
 }
 
 /* Is there something in the way of one of them?  With y->why. */
-static bool in_the_way(struct sync *y, struct cdx_purchasing *p)
+static bool in_the_way(struct sync *y, const struct cdx_purchasing_stats *st)
 {
-	struct cdx_purchasing_stats st;
 	bool waits = false;
 	bool none = false;
 
@@ -134,10 +131,9 @@ static bool in_the_way(struct sync *y, struct cdx_purchasing *p)
 	}
 	if (!waits)
 		return false;
-	cdx_purchasing_stats(p, &st);
 	if (y->why[0] == '\0' && none)
-		snprintf(y->why, sizeof(y->why), "%s", st.refused);
-	return y->why[0] != '\0' || st.unpaid > 0;
+		snprintf(y->why, sizeof(y->why), "%s", st->refused);
+	return y->why[0] != '\0' || st->unpaid > 0;
 }
 
 /* One look; 1 all are stored, 0 not yet; what they end with */
@@ -159,10 +155,10 @@ static int look(struct sync *y, char why[CDX_CHAIN_WHY_MAX])
 		y->stored += y->s[i].stage >= CDX_SEGMENT_STORED;
 	}
 	rc = cdx_purchasing_list(p.purchasing, note_purchase, y);
-	if (rc >= 0 && in_the_way(y, p.purchasing)) {
+	cdx_purchasing_stats(p.purchasing, &st);
+	if (rc >= 0 && in_the_way(y, &st)) {
 		if (y->trouble_ns == 0)
 			y->trouble_ns = now;
-		cdx_purchasing_stats(p.purchasing, &st);
 		if (now - y->trouble_ns >= TROUBLE_NS) {
 			snprintf(why, CDX_CHAIN_WHY_MAX, "%s",
 				 st.unpaid > 0 && st.alarm[0] != '\0' ? st.alarm
