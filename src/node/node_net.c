@@ -73,7 +73,7 @@ static bool safe(void *arg, const struct cdx_cid *verifiable)
 /* ---- start and end ---- */
 
 static int start_market(struct cdx_node *n, const struct cdx_node_opts *opts,
-			const struct cdx_keyfile *keys)
+			const struct cdx_keyfile *keys, char *error)
 {
 	char none[CDX_CHAIN_WHY_MAX];
 	struct cdx_node_market_opts o = {
@@ -82,6 +82,7 @@ static int start_market(struct cdx_node *n, const struct cdx_node_opts *opts,
 		.keys = keys,
 		.look_ms = opts->look_ms,
 	};
+	int rc;
 
 	if (opts->market == NULL || !cdx_conf_wants_market(opts->market))
 		return 0;
@@ -97,7 +98,12 @@ static int start_market(struct cdx_node *n, const struct cdx_node_opts *opts,
 					      : "it listens nowhere");
 		o.none = none;
 	}
-	return cdx_node_market_new(&n->market, &o);
+	rc = cdx_node_market_new(&n->market, &o);
+	if (rc < 0)
+		snprintf(error, CDX_NODE_ERROR_MAX,
+			 "%s cannot take part in the market: %s", n->path,
+			 cdx_strerror(rc));
+	return rc;
 }
 
 int cdx_node_net_start(struct cdx_node *n, const struct cdx_node_opts *opts,
@@ -115,28 +121,30 @@ int cdx_node_net_start(struct cdx_node *n, const struct cdx_node_opts *opts,
 	int rc;
 
 	if (opts->peers == NULL)
-		return start_market(n, opts, keys);
+		return start_market(n, opts, keys, error);
 	rc = cdx_peers_new(&n->peers, &o, why);
 	if (rc < 0 && opts->alone_too) {
 		cdx_log(opts->log, ERROR, "node",
 			"%s is no node, though it was to be one: %s", n->path,
 			why);
 		n->alone_why = strdup(why);
-		return n->alone_why == NULL ? -ENOMEM
-					    : start_market(n, opts, keys);
+		return n->alone_why == NULL
+			       ? -ENOMEM
+			       : start_market(n, opts, keys, error);
 	}
 	if (rc < 0) {
 		snprintf(error, CDX_NODE_ERROR_MAX, "%s cannot be a node: %s",
 			 n->path, why);
 		return rc;
 	}
-	rc = start_market(n, opts, keys);
+	rc = start_market(n, opts, keys, error);
+	if (rc < 0)
+		return rc;
 	/* elsewhere only what was bought is safe */
 	if (n->market != NULL && opts->market->buys)
 		net.safe = safe;
 	net.timeout_ms = opts->peers->read_timeout_s * 1000;
-	if (rc == 0)
-		rc = cdx_vol_set_net(n->volume, &net);
+	rc = cdx_vol_set_net(n->volume, &net);
 	if (rc < 0)
 		snprintf(error, CDX_NODE_ERROR_MAX, "%s cannot be a node: %s",
 			 n->path, cdx_strerror(rc));
