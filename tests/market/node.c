@@ -266,19 +266,12 @@ static bool all_run(struct town *t)
 	return true;
 }
 
-static int note_segment(void *arg, const struct cdx_segment_info *i)
-{
-	if (i->is_protected)
-		*(struct cdx_segment_info *)arg = *i;
-	return 0;
-}
-
 static struct cdx_segment_info segment(struct town *t)
 {
 	struct cdx_segment_info seg = {.area = 0};
 
 	assert_int_equal(
-		cdx_vol_segments(t->client.n.volume, note_segment, &seg), 0);
+		cdx_vol_segments(t->client.n.volume, one_segment, &seg), 0);
 	assert_true(seg.is_protected);
 	return seg;
 }
@@ -326,20 +319,6 @@ static bool has_fetched(struct town *t)
 }
 
 /* ---- the file ---- */
-
-static uint64_t put_bytes(struct cdx_volume *v, const uint8_t *p)
-{
-	struct cdx_cred cred = {0};
-	struct cdx_attr attr;
-
-	assert_int_equal(cdx_vol_mknod(v, CDX_ROOT_INO, "a", S_IFREG | 0644, 0,
-				       &cred, &attr),
-			 0);
-	assert_int_equal(cdx_vol_write(v, attr.ino, 0, p, FILE_BYTES, false),
-			 0);
-	assert_int_equal(cdx_vol_sync(v, CDX_SYNC_PROTECTED, NULL, NULL), 0);
-	return attr.ino;
-}
 
 static void assert_bytes(struct town *t, uint64_t ino, const uint8_t *p)
 {
@@ -447,7 +426,7 @@ static void assert_status(struct town *t)
 	assert_int_equal(figure(own, "purchases", "started"), 1);
 	assert_int_equal(figure(own, "durability", "hosts"), PROVIDERS);
 	assert_int_equal(figure(own, "durability", "slotsOfOneHost"), 1);
-	assert_true(figure(own, "patrol", "rounds") >= 0);
+	(void)figure(own, "patrol", "rounds");
 	assert_true(figure(own, "budget", "seconds") > 0);
 	assert_true(json_is_integer(json_object_get(own, "toFetchBack")));
 	assert_int_equal(figure(j, "token", "decimals"), 18);
@@ -478,7 +457,7 @@ static void test_bought_and_back(void **state)
 	(void)state;
 	town_open(&t);
 	p = noise(&t.kit.seed, FILE_BYTES);
-	ino = put_bytes(t.client.n.volume, p);
+	ino = put_protected(t.client.n.volume, p, FILE_BYTES);
 	assert_int_equal(state_now(&t, ino), CDX_STATE_PROTECTED);
 	until(all_run, &t, "parts that run");
 	/* who does not buy says so */

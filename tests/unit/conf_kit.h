@@ -53,14 +53,11 @@ static inline int read_text(struct cdx_conf *c, const char *text,
 	return cdx_conf_read(c, path, why);
 }
 
-/* The text is refused, in line @line (0: no line), in words that have @words */
-static inline void refuses(const char *text, int line, const char *words)
+/* They begin with the file and line @line (0: no line), and have @words */
+static inline void assert_words(const char *why, int line, const char *words)
 {
-	char why[CDX_CONF_WHY_MAX];
-	struct cdx_conf c = {0};
 	char place[200];
 
-	assert_true(read_text(&c, text, why) < 0);
 	if (line > 0)
 		snprintf(place, sizeof(place), "%s:%d: ", path, line);
 	else
@@ -68,6 +65,16 @@ static inline void refuses(const char *text, int line, const char *words)
 	if (strncmp(why, place, strlen(place)) != 0 ||
 	    strstr(why, words) == NULL)
 		fail_msg("\"%s\" is not %s...%s...", why, place, words);
+}
+
+/* The text is refused, in line @line (0: no line), in words that have @words */
+static inline void refuses(const char *text, int line, const char *words)
+{
+	char why[CDX_CONF_WHY_MAX];
+	struct cdx_conf c = {0};
+
+	assert_true(read_text(&c, text, why) < 0);
+	assert_words(why, line, words);
 	cdx_conf_free(&c);
 }
 

@@ -63,6 +63,29 @@ static inline uint64_t put_file(struct seg_env *e, const char *name,
 	return ino;
 }
 
+/* The same with a volume alone, protected when it returns: file "a" */
+static inline uint64_t put_protected(struct cdx_volume *v, const uint8_t *p,
+				     size_t len)
+{
+	struct cdx_cred cred = {0};
+	struct cdx_attr attr;
+
+	assert_int_equal(cdx_vol_mknod(v, CDX_ROOT_INO, "a", S_IFREG | 0644, 0,
+				       &cred, &attr),
+			 0);
+	assert_int_equal(cdx_vol_write(v, attr.ino, 0, p, len, false), 0);
+	assert_int_equal(cdx_vol_sync(v, CDX_SYNC_PROTECTED, NULL, NULL), 0);
+	return attr.ino;
+}
+
+/* The last protected one */
+static inline int one_segment(void *arg, const struct cdx_segment_info *i)
+{
+	if (i->is_protected)
+		*(struct cdx_segment_info *)arg = *i;
+	return 0;
+}
+
 static inline int one_protection(void *arg, const struct cdx_protection *p)
 {
 	*(struct cdx_protection *)arg = *p;

@@ -181,15 +181,11 @@ static void market_clashes(const char *text, int line, const char *words)
 	char why[CDX_CONF_WHY_MAX] = "";
 	struct cdx_conf c = {0};
 	struct cdx_conf_market m;
-	char place[200];
 
 	assert_int_equal(read_text(&c, text, why), 0);
 	assert_int_equal(cdx_conf_market(&c, &m, why), -EINVAL);
 	assert_false(cdx_conf_wants_market(&m));
-	snprintf(place, sizeof(place), "%s:%d: ", path, line);
-	if (strncmp(why, place, strlen(place)) != 0 ||
-	    strstr(why, words) == NULL)
-		fail_msg("\"%s\" is not %s...%s...", why, place, words);
+	assert_words(why, line, words);
 	cdx_conf_free(&c);
 }
 

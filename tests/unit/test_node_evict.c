@@ -99,20 +99,6 @@ static void knows(struct member *m, struct member *of)
 
 /* ---- the file ---- */
 
-static uint64_t put_bytes(struct cdx_volume *v, const uint8_t *p)
-{
-	struct cdx_cred cred = {0};
-	struct cdx_attr attr;
-
-	assert_int_equal(cdx_vol_mknod(v, CDX_ROOT_INO, "a", S_IFREG | 0644, 0,
-				       &cred, &attr),
-			 0);
-	assert_int_equal(cdx_vol_write(v, attr.ino, 0, p, FILE_BYTES, false),
-			 0);
-	assert_int_equal(cdx_vol_sync(v, CDX_SYNC_PROTECTED, NULL, NULL), 0);
-	return attr.ino;
-}
-
 static ssize_t read_bytes(struct cdx_volume *v, uint64_t ino, uint64_t off,
 			  uint8_t *out, size_t len)
 {
@@ -121,13 +107,6 @@ static ssize_t read_bytes(struct cdx_volume *v, uint64_t ino, uint64_t off,
 	seg_env_read_init(&r, out);
 	cdx_vol_read(v, ino, off, len, seg_env_got, &r);
 	return seg_env_wait(&r);
-}
-
-static int note_segment(void *arg, const struct cdx_segment_info *i)
-{
-	if (i->is_protected)
-		*(struct cdx_segment_info *)arg = *i;
-	return 0;
 }
 
 /* ---- the other takes it ---- */
@@ -207,8 +186,8 @@ static void test_read_back(void **state)
 	/* nothing of a is kept twice */
 	a.conf.cache = 0;
 	member_open(&a);
-	ino = put_bytes(a.n.volume, p);
-	assert_int_equal(cdx_vol_segments(a.n.volume, note_segment, &seg), 0);
+	ino = put_protected(a.n.volume, p, FILE_BYTES);
+	assert_int_equal(cdx_vol_segments(a.n.volume, one_segment, &seg), 0);
 	assert_true(seg.is_protected);
 	assert_int_equal(cdx_peers_announce(a.n.peers, &seg.verifiable, true),
 			 0);
