@@ -12,40 +12,11 @@
 #include <cmocka.h>
 
 #include "base/err.h"
-#include "held_kit.h"
-#include "protection_env.h"
+#include "held_env.h"
 #include "store/leaf_page.h"
 #include "store/records.h"
 
 /* Slots of somebody else's datasets: rows, pages, files, the check of them */
-
-static int64_t provider(void)
-{
-	return cdx_kv_counter(T.s, CDX_CNT_USED_PROVIDER);
-}
-
-/* Everything of a slot reads as it should; the others are not here. */
-static void check_held(const struct hk *h, const struct cdx_protection *p,
-		       uint32_t here)
-{
-	uint8_t *got = malloc(CDX_BLOCK_SIZE);
-	uint8_t *want = malloc(CDX_BLOCK_SIZE);
-
-	for (uint64_t i = 0; i < h->total; i++) {
-		bool pad = i >= h->blocks && i < h->steps * h->k;
-		int rc = cdx_protection_read(T.s, got, p, i);
-
-		if ((here >> (i / h->steps) & 1) == 0 && !pad) {
-			assert_int_equal(rc, -ENODATA);
-			continue;
-		}
-		assert_int_equal(rc, 0);
-		hk_block(want, h, i);
-		assert_memory_equal(got, want, CDX_BLOCK_SIZE);
-	}
-	free(got);
-	free(want);
-}
 
 /* ---- pages ---- */
 

@@ -12,8 +12,7 @@
 #include <cmocka.h>
 
 #include "base/err.h"
-#include "held_kit.h"
-#include "protection_env.h"
+#include "held_env.h"
 #include "store/offer.h"
 
 /* Offers and reservations.  SHARE is the provider's share, too. */
@@ -331,11 +330,6 @@ static struct cdx_rider_reservation arg_of(const struct cdx_reservation *r)
 
 	memcpy(a.slot, r->slot, sizeof(a.slot));
 	return a;
-}
-
-static int64_t provider(void)
-{
-	return cdx_kv_counter(T.s, CDX_CNT_USED_PROVIDER);
 }
 
 static void sold(void **state)
