@@ -4,17 +4,15 @@
 #endif
 
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
-#include <time.h>
 
 #include <cmocka.h>
 
+#include "kill_kit.h"
 #include "seed.h"
 #include "store_tmp.h"
 
@@ -110,23 +108,14 @@ static void kill_one(struct tmp_store *t, const struct pk_data *d,
 		     struct shared *sh, struct seed *seed)
 {
 	long us = 1000 + (long)seed_below(seed, 60000);
-	struct timespec ts = {0, us * 1000};
 	uint64_t child_seed = seed_u64(seed);
-	int status;
 	pid_t pid;
 
 	tmp_store_close(t);
-	(void)fflush(NULL);
-	pid = fork();
-	assert_true(pid >= 0);
+	pid = kill_fork();
 	if (pid == 0)
 		victim(t, d, sh, child_seed);
-	(void)nanosleep(&ts, NULL);
-	assert_int_equal(kill(pid, SIGKILL), 0);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (WIFEXITED(status))
-		print_error("victim: %d\n", WEXITSTATUS(status));
-	assert_true(WIFSIGNALED(status));
+	kill_after(pid, us);
 	tmp_store_open(t);
 }
 

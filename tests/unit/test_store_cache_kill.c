@@ -11,11 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include <cmocka.h>
 
 #include "cache_kit.h"
+#include "kill_kit.h"
 #include "seed.h"
 #include "store/fsck.h"
 #include "store_kit.h"
@@ -35,8 +35,7 @@ enum {
 struct promised {
 	unsigned from;
 	_Atomic unsigned to;
-	unsigned last;	     /* the next number to put */
-	_Atomic unsigned up; /* counts victims that work; of the first alone */
+	unsigned last; /* the next number to put */
 };
 
 struct victim {
@@ -160,7 +159,7 @@ static void run_victim(struct kit *k, struct promised *p, uint64_t seed)
 		v[i] = (struct victim){k, p, i, seed + i};
 		KIT_CHILD(pthread_create(&t, NULL, victim, &v[i]) == 0);
 	}
-	atomic_fetch_add(&p->up, 1);
+	kill_works();
 	for (;;)
 		(void)pause();
 }
@@ -202,26 +201,12 @@ static void kill_one(struct kit *k, struct promised *p, struct seed *seed)
 {
 	uint64_t child_seed = seed_u64(seed);
 	long ms = 10 + (long)seed_below(seed, 120);
-	struct timespec ts = {0, ms * 1000000};
-	const struct timespec moment = {0, 1000000};
-	unsigned up = atomic_load(&p->up);
-	int status;
-	pid_t pid;
+	pid_t pid = kill_fork();
 
-	(void)fflush(NULL);
-	pid = fork();
-	assert_true(pid >= 0);
 	if (pid == 0)
 		run_victim(k, p, child_seed);
-	/* a busy machine takes long to get there */
-	for (int i = 0; atomic_load(&p->up) == up && i < 60000; i++)
-		(void)nanosleep(&moment, NULL);
-	(void)nanosleep(&ts, NULL);
-	assert_int_equal(kill(pid, SIGKILL), 0);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (WIFEXITED(status))
-		print_error("victim: %d\n", WEXITSTATUS(status));
-	assert_true(WIFSIGNALED(status));
+	kill_wait();
+	kill_after(pid, ms * 1000);
 }
 
 static void test_kill(void **state)

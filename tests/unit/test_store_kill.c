@@ -10,10 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include <cmocka.h>
 
+#include "kill_kit.h"
 #include "seed.h"
 #include "store_kit.h"
 
@@ -157,7 +157,6 @@ static void test_kill(void **state)
 	struct kit k;
 	struct cdx_store_stats st;
 	uint64_t logs = 0;
-	int status;
 	pid_t pid;
 
 	(void)state;
@@ -171,21 +170,13 @@ static void test_kill(void **state)
 	for (long i = 0; i < rounds; i++) {
 		uint64_t child_seed = seed_u64(&seed);
 		long ms = 5 + (long)seed_below(&seed, 80);
-		struct timespec ts = {0, ms * 1000000};
 
-		(void)fflush(NULL);
-		pid = fork();
-		assert_true(pid >= 0);
+		pid = kill_fork();
 		if (pid == 0) {
 			k.readonly = false;
 			run_victim(&k, p, child_seed);
 		}
-		(void)nanosleep(&ts, NULL);
-		assert_int_equal(kill(pid, SIGKILL), 0);
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		if (WIFEXITED(status))
-			print_error("victim: %d\n", WEXITSTATUS(status));
-		assert_true(WIFSIGNALED(status));
+		kill_after(pid, ms * 1000);
 		kit_open(&k);
 		cdx_store_stats(k.s, &st);
 		logs += st.log_replayed;

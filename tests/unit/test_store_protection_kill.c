@@ -6,16 +6,14 @@
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/wait.h>
-#include <time.h>
 
 #include <cmocka.h>
 
 #include "base/err.h"
+#include "kill_kit.h"
 #include "protection_env.h"
 #include "seed.h"
 
@@ -44,6 +42,7 @@ static void child(uint64_t seed)
 
 	T.commit_ms = 1;
 	tmp_store_open(&T);
+	kill_works();
 	for (uint64_t n = 1;; n++) {
 		bool seg = seed_below(&rnd, 2) == 0;
 		uint32_t slot = (uint32_t)seed_below(&rnd, 3);
@@ -165,7 +164,6 @@ static void killed(void **state)
 	long rounds = given != NULL ? strtol(given, NULL, 10) : 12;
 	struct seed rnd = seed_start("protection kill");
 	struct cut cut = {0};
-	int status;
 
 	(void)state;
 	tmp_store_close(&T);
@@ -173,20 +171,15 @@ static void killed(void **state)
 		struct plain_list list = {0};
 		uint64_t seed = seed_u64(&rnd);
 		long ms = 10 + (long)seed_below(&rnd, 150);
-		struct timespec ts = {0, ms * 1000000};
 		pid_t pid;
 
-		(void)fflush(NULL);
-		pid = fork();
-		assert_true(pid >= 0);
+		pid = kill_fork();
 		if (pid == 0)
 			child(seed);
-		(void)nanosleep(&ts, NULL);
-		assert_int_equal(kill(pid, SIGKILL), 0);
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		if (WIFEXITED(status))
-			print_error("child: %d\n", WEXITSTATUS(status));
-		assert_true(WIFSIGNALED(status));
+		/* else while it opens the store */
+		if (seed_below(&rnd, 4) != 0)
+			kill_wait();
+		kill_after(pid, ms * 1000);
 		check_unfinished(&cut);
 		tmp_store_open(&T);
 		tmp_fsck_clean(&T);
@@ -260,6 +253,7 @@ static void busy_child(const struct cdx_cid *cid, uint64_t seed)
 	if (cdx_dataset_info(T.s, cid, &base) < 0 ||
 	    pthread_create(&t, NULL, commit_on, NULL) != 0)
 		_exit(1);
+	kill_works();
 	for (;;)
 		if (go_on(&base, &rnd) < 0)
 			_exit(2);
@@ -273,7 +267,6 @@ static void killed_in_slots(void **state)
 	struct cdx_dataset_info base;
 	struct cdx_protection p;
 	struct cut cut = {0};
-	int status;
 
 	(void)state;
 	assert_int_equal(pk_loose(T.s, &base, BUSY_SEED, BUSY_BLOCKS, 64, 0),
@@ -282,21 +275,16 @@ static void killed_in_slots(void **state)
 	for (long i = 0; i < rounds; i++) {
 		uint64_t seed = seed_u64(&rnd);
 		long ms = 3 + (long)seed_below(&rnd, 60);
-		struct timespec ts = {0, ms * 1000000};
 		int64_t want = 0;
 		pid_t pid;
 
-		(void)fflush(NULL);
-		pid = fork();
-		assert_true(pid >= 0);
+		pid = kill_fork();
 		if (pid == 0)
 			busy_child(&base.cid, seed);
-		(void)nanosleep(&ts, NULL);
-		assert_int_equal(kill(pid, SIGKILL), 0);
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		if (WIFEXITED(status))
-			print_error("child: %d\n", WEXITSTATUS(status));
-		assert_true(WIFSIGNALED(status));
+		/* else while it opens the store */
+		if (seed_below(&rnd, 4) != 0)
+			kill_wait();
+		kill_after(pid, ms * 1000);
 		check_unfinished(&cut);
 		/* the last batches bring everything to rest */
 		tmp_store_open(&T);
