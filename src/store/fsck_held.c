@@ -19,20 +19,6 @@
 
 /* ---- one dataset ---- */
 
-static void check_file(struct cdx_fsck_run *r, const struct cdx_protection *p,
-		       uint64_t id, enum cdx_area_kind kind, uint64_t size)
-{
-	struct cdx_fsck_area *v = cdx_fsck_area_find(r, id);
-
-	if (v != NULL)
-		v->named = true;
-	if (v == NULL || !v->has_record || v->info.kind != kind ||
-	    v->info.size != size)
-		cdx_fsck_say(r, "protection-area",
-			     "held dataset %" PRIu64 ": areas/%016" PRIx64,
-			     p->id, id);
-}
-
 static void check_row(struct cdx_fsck_run *r, const struct cdx_protection *p)
 {
 	struct cdx_cid cid = cdx_cid_sha256(CDX_CODEC_MANIFEST, &p->verifiable);
@@ -78,11 +64,11 @@ static void check_one(struct cdx_fsck_run *r, const struct cdx_fsck_prot *v)
 {
 	const struct cdx_protection *p = &v->p;
 
-	check_file(r, p, p->segment, CDX_AREA_SEGMENT,
-		   p->blocks * CDX_BLOCK_SIZE);
+	cdx_fsck_prot_file(r, p, p->segment, CDX_AREA_SEGMENT,
+			   p->blocks * CDX_BLOCK_SIZE);
 	if (p->m != 0)
-		check_file(r, p, p->area, CDX_AREA_PARITY,
-			   cdx_protection_parity_bytes(p));
+		cdx_fsck_prot_file(r, p, p->area, CDX_AREA_PARITY,
+				   cdx_protection_parity_bytes(p));
 	if (p->state == CDX_PROTECTION_DROPPING)
 		return;
 	check_row(r, p);

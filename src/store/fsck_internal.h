@@ -108,6 +108,9 @@ CDX_MUST_CHECK int cdx_fsck_hash(struct cdx_fsck_run *r, uint64_t area,
 struct cdx_fsck_prot *cdx_fsck_prot_find(struct cdx_fsck_run *r, uint64_t id);
 /* The adopted one (held.h) whose data's leaves are kept under @base; NULL: none */
 struct cdx_fsck_prot *cdx_fsck_held_find(struct cdx_fsck_run *r, uint64_t base);
+/* Is this the file that it names?  From then on the area counts as named. */
+void cdx_fsck_prot_file(struct cdx_fsck_run *r, const struct cdx_protection *p,
+			uint64_t id, enum cdx_area_kind kind, uint64_t size);
 /* The protection whose data slots of @base are not all here; NULL: none */
 const struct cdx_protection *cdx_fsck_prot_gaps(struct cdx_fsck_run *r,
 						uint64_t base);

@@ -225,20 +225,25 @@ static void check_base(struct cdx_fsck_run *r, const struct cdx_protection *p)
 			     p->id, p->base);
 }
 
-static void check_area(struct cdx_fsck_run *r, const struct cdx_protection *p)
+void cdx_fsck_prot_file(struct cdx_fsck_run *r, const struct cdx_protection *p,
+			uint64_t id, enum cdx_area_kind kind, uint64_t size)
 {
-	struct cdx_fsck_area *v;
+	struct cdx_fsck_area *v = cdx_fsck_area_find(r, id);
 
-	if (p->m == 0)
-		return;
-	v = cdx_fsck_area_find(r, p->area);
 	if (v != NULL)
 		v->named = true;
-	if (v == NULL || !v->has_record || v->info.kind != CDX_AREA_PARITY ||
-	    v->info.size != cdx_protection_parity_bytes(p))
+	if (v == NULL || !v->has_record || v->info.kind != kind ||
+	    v->info.size != size)
 		cdx_fsck_say(r, "protection-area",
 			     "protection %" PRIu64 ": areas/%016" PRIx64, p->id,
-			     p->area);
+			     id);
+}
+
+static void check_area(struct cdx_fsck_run *r, const struct cdx_protection *p)
+{
+	if (p->m != 0)
+		cdx_fsck_prot_file(r, p, p->area, CDX_AREA_PARITY,
+				   cdx_protection_parity_bytes(p));
 }
 
 static bool has_dataset(struct cdx_fsck_run *r, const struct cdx_protection *p,
