@@ -10,10 +10,6 @@
 #include "base/err.h"
 #include "exchange/ask.h"
 
-#define CONNECT_MS 5000u
-#define IDLE_MS 10000u
-/* head, end, one frame, and what HTTP adds */
-#define STREAM_ROOM 4096u
 #define URL_MAX (CDX_MADDR_TEXT_MAX + CDX_CID_TEXT_MAX + 64u)
 /* Of one peer that fails; what it says is final */
 #define TRIES_MAX 2u
@@ -304,9 +300,9 @@ static int send(struct cdx_xask *a)
 	struct cdx_http_req req = {
 		.method = "GET",
 		.url = url,
-		.connect_ms = CONNECT_MS,
-		.idle_ms = IDLE_MS,
-		.max_body = STREAM_ROOM + CDX_WIRE_PAGE_MAX + size,
+		.connect_ms = CDX_X_CONNECT_MS,
+		.idle_ms = CDX_X_SILENT_MS,
+		.max_body = CDX_X_STREAM_ROOM + CDX_WIRE_PAGE_MAX + size,
 		.data = on_data,
 		.tls_key = cdx_xpeer_tls(a->peer),
 	};

@@ -12,7 +12,6 @@
 
 /* Asking an address who is there. */
 
-#define CONNECT_MS 5000u
 #define TOTAL_MS 10000u
 
 struct connect_op {
@@ -91,7 +90,7 @@ static void connect_begin(struct cdx_exchange *ex, struct cdx_op *op)
 	struct cdx_http_req req = {
 		.method = "GET",
 		.url = url,
-		.connect_ms = CONNECT_MS,
+		.connect_ms = CDX_X_CONNECT_MS,
 		.total_ms = TOTAL_MS,
 		.max_body = CDX_RECORD_MAX,
 	};

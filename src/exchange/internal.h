@@ -30,6 +30,10 @@
 #define CDX_X_PAGES 512u	    /* tree pages in the memory of a session */
 #define CDX_X_IDLE_S 60u	    /* a session without use ends */
 #define CDX_X_TICK_MS 100u
+#define CDX_X_CONNECT_MS 5000u /* for a connection to a peer */
+#define CDX_X_SILENT_MS 10000u /* nothing comes of an answer */
+/* Bytes of a stream beside its pages and blocks: head, end, what HTTP adds */
+#define CDX_X_STREAM_ROOM 4096u
 #define CDX_X_NS_S UINT64_C(1000000000)
 #define CDX_X_NS_MS UINT64_C(1000000)
 #define CDX_X_WHY_MAX 256u
@@ -218,7 +222,7 @@ struct cdx_xpeer {
 	uint64_t rest_until; /* it failed */
 	unsigned fails;	     /* in a row */
 	uint64_t used_at;
-	unsigned asks;	     /* of ask.h, in flight beside the others */
+	unsigned asks; /* of ask.h, in flight beside the others */
 	/* figures */
 	unsigned inflight;
 	uint64_t rate;	    /* bytes a second; 0: not known */

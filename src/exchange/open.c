@@ -14,7 +14,6 @@
 /* Having a manifest: of the store, of its cache, of peers. */
 
 #define ASKS_MAX 3u
-#define CONNECT_MS 5000u
 #define TOTAL_MS 15000u
 
 struct open_op {
@@ -232,7 +231,7 @@ static int ask_for(struct cdx_xsession *s, unsigned at)
 	struct cdx_http_req req = {
 		.method = "GET",
 		.url = url,
-		.connect_ms = CONNECT_MS,
+		.connect_ms = CDX_X_CONNECT_MS,
 		.total_ms = TOTAL_MS,
 		.max_body = CDX_MANIFEST_MAX,
 	};

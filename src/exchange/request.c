@@ -13,10 +13,6 @@
 /* One request for blocks: a stream of frames that is bounded by what was asked
  * for, and in which nothing may be that was not. */
 
-#define CONNECT_MS 5000u
-#define IDLE_MS 10000u
-/* head, end, and what HTTP adds */
-#define STREAM_ROOM 4096u
 #define URL_MAX                                        \
 	(CDX_MADDR_TEXT_MAX + CDX_CID_TEXT_MAX + 64u + \
 	 24u * CDX_WIRE_RANGES_MAX)
@@ -361,8 +357,8 @@ static int send(struct cdx_xrequest *r, const struct cdx_range *range,
 	struct cdx_http_req req = {
 		.method = "GET",
 		.url = url,
-		.connect_ms = CONNECT_MS,
-		.idle_ms = IDLE_MS,
+		.connect_ms = CDX_X_CONNECT_MS,
+		.idle_ms = CDX_X_SILENT_MS,
 		.data = on_data,
 		.tls_key = cdx_xpeer_tls(r->peer),
 	};
@@ -373,7 +369,7 @@ static int send(struct cdx_xrequest *r, const struct cdx_range *range,
 	(void)snprintf(url, sizeof(url),
 		       "%s/codex/v1/datasets/%s/blocks?r=%s%s", base, cid,
 		       ranges, pages ? "" : "&p=0");
-	req.max_body = STREAM_ROOM +
+	req.max_body = CDX_X_STREAM_ROOM +
 		       (size_t)r->n * (CDX_WIRE_BLOCK_HEAD + block_size(r)) +
 		       (size_t)2 * n_ranges * CDX_WIRE_PAGE_MAX +
 		       (size_t)(r->n / CDX_TREE_PAGE) * CDX_WIRE_PAGE_MAX;

@@ -7,8 +7,8 @@
 
 #include "base/err.h"
 #include "exchange/serve_internal.h"
-#include "store/cache.h"
 #include "exchange/wire.h"
+#include "store/cache.h"
 #include "store/protection.h"
 
 #define PAGE_NONE UINT32_MAX
