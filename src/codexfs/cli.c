@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "erasure/codec.h"
 
 void cli_error(const char *fmt, ...)
 {
@@ -136,50 +135,6 @@ int cli_number(uint64_t *out, const char *text, uint64_t min, uint64_t max)
 	if (errno != 0 || v < min || v > max)
 		return -ERANGE;
 	*out = v;
-	return 0;
-}
-
-/* Tells which names there are */
-static int no_codec(const char *text)
-{
-	char names[256] = "";
-	size_t len = 0;
-
-	for (uint32_t i = CDX_EC_LEOPARD + 1; i < CDX_EC_CODECS; i++)
-		len += (size_t)snprintf(names + len, sizeof(names) - len,
-					"%s%s", len == 0 ? "" : ", ",
-					cdx_ec_name(i));
-	cli_error("--codec takes one of %s; not %s", names, text);
-	return -EINVAL;
-}
-
-int cli_code_option(struct cli_code *out, enum cli_code_option which,
-		    const char *text)
-{
-	uint64_t v;
-	int codec;
-
-	if (which == CLI_CODE_CODEC) {
-		codec = cdx_ec_by_name(text);
-		/* Leopard's parity is known, but not made here */
-		if (codec < 0 || codec == CDX_EC_LEOPARD)
-			return no_codec(text);
-		out->codec = (uint32_t)codec;
-		out->has_codec = true;
-		return 0;
-	}
-	if (cli_number(&v, text, 0, 1000000) < 0) {
-		cli_error("%s takes a whole number, not %s",
-			  which == CLI_CODE_DATA ? "--data" : "--parity", text);
-		return -EINVAL;
-	}
-	if (which == CLI_CODE_DATA) {
-		out->k = (uint32_t)v;
-		out->has_k = true;
-	} else {
-		out->m = (uint32_t)v;
-		out->has_m = true;
-	}
 	return 0;
 }
 

@@ -121,26 +121,6 @@ CDX_MUST_CHECK int cli_number(uint64_t *out, const char *text, uint64_t min,
 /* Bytes for people: "12.3 GiB"; @out 32 bytes */
 void cli_bytes(char out[32], uint64_t bytes);
 
-/* --data, --parity, --codec: how segments and datasets are coded */
-struct cli_code {
-	uint32_t k;
-	uint32_t m;
-	uint32_t codec; /* enum cdx_ec_codec */
-	bool has_k;
-	bool has_m;
-	bool has_codec;
-};
-enum cli_code_option {
-	CLI_CODE_DATA,
-	CLI_CODE_PARITY,
-	CLI_CODE_CODEC,
-};
-/* Reads the value of one of them; tells the user on failure.  Whether the
- * numbers go together is cdx_ec_check's to say.  -EINVAL. */
-CDX_MUST_CHECK int cli_code_option(struct cli_code *out,
-				   enum cli_code_option which,
-				   const char *text);
-
 /* A progress line on stderr when that is a terminal; @unit_bytes: the numbers
  * are bytes.  cli_progress_end clears it. */
 void cli_progress(const char *phase, uint64_t done, uint64_t total,

@@ -65,9 +65,6 @@ enum {
 	OPT_MIMETYPE,
 	OPT_BLOCK_SIZE,
 	OPT_PRIVATE,
-	OPT_DATA,
-	OPT_PARITY,
-	OPT_CODEC,
 	OPT_CELL_SIZE,
 	OPT_SLOT,
 	OPT_EXPORT,
@@ -80,15 +77,13 @@ enum {
 
 static const struct option options[] = {
 	CLI_COMMON_OPTIONS,
+	CLI_CODE_OPTIONS,
 	{"output", required_argument, NULL, 'o'},
 	{"filename", required_argument, NULL, OPT_FILENAME},
 	{"no-filename", no_argument, NULL, OPT_NO_FILENAME},
 	{"mimetype", required_argument, NULL, OPT_MIMETYPE},
 	{"block-size", required_argument, NULL, OPT_BLOCK_SIZE},
 	{"private", no_argument, NULL, OPT_PRIVATE},
-	{"data", required_argument, NULL, OPT_DATA},
-	{"parity", required_argument, NULL, OPT_PARITY},
-	{"codec", required_argument, NULL, OPT_CODEC},
 	{"cell-size", required_argument, NULL, OPT_CELL_SIZE},
 	{"slot", required_argument, NULL, OPT_SLOT},
 	{"export", required_argument, NULL, OPT_EXPORT},
@@ -184,17 +179,11 @@ static int option(struct dataset_args *a, int opt)
 		return size_option(&a->block_size, "--block-size");
 	case OPT_CELL_SIZE:
 		return size_option(&a->cell_size, "--cell-size");
-	case OPT_DATA:
-		return cli_code_option(&a->code, CLI_CODE_DATA, optarg);
-	case OPT_PARITY:
-		return cli_code_option(&a->code, CLI_CODE_PARITY, optarg);
-	case OPT_CODEC:
-		return cli_code_option(&a->code, CLI_CODE_CODEC, optarg);
 	case OPT_SLOT:
 	case OPT_SAMPLES:
 		return number_option(a, opt);
 	default:
-		return -EINVAL;
+		return cli_code_option(&a->code, opt);
 	}
 }
 
@@ -203,9 +192,9 @@ static int option(struct dataset_args *a, int opt)
 #define TAKES_NAMES                                             \
 	(CLI_TAKES(OPT_FILENAME) | CLI_TAKES(OPT_NO_FILENAME) | \
 	 CLI_TAKES(OPT_MIMETYPE) | CLI_TAKES(OPT_BLOCK_SIZE))
-#define TAKES_CODE                                                            \
-	(CLI_TAKES(OPT_DATA) | CLI_TAKES(OPT_PARITY) | CLI_TAKES(OPT_CODEC) | \
-	 CLI_TAKES(OPT_CELL_SIZE))
+#define TAKES_CODE                                             \
+	(CLI_TAKES(CLI_OPT_DATA) | CLI_TAKES(CLI_OPT_PARITY) | \
+	 CLI_TAKES(CLI_OPT_CODEC) | CLI_TAKES(OPT_CELL_SIZE))
 
 struct command {
 	const char *name;

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
-#include "codexfs/cli.h"
+#include "codexfs/code_opts.h"
 #include "codexfs/file.h"
 
 /* The verb `dataset`, one function a subcommand.  Each returns the exit

@@ -14,7 +14,7 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "base/size.h"
-#include "codexfs/cli.h"
+#include "codexfs/code_opts.h"
 #include "codexfs/keyfile.h"
 #include "crypto/block.h"
 #include "crypto/hash.h"
@@ -47,20 +47,15 @@ enum {
 	OPT_WORDS = CLI_OPT_OWN,
 	OPT_VOLUME,
 	OPT_QUOTA,
-	OPT_DATA,
-	OPT_PARITY,
-	OPT_CODEC,
 	OPT_PASSWORD,
 };
 
 static const struct option options[] = {
 	CLI_COMMON_OPTIONS,
+	CLI_CODE_OPTIONS,
 	{"words-file", required_argument, NULL, OPT_WORDS},
 	{"volume", required_argument, NULL, OPT_VOLUME},
 	{"quota", required_argument, NULL, OPT_QUOTA},
-	{"data", required_argument, NULL, OPT_DATA},
-	{"parity", required_argument, NULL, OPT_PARITY},
-	{"codec", required_argument, NULL, OPT_CODEC},
 	{"password", no_argument, NULL, OPT_PASSWORD},
 	{0},
 };
@@ -104,17 +99,11 @@ static int option(struct init_args *a, int opt)
 			return -EINVAL;
 		}
 		return 0;
-	case OPT_DATA:
-		return cli_code_option(&a->code, CLI_CODE_DATA, optarg);
-	case OPT_PARITY:
-		return cli_code_option(&a->code, CLI_CODE_PARITY, optarg);
-	case OPT_CODEC:
-		return cli_code_option(&a->code, CLI_CODE_CODEC, optarg);
 	case OPT_PASSWORD:
 		a->password = true;
 		return 0;
 	default:
-		return -EINVAL;
+		return cli_code_option(&a->code, opt);
 	}
 }
 

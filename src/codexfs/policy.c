@@ -3,11 +3,10 @@
 #include "config.h"
 #endif
 
-#include <errno.h>
 #include <stdio.h>
 
 #include "base/err.h"
-#include "codexfs/cli.h"
+#include "codexfs/code_opts.h"
 #include "erasure/codec.h"
 
 static const char help[] =
@@ -21,17 +20,12 @@ static const char help[] =
 	"\nWhat the numbers mean: codexfs init --help.\n";
 
 enum {
-	OPT_DATA = CLI_OPT_OWN,
-	OPT_PARITY,
-	OPT_CODEC,
-	OPT_JSON,
+	OPT_JSON = CLI_OPT_OWN,
 };
 
 static const struct option options[] = {
 	CLI_COMMON_OPTIONS,
-	{"data", required_argument, NULL, OPT_DATA},
-	{"parity", required_argument, NULL, OPT_PARITY},
-	{"codec", required_argument, NULL, OPT_CODEC},
+	CLI_CODE_OPTIONS,
 	{"json", no_argument, NULL, OPT_JSON},
 	{0},
 };
@@ -42,21 +36,12 @@ struct policy_args {
 	bool as_json;
 };
 
-static int option(struct policy_args *a, int opt, const char *value)
+static int option(struct policy_args *a, int opt)
 {
-	switch (opt) {
-	case OPT_DATA:
-		return cli_code_option(&a->code, CLI_CODE_DATA, value);
-	case OPT_PARITY:
-		return cli_code_option(&a->code, CLI_CODE_PARITY, value);
-	case OPT_CODEC:
-		return cli_code_option(&a->code, CLI_CODE_CODEC, value);
-	case OPT_JSON:
-		a->as_json = true;
-		return 0;
-	default:
-		return -EINVAL;
-	}
+	if (opt != OPT_JSON)
+		return cli_code_option(&a->code, opt);
+	a->as_json = true;
+	return 0;
 }
 
 static int ask(struct cdx_client *c, const struct cli_code *code, json_t **out)
@@ -111,7 +96,7 @@ int verb_policy(int argc, char **argv)
 	cli_common_init(&a.common);
 	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1)
 		if (cli_common_option(&a.common, opt, help) == 0 &&
-		    option(&a, opt, optarg) < 0)
+		    option(&a, opt) < 0)
 			return CLI_USAGE;
 	if (optind + 1 < argc) {
 		fputs(help, stderr);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "codexfs/code_opts.h"
 #include "codexfs/market_util.h"
 #include "erasure/codec.h"
 
@@ -29,9 +30,6 @@ static const char help[] =
 
 enum {
 	OPT_JSON = CLI_OPT_OWN,
-	OPT_DATA,
-	OPT_PARITY,
-	OPT_CODEC,
 	OPT_PRICE,
 	OPT_COLLATERAL,
 	OPT_DURATION,
@@ -42,10 +40,8 @@ enum {
 
 static const struct option options[] = {
 	CLI_COMMON_OPTIONS,
+	CLI_CODE_OPTIONS,
 	{"json", no_argument, NULL, OPT_JSON},
-	{"data", required_argument, NULL, OPT_DATA},
-	{"parity", required_argument, NULL, OPT_PARITY},
-	{"codec", required_argument, NULL, OPT_CODEC},
 	{"price", required_argument, NULL, OPT_PRICE},
 	{"collateral", required_argument, NULL, OPT_COLLATERAL},
 	{"duration", required_argument, NULL, OPT_DURATION},
@@ -73,12 +69,6 @@ static int option(struct args *a, int opt)
 	case OPT_JSON:
 		a->as_json = true;
 		return 0;
-	case OPT_DATA:
-		return cli_code_option(&a->code, CLI_CODE_DATA, optarg);
-	case OPT_PARITY:
-		return cli_code_option(&a->code, CLI_CODE_PARITY, optarg);
-	case OPT_CODEC:
-		return cli_code_option(&a->code, CLI_CODE_CODEC, optarg);
 	case OPT_PRICE:
 		return market_price_option(&a->price, "price", optarg);
 	case OPT_COLLATERAL:
@@ -95,7 +85,7 @@ static int option(struct args *a, int opt)
 		a->no_wait = true;
 		return 0;
 	default:
-		return -EINVAL;
+		return cli_code_option(&a->code, opt);
 	}
 }
 

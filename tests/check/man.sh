@@ -25,12 +25,15 @@ options_of() {
 		"$1"
 }
 
-# those of a verb: its own, that of verbs which only show, and the keys of the
-# configuration where it has them
+# those of a verb: its own, that of verbs which only show, those of a code and the
+# keys of the configuration where it has them
 options_of_verb() {
 	options_of "$1"
 	if grep -q 'return cli_show(' "$1"; then
 		echo json OPT_JSON
+	fi
+	if grep -q '^[[:space:]]*CLI_CODE_OPTIONS,' "$1"; then
+		options_of src/codexfs/code_opts.h
 	fi
 	if grep -q '^[[:space:]]*CLI_CONF_OPTIONS,' "$1"; then
 		options_of src/codexfs/conf_opts.h
