@@ -93,10 +93,10 @@ static json_t *durability_json(const struct cdx_market_parts *p)
 	return json_pack(
 		"{s:I, s:I, s:o, s:o, s:o}", "hosts", (json_int_t)w.hosts,
 		"slotsOfOneHost", (json_int_t)w.info.worst, "until",
-		time_or_null(w.info.end), "ninesUntilThen",
+		time_or_null(w.info.end), "ninesUntilEnd",
 		cdx_api_nines(&w.info, &p->config,
 			      (double)(w.info.end - cdx_clock_wall_s())),
-		"ninesAYear",
+		"ninesInAYear",
 		cdx_api_nines(&w.info, &p->config, CDX_API_YEAR_S));
 }
 

@@ -16,21 +16,33 @@ long long market_number(const json_t *j, const char *name)
 	return (long long)json_integer_value(json_object_get(j, name));
 }
 
+void market_units(char out[MARKET_AMOUNT_MAX], const struct cdx_u256 *v,
+		  const json_t *token)
+{
+	char amount[CHAIN_AMOUNT_MAX];
+	const char *symbol = "units";
+	unsigned decimals = 0;
+
+	if (json_is_object(token)) {
+		/* printable when the process got it */
+		symbol = chain_text(token, "symbol");
+		if (symbol[0] == '\0')
+			symbol = "tokens";
+		decimals = (unsigned)market_number(token, "decimals");
+	}
+	cdx_u256_units(amount, v, decimals);
+	snprintf(out, MARKET_AMOUNT_MAX, "%s %.60s", amount, symbol);
+}
+
 void market_amount(char out[MARKET_AMOUNT_MAX], const json_t *j,
 		   const char *name, const json_t *token)
 {
-	char amount[CHAIN_AMOUNT_MAX];
+	struct cdx_u256 v;
 
-	if (!json_is_object(token)) {
-		chain_amount(amount, j, name, 0);
-		snprintf(out, MARKET_AMOUNT_MAX, "%s units", amount);
-		return;
-	}
-	chain_amount(amount, j, name,
-		     (unsigned)market_number(token, "decimals"));
-	/* printable when the process got it */
-	snprintf(out, MARKET_AMOUNT_MAX, "%s %.60s", amount,
-		 chain_text(token, "symbol"));
+	if (cdx_u256_parse(&v, chain_text(j, name)) < 0)
+		snprintf(out, MARKET_AMOUNT_MAX, "?");
+	else
+		market_units(out, &v, token);
 }
 
 void market_time(char out[32], long long seconds, const char *none)
@@ -38,7 +50,7 @@ void market_time(char out[32], long long seconds, const char *none)
 	time_t t = (time_t)seconds;
 	struct tm tm;
 
-	if (seconds == 0 || gmtime_r(&t, &tm) == NULL ||
+	if (seconds <= 0 || gmtime_r(&t, &tm) == NULL ||
 	    strftime(out, 32, "%Y-%m-%d %H:%M UTC", &tm) == 0)
 		snprintf(out, 32, "%s", none);
 }

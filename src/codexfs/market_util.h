@@ -15,11 +15,14 @@ long long market_number(const json_t *j, const char *name);
 /* An amount in tokens with their symbol, or in smallest units where @token (as the
  * control socket has it) is null */
 #define MARKET_AMOUNT_MAX (CHAIN_AMOUNT_MAX + 70)
+void market_units(char out[MARKET_AMOUNT_MAX], const struct cdx_u256 *v,
+		  const json_t *token);
+/* The same of a member */
 void market_amount(char out[MARKET_AMOUNT_MAX], const json_t *j,
 		   const char *name, const json_t *token);
 /* "2027-12-31 10:00 UTC"; 0 is @none */
 void market_time(char out[32], long long seconds, const char *none);
-/* "30d", "1h 30m", "90s" */
+/* "30d", "1h 30m", "15s" */
 void market_span(char out[32], unsigned long long seconds);
 
 /* The token's decimals, asked of @c; tells what is wrong and that --units raw does

@@ -19,19 +19,14 @@ static void print_cost(const json_t *ask, const json_t *token)
 		.slot_size = (uint64_t)market_number(ask, "slotSize"),
 		.duration = (uint64_t)market_number(ask, "duration"),
 	};
-	char dec[CDX_U256_TEXT_MAX];
 	char amount[MARKET_AMOUNT_MAX];
 	struct cdx_u256 v;
-	json_t *j;
 
 	if (cdx_u256_parse(&a.price, chain_text(ask, "pricePerBytePerSecond")) <
 		    0 ||
 	    cdx_ask_max_price(&v, &a) < 0)
 		return;
-	cdx_u256_dec(dec, &v);
-	j = json_pack("{s:s}", "v", dec);
-	market_amount(amount, j, "v", token);
-	json_decref(j);
+	market_units(amount, &v, token);
 	printf("  %-16s%s at most\n", "cost", amount);
 }
 

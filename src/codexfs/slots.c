@@ -19,20 +19,14 @@ static void print_one(const json_t *s, const json_t *token)
 		.slot_size = (uint64_t)market_number(ask, "slotSize"),
 	};
 	char collateral[MARKET_AMOUNT_MAX] = "?";
-	char dec[CDX_U256_TEXT_MAX];
 	char size[32];
 	struct cdx_u256 v;
-	json_t *j;
 
 	cli_bytes(size, a.slot_size);
 	if (cdx_u256_parse(&a.collateral,
 			   chain_text(ask, "collateralPerByte")) == 0 &&
-	    cdx_ask_slot_collateral(&v, &a) == 0) {
-		cdx_u256_dec(dec, &v);
-		j = json_pack("{s:s}", "v", dec);
-		market_amount(collateral, j, "v", token);
-		json_decref(j);
-	}
+	    cdx_ask_slot_collateral(&v, &a) == 0)
+		market_units(collateral, &v, token);
 	printf("%s  %s\n", chain_text(s, "id"), chain_text(s, "state"));
 	printf("  %-16s%s, slot %lld\n", "request", chain_text(request, "id"),
 	       market_number(s, "slotIndex"));

@@ -3,13 +3,10 @@
 
 #include "codexfs/status_market.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#include "codec/u256.h"
-#include "codexfs/cli.h"
+#include "codexfs/market_util.h"
 
 /* What a process does in the market, a line for each thing. */
 
@@ -18,13 +15,6 @@
 static unsigned long long number(const json_t *j, const char *name)
 {
 	return (unsigned long long)json_integer_value(json_object_get(j, name));
-}
-
-static const char *text(const json_t *j, const char *name)
-{
-	const char *s = json_string_value(json_object_get(j, name));
-
-	return s == NULL ? "" : s;
 }
 
 /* A line with text from elsewhere; none for an empty one */
@@ -37,49 +27,36 @@ static void line_text(const char *label, const char *s)
 	putchar('\n');
 }
 
-/* An amount of tokens */
 static void put_amount(const json_t *token, const json_t *j, const char *name)
 {
-	char out[CDX_U256_TEXT_MAX + 2];
-	struct cdx_u256 v;
+	char out[MARKET_AMOUNT_MAX];
 
-	if (cdx_u256_parse(&v, text(j, name)) < 0) {
-		fputs("?", stdout);
-		return;
-	}
-	cdx_u256_units(out, &v, (unsigned)number(token, "decimals") % 78);
-	printf("%s ", out);
-	cli_print_text(text(token, "symbol")[0] != '\0' ? text(token, "symbol")
-							: "tokens");
+	market_amount(out, j, name, token);
+	fputs(out, stdout);
 }
 
 static void put_time(const json_t *j, const char *name)
 {
-	time_t t = (time_t)json_integer_value(json_object_get(j, name));
-	struct tm tm;
 	char out[32];
 
-	if (t <= 0 || localtime_r(&t, &tm) == NULL ||
-	    strftime(out, sizeof(out), "%Y-%m-%d %H:%M", &tm) == 0)
-		fputs("never", stdout);
-	else
-		fputs(out, stdout);
+	market_time(out, market_number(j, name), "never");
+	fputs(out, stdout);
 }
 
 /* ---- buying ---- */
 
 static void print_durability(const json_t *d)
 {
-	const json_t *then = json_object_get(d, "ninesUntilThen");
-	const json_t *year = json_object_get(d, "ninesAYear");
+	const json_t *end = json_object_get(d, "ninesUntilEnd");
+	const json_t *year = json_object_get(d, "ninesInAYear");
 
 	if (!json_is_object(d))
 		return;
 	printf(LABEL "%llu hosts at least, up to %llu slots of a dataset with "
 		     "one",
 	       "durability", number(d, "hosts"), number(d, "slotsOfOneHost"));
-	if (json_is_real(then)) {
-		printf("; %.1f nines until ", json_real_value(then));
+	if (json_is_real(end)) {
+		printf("; %.1f nines until ", json_real_value(end));
 		put_time(d, "until");
 	}
 	if (json_is_real(year))
@@ -138,8 +115,8 @@ static void print_buying(const json_t *token, const json_t *j)
 	if (json_is_object(json_object_get(j, "budget")))
 		print_budget(token, json_object_get(j, "budget"));
 	print_patrol(json_object_get(j, "patrol"));
-	line_text("alarm", text(j, "alarm"));
-	line_text("alarm", text(j, "fetchAlarm"));
+	line_text("alarm", chain_text(j, "alarm"));
+	line_text("alarm", chain_text(j, "fetchAlarm"));
 }
 
 /* ---- selling ---- */
@@ -182,8 +159,7 @@ static void print_proofs(const json_t *p)
 	put_time(p, "last");
 	if (json_is_integer(json_object_get(p, "marginSeconds")))
 		printf("; at least %lld s left lately",
-		       (long long)json_integer_value(
-			       json_object_get(p, "marginSeconds")));
+		       market_number(p, "marginSeconds"));
 	if (number(p, "lastMilliseconds") > 0)
 		printf("; one takes %llu ms", number(p, "lastMilliseconds"));
 	putchar('\n');
@@ -212,7 +188,7 @@ static void print_selling(const json_t *token, const json_t *j)
 	put_amount(token, j, "atRisk");
 	putchar('\n');
 	print_proofs(json_object_get(j, "proofs"));
-	line_text("alarm", text(j, "alarm"));
+	line_text("alarm", chain_text(j, "alarm"));
 }
 
 /* ---- together ---- */
@@ -241,7 +217,7 @@ void status_market_print(const json_t *market)
 	};
 	const json_t *token = json_object_get(market, "token");
 
-	line_text("market", text(market, "why"));
+	line_text("market", chain_text(market, "why"));
 	for (size_t i = 0; i < CDX_ARRAY_LEN(roles); i++) {
 		const json_t *j = json_object_get(market, roles[i].name);
 
@@ -251,6 +227,6 @@ void status_market_print(const json_t *market)
 			roles[i].print(token, j);
 		else
 			printf(LABEL "not yet\n", roles[i].name);
-		line_text("", text(j, "why"));
+		line_text("", chain_text(j, "why"));
 	}
 }
