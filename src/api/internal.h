@@ -13,7 +13,6 @@
 #include "protect/protect.h"
 #include "store/dataset_store.h"
 #include "store/offer.h"
-#include "store/offer.h"
 #include "store/protection.h"
 
 /* What the files of this module share. */
@@ -191,6 +190,7 @@ json_t *cdx_api_market_json(struct cdx_node *n);
 json_t *cdx_api_id_json(const uint8_t id[32]);
 json_t *cdx_api_offer_json(const struct cdx_offer *o);
 json_t *cdx_api_reservation_json(const struct cdx_reservation *r);
+/* null where it was not read yet, which a request without slots is */
 json_t *cdx_api_request_json(const struct cdx_b32 *id,
 			     const struct cdx_storage_request *r);
 

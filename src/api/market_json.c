@@ -95,6 +95,8 @@ static json_t *ask_json(const struct cdx_ask *a)
 json_t *cdx_api_request_json(const struct cdx_b32 *id,
 			     const struct cdx_storage_request *r)
 {
+	if (r->ask.slots == 0)
+		return json_null();
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "id",
 			 cdx_api_id_json(id->b), "client",
 			 cdx_api_addr_json(&r->client), "ask",

@@ -58,9 +58,8 @@ json_t *cdx_api_purchase_json(const struct cdx_purchase_info *p,
 		"{s:o, s:o, s:s, s:s?, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:b, "
 		"s:b, s:o, s:o}",
 		"requestId", cdx_api_id_json(p->id.b), "request",
-		p->what.ask.slots == 0 ? json_null()
-				       : cdx_api_request_json(&p->id, &p->what),
-		"state", cdx_purchase_state_name(p->state), "error",
+		cdx_api_request_json(&p->id, &p->what), "state",
+		cdx_purchase_state_name(p->state), "error",
 		text_or_null(p->error), "segment",
 		p->area == 0 ? json_null() : json_integer((json_int_t)p->area),
 		"generation", (json_int_t)p->generation, "created",
@@ -81,11 +80,9 @@ json_t *cdx_api_sale_json(const struct cdx_sale_info *s)
 		"id", cdx_api_id_json(s->slot.b), "requestId",
 		cdx_api_id_json(s->request.b), "slotIndex",
 		(json_int_t)s->index, "request",
-		s->what.ask.slots == 0
-			? json_null()
-			: cdx_api_request_json(&s->request, &s->what),
-		"state", cdx_sale_state_name(s->state), "error",
-		text_or_null(s->error), "reservation",
+		cdx_api_request_json(&s->request, &s->what), "state",
+		cdx_sale_state_name(s->state), "error", text_or_null(s->error),
+		"reservation",
 		s->has_reservation ? cdx_api_reservation_json(&s->reservation)
 				   : json_null(),
 		"blocksDone", (json_int_t)s->done, "blocks",
@@ -146,6 +143,9 @@ static int add_hosted(const struct cdx_api *api, const struct cdx_b32 *id,
 {
 	int rc = cdx_api_sale(api, id, info, why);
 
+	/* an agent that was only just given it: all of it is told nevertheless */
+	if (rc == 0 && info->what.ask.slots == 0)
+		rc = of_contract(api, id, info, why);
 	/* lost since the list was asked for */
 	if (rc == -ENOENT)
 		return 0;

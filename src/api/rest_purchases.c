@@ -57,10 +57,8 @@ static json_t *purchase_json(const struct cdx_purchase_info *p)
 {
 	return json_pack("{s:o, s:o, s:s, s:s?}", "requestId",
 			 cdx_api_id_json(p->id.b), "request",
-			 p->what.ask.slots == 0
-				 ? json_null()
-				 : cdx_api_request_json(&p->id, &p->what),
-			 "state", cdx_purchase_state_name(p->state), "error",
+			 cdx_api_request_json(&p->id, &p->what), "state",
+			 cdx_purchase_state_name(p->state), "error",
 			 p->error[0] != '\0' ? p->error : NULL);
 }
 

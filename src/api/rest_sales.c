@@ -54,9 +54,7 @@ static json_t *agent_json(const struct cdx_sale_info *s)
 			 cdx_sale_state_name(s->state), "requestId",
 			 cdx_api_id_json(s->request.b), "slotIndex",
 			 (json_int_t)s->index, "request",
-			 s->what.ask.slots == 0
-				 ? json_null()
-				 : cdx_api_request_json(&s->request, &s->what),
+			 cdx_api_request_json(&s->request, &s->what),
 			 "reservation",
 			 s->has_reservation
 				 ? cdx_api_reservation_json(&s->reservation)
