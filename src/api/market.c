@@ -255,14 +255,12 @@ static int wait_started(struct cdx_api_work *w, const struct cdx_b32 *id,
 		if (rc < 0 || !waits)
 			break;
 		cdx_api_work_line(
-			w,
-			json_pack("{s:s, s:I, s:I, s:s?}", "phase",
-				  info->state == CDX_PURCHASE_SUBMITTED
-					  ? "slots filled"
-					  : "waiting for the transaction",
-				  "done", (json_int_t)info->filled, "total",
-				  (json_int_t)info->what.ask.slots, "trouble",
-				  info->error[0] != '\0' ? info->error : NULL));
+			w, json_pack("{s:s, s:I, s:I}", "phase",
+				     info->state == CDX_PURCHASE_SUBMITTED
+					     ? "slots filled"
+					     : "waiting for the transaction",
+				     "done", (json_int_t)info->filled, "total",
+				     (json_int_t)info->what.ask.slots));
 		poll(NULL, 0, WAIT_MS);
 	}
 	return rc;
