@@ -246,6 +246,9 @@ CDX_MUST_CHECK int cdx_api_offer_change(struct cdx_api *api,
 					unsigned which, struct cdx_offer *now,
 					char why[CDX_CHAIN_WHY_MAX]);
 
+/* Appends all that is offered (market_offers.c).  Errors of cdx_offer_list. */
+CDX_MUST_CHECK int cdx_api_offers_all(struct cdx_store *s, json_t *list);
+
 /* What is said where purchases are asked of a process that makes none */
 extern const char cdx_api_buys_none[];
 

@@ -185,10 +185,15 @@ static int add_one(void *arg, const struct cdx_offer *o)
 								     : 0;
 }
 
+int cdx_api_offers_all(struct cdx_store *s, json_t *list)
+{
+	return cdx_offer_list(s, add_one, list);
+}
+
 static void list(struct cdx_api *api, struct cdx_call *call)
 {
 	json_t *all = json_array();
-	int rc = cdx_offer_list(api->node->store, add_one, all);
+	int rc = cdx_api_offers_all(api->node->store, all);
 
 	cdx_api_market_listed(api, call, "availabilities", all, rc);
 }

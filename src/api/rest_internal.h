@@ -223,10 +223,9 @@ bool cdx_rest_sells(struct cdx_rest_call *q);
 bool cdx_rest_market_enter(struct cdx_rest_call *q,
 			   struct cdx_market_parts *out);
 void cdx_rest_market_leave(struct cdx_rest_call *q);
-/* The whole body, one byte more than CDX_REST_BODY_MAX when it has more.  False:
- * it broke off, answered. */
-bool cdx_rest_body(struct cdx_rest_call *q, uint8_t out[CDX_REST_BODY_MAX + 1],
-		   size_t *len);
+/* The whole body, one byte more than CDX_REST_BODY_MAX when it has more; returns
+ * new.  NULL: it broke off, or there is no memory, answered. */
+uint8_t *cdx_rest_body(struct cdx_rest_call *q, size_t *len);
 /* The id in the path; false: it is none, answered with 400 */
 bool cdx_rest_id(struct cdx_rest_call *q, uint8_t out[32]);
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "api/internal.h"
 #include "api/rest_internal.h"
@@ -55,21 +56,27 @@ void cdx_rest_market_leave(struct cdx_rest_call *q)
 	cdx_node_market_leave(q->api->node->market);
 }
 
-bool cdx_rest_body(struct cdx_rest_call *q, uint8_t out[CDX_REST_BODY_MAX + 1],
-		   size_t *len)
+uint8_t *cdx_rest_body(struct cdx_rest_call *q, size_t *len)
 {
+	uint8_t *out = malloc(CDX_REST_BODY_MAX + 1);
 	struct cdx_call *c = q->call;
 	ssize_t n = 1;
 
 	*len = 0;
+	if (out == NULL) {
+		cdx_rest_error(q, -ENOMEM, NULL);
+		return NULL;
+	}
 	while (n > 0 && *len <= CDX_REST_BODY_MAX) {
 		n = c->read(c, out + *len, CDX_REST_BODY_MAX + 1 - *len);
 		if (n > 0)
 			*len += (size_t)n;
 	}
-	if (n < 0)
-		cdx_rest_text(q, 400, "the body broke off");
-	return n >= 0;
+	if (n >= 0)
+		return out;
+	free(out);
+	cdx_rest_text(q, 400, "the body broke off");
+	return NULL;
 }
 
 bool cdx_rest_id(struct cdx_rest_call *q, uint8_t out[32])

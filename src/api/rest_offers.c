@@ -15,12 +15,6 @@
 
 /* ---- lists ---- */
 
-static int add_offer(void *arg, const struct cdx_offer *o)
-{
-	return json_array_append_new(arg, cdx_api_offer_json(o)) < 0 ? -ENOMEM
-								     : 0;
-}
-
 /* Takes @list */
 static void listed(struct cdx_rest_call *q, json_t *list, int rc)
 {
@@ -39,7 +33,7 @@ void cdx_rest_offers(struct cdx_rest_call *q)
 	if (!cdx_rest_sells(q))
 		return;
 	list = json_array();
-	listed(q, list, cdx_offer_list(q->api->node->store, add_offer, list));
+	listed(q, list, cdx_api_offers_all(q->api->node->store, list));
 }
 
 /* Those of one offer */
@@ -117,21 +111,17 @@ static bool read_offer(struct cdx_rest_call *q, struct cdx_rest_offer *v,
 		       bool all)
 {
 	char why[CDX_REST_BODY_WHY_MAX] = "";
-	uint8_t *body = malloc(CDX_REST_BODY_MAX + 1);
-	bool ok = false;
 	size_t len;
+	uint8_t *body = cdx_rest_body(q, &len);
+	int rc;
 
-	if (body == NULL) {
-		cdx_rest_error(q, -ENOMEM, NULL);
+	if (body == NULL)
 		return false;
-	}
-	if (cdx_rest_body(q, body, &len)) {
-		ok = cdx_rest_offer_parse(v, body, len, all, why) == 0;
-		if (!ok)
-			cdx_rest_text(q, 400, "%s", why);
-	}
+	rc = cdx_rest_offer_parse(v, body, len, all, why);
 	free(body);
-	return ok;
+	if (rc < 0)
+		cdx_rest_text(q, 400, "%s", why);
+	return rc == 0;
 }
 
 static void refused(struct cdx_rest_call *q, int rc, const char *why)

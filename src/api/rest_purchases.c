@@ -123,21 +123,17 @@ static const char *judge(const struct cdx_rest_request *r,
 static bool read_request(struct cdx_rest_call *q, struct cdx_rest_request *r)
 {
 	char why[CDX_REST_BODY_WHY_MAX] = "";
-	uint8_t *body = malloc(CDX_REST_BODY_MAX + 1);
-	bool ok = false;
 	size_t len;
+	uint8_t *body = cdx_rest_body(q, &len);
+	int rc;
 
-	if (body == NULL) {
-		cdx_rest_error(q, -ENOMEM, NULL);
+	if (body == NULL)
 		return false;
-	}
-	if (cdx_rest_body(q, body, &len)) {
-		ok = cdx_rest_request_parse(r, body, len, why) == 0;
-		if (!ok)
-			cdx_rest_text(q, 400, "%s", why);
-	}
+	rc = cdx_rest_request_parse(r, body, len, why);
 	free(body);
-	return ok;
+	if (rc < 0)
+		cdx_rest_text(q, 400, "%s", why);
+	return rc == 0;
 }
 
 static void answer(struct cdx_rest_call *q, int rc, const struct cdx_b32 *id,
