@@ -102,7 +102,7 @@ static void on_proof(void *arg, int rc, const struct cdx_proof_words *proof,
 	}
 	if (!a->rehearsed) {
 		a->rehearsed = true;
-		sale_run_initial_proving(a);
+		sale_go(a, CDX_SALE_INITIAL_PROVING);
 		return;
 	}
 	a->proof = *proof;
@@ -187,7 +187,7 @@ static void on_proving_facts(struct sale_agent *a, int err)
 		sale_retry(a, err, a->info.error);
 		return;
 	}
-	if (sale_decide(a) || a->job != NULL)
+	if (sale_decide(a))
 		return;
 	if (!a->rehearsed && cdx_prover_time_ns(a->sales->opts.prover) > 0)
 		a->rehearsed = true;
