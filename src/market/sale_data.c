@@ -138,8 +138,9 @@ static void end(struct sale_job *j, bool gone)
 		return;
 	}
 	if (d->what == DATA_LOOK) {
-		if (j->ran)
-			look_ended(a, d);
+		if (!j->ran)
+			d->rc = -ECANCELED;
+		look_ended(a, d);
 		sale_close_go_on(a);
 		free(d);
 		return;
@@ -222,8 +223,10 @@ static void begin_look(void *arg)
 	if (a->look != NULL || a->data != NULL)
 		return;
 	d = data_new(a, DATA_LOOK);
-	if (d == NULL)
+	if (d == NULL) {
+		sale_data_look(a, LOOK_AGAIN_S);
 		return;
+	}
 	d->rate = a->sales->opts.check_rate;
 	a->look = &d->job;
 	sale_work_add(a->sales->work, SALE_LANE_LOOK, &d->job);
