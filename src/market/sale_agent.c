@@ -196,7 +196,6 @@ static void quiet(struct sale_agent *a)
 	cdx_sender_forget(a->sales->opts.sender, a);
 	a->facts_fn = NULL;
 	a->facts_again = false;
-	a->tx = false;
 	cdx_allowance_release(a->hold);
 	a->hold = NULL;
 	cdx_prover_leave(a->job);

@@ -29,7 +29,6 @@ struct data {
 	struct sale_agent *agent; /* the loop's */
 	struct cdx_sales *sales;  /* outlives the job */
 	const struct cdx_market_env *env;
-	struct cdx_b32 slot;
 	sale_data_fn *fn;
 	int rc;
 	char why[CDX_MARKET_WHY_MAX];
@@ -170,7 +169,6 @@ static struct data *data_new(struct sale_agent *a, enum data_what what)
 	d->agent = a;
 	d->sales = a->sales;
 	d->env = a->sales->env;
-	d->slot = a->info.slot;
 	d->manifest = a->note.manifest;
 	d->index = (uint32_t)a->info.index;
 	return d;

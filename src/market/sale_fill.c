@@ -249,7 +249,6 @@ static void on_fill_sent(void *arg, int err, const struct cdx_sent *sent,
 	struct cdx_sales *s = a->sales;
 	const struct cdx_block *b;
 
-	a->tx = false;
 	cdx_allowance_release(a->hold);
 	a->hold = NULL;
 	if (err == CDX_E_CHAIN) {
@@ -294,7 +293,6 @@ static void fill(struct sale_agent *a)
 	int rc;
 
 	sale_tag(tag, a, "fill");
-	a->tx = true;
 	rc = cdx_market_fill_slot(s->env->market, s->opts.sender, &what, &how,
 				  on_fill_sent, a);
 	if (rc < 0)

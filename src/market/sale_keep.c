@@ -83,7 +83,6 @@ static bool decide_filled(struct sale_agent *a)
 	if (!is_ours(a))
 		return not_ours(a, CDX_SALE_IGNORED);
 	a->seen_block = 0;
-	a->ours = true;
 	if (a->info.state == CDX_SALE_PROVING)
 		return false;
 	return move_to(a, CDX_SALE_FILLED);
@@ -180,7 +179,7 @@ static void on_unknown_facts(struct sale_agent *a, int err)
 		return;
 	}
 	a->facts_fresh = true;
-	/* the states are those with what is pending */
+	/* the states may be those with what no block has for certain yet */
 	if (a->note.step == CDX_SALE_STEP_PAYING && sale_has_tx(a, "free")) {
 		sale_go(a, CDX_SALE_PAYOUT);
 		return;
@@ -452,7 +451,7 @@ static void on_poke(struct sale_agent *a, int err)
 
 void sale_poke(struct sale_agent *a)
 {
-	if (a->closing || a->tx)
+	if (a->closing)
 		return;
 	switch (a->info.state) {
 	case CDX_SALE_DOWNLOADING:

@@ -20,7 +20,6 @@ static void free_slot(struct sale_agent *a, cdx_send_fn *fn)
 	int rc;
 
 	sale_tag(tag, a, "free");
-	a->tx = true;
 	rc = cdx_market_free_slot(s->env->market, s->opts.sender, &a->info.slot,
 				  s->opts.has_recipient ? &to : NULL, &how, fn,
 				  a);
@@ -45,7 +44,6 @@ static void on_freed(void *arg, int err, const struct cdx_sent *sent CDX_UNUSED,
 {
 	struct sale_agent *a = arg;
 
-	a->tx = false;
 	if (err == 0 ||
 	    (err == CDX_E_CHAIN && why->code == CDX_REVERT_ALREADY_PAID)) {
 		paid(a);
@@ -145,7 +143,6 @@ static void on_let_go(void *arg, int err,
 {
 	struct sale_agent *a = arg;
 
-	a->tx = false;
 	if (err < 0 && err != CDX_E_CHAIN) {
 		sale_retry(a, err, sale_words(why, err));
 		return;

@@ -201,7 +201,6 @@ static void on_reserve_sent(void *arg, int err,
 {
 	struct sale_agent *a = arg;
 
-	a->tx = false;
 	if (err == CDX_E_CHAIN) {
 		/* or it is over */
 		if (why->code == CDX_REVERT_RESERVATION_NOT_ALLOWED)
@@ -236,7 +235,6 @@ static void reserve(struct sale_agent *a)
 	int rc;
 
 	sale_tag(tag, a, "reserve");
-	a->tx = true;
 	rc = cdx_market_reserve_slot(s->env->market, s->opts.sender,
 				     &a->info.request, a->info.index, &how,
 				     on_reserve_sent, a);

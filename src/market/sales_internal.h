@@ -53,7 +53,7 @@ struct sale_agent {
 	bool has_what;		   /* info.what is known */
 	bool has_manifest;	   /* the request was checked */
 	bool fresh;	  /* not of an earlier life: its data was just hashed */
-	bool ours;	  /* the chain says that we have the slot */
+	bool ours;	  /* the reconciliation was told so by the chain */
 	bool rehearsed;	  /* a proof was made of it */
 	bool reserve_any; /* of an offer that need not fit: it is ours already */
 
@@ -69,7 +69,6 @@ struct sale_agent {
 	struct sale_job *books; /* under way */
 	bool closing;
 	bool again; /* its slot is in the queue, as seen */
-	bool tx;    /* a transaction is out whose end must be known first */
 
 	struct cdx_allowance_hold *hold;
 	struct cdx_prover_job *job;
