@@ -324,16 +324,16 @@ void cdx_sales_offers_changed(struct cdx_sales *s)
 
 /* ---- what others see ---- */
 
-static size_t copy_all(struct cdx_sales *s, struct cdx_sale_info **out)
+static int copy_all(struct cdx_sales *s, struct cdx_sale_info **out,
+		    size_t *n_out)
 {
 	struct cdx_sale_info *list;
 	size_t n = 0;
 
-	*out = NULL;
 	pthread_mutex_lock(&s->mu);
 	cdx_list_foreach(pos, &s->agents)
 		n++;
-	list = n > 0 ? malloc(n * sizeof(*list)) : NULL;
+	list = calloc(n > 0 ? n : 1, sizeof(*list));
 	n = 0;
 	cdx_list_foreach(pos, &s->agents) {
 		if (list != NULL)
@@ -342,15 +342,18 @@ static size_t copy_all(struct cdx_sales *s, struct cdx_sale_info **out)
 	}
 	pthread_mutex_unlock(&s->mu);
 	*out = list;
-	return n;
+	*n_out = n;
+	return list != NULL ? 0 : -ENOMEM;
 }
 
 int cdx_sales_list(struct cdx_sales *s, cdx_sale_fn *fn, void *arg)
 {
 	struct cdx_sale_info *list;
-	size_t n = copy_all(s, &list);
-	int rc = 0;
+	size_t n;
+	int rc = copy_all(s, &list, &n);
 
+	if (rc < 0)
+		return rc;
 	for (size_t i = 0; i < n && rc >= 0; i++)
 		rc = fn(arg, &list[i]);
 	free(list);
