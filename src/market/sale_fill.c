@@ -266,6 +266,7 @@ static void on_fill_sent(void *arg, int err, const struct cdx_sent *sent,
 		sale_retry(a, err, sale_words(why, err));
 		return;
 	}
+	sale_say(s, "");
 	b = cdx_head_block(s->env->head, sent->block);
 	a->note.filled_at = b != NULL ? (int64_t)b->timestamp : 0;
 	a->note.step = CDX_SALE_STEP_FILLED;

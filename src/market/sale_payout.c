@@ -33,6 +33,7 @@ static void paid(struct sale_agent *a)
 {
 	struct cdx_sales *s = a->sales;
 
+	sale_say(s, "");
 	pthread_mutex_lock(&s->mu);
 	s->stats.finished++;
 	pthread_mutex_unlock(&s->mu);

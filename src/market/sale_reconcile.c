@@ -115,6 +115,7 @@ static void load_end(struct sale_job *j, bool gone)
 		return;
 	}
 	s->loaded = true;
+	sale_say(s, "");
 	/* all are known before any looks for others of the same bytes */
 	cdx_list_foreach(pos, &s->agents)
 		sale_begin(cdx_list_entry(pos, struct sale_agent, link), n++);

@@ -129,7 +129,7 @@ void sale_forget(struct sale_agent *a);
 struct sale_agent *sale_sibling(const struct sale_agent *a);
 /* Takes slots out of the queue as long as there is room for more */
 void sale_dispatch(struct cdx_sales *s);
-/* An alarm of all sales; "" for none */
+/* An alarm of all sales; "" when what it may say is over */
 void sale_say(struct cdx_sales *s, const char *words);
 
 /* The chain's new block: what waits for it goes on */
