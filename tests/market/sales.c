@@ -64,11 +64,6 @@ static uint64_t until_proven(struct provider *p, const struct mk_request *rq,
 	return w.got;
 }
 
-static void go_to_end(const struct mk_request *rq)
-{
-	mk_go_to(&bench.kit, rq->posted + rq->r.ask.duration + 1);
-}
-
 /* It has more than before by what it says it earned */
 static void assert_earned(struct provider *p, const struct cdx_u256 *before)
 {
@@ -90,24 +85,19 @@ static void test_life(void **state)
 	(void)state;
 	sk_open(&bench, &p, &rq);
 	before = mk_balance(&bench.kit, &p.account.account.addr);
-	sk_begin(&p);
-	mk_post(&bench.kit, &bench.client, &rq);
-	mine = sk_until_state(&p, &rq, CDX_SALE_PROVING);
+	mine = sk_sell(&bench, &p, &rq);
 	sk_assert_used(&p, rq.r.ask.slot_size, sk_collateral(&rq));
 	/* rows of zeros behind the last block are charged to nobody */
 	assert_int_equal(cdx_kv_counter(p.env.store, CDX_CNT_USED_PROVIDER),
 			 sk_charged(&bench));
-	sk_fill_others(&bench, &rq, mine);
 	assert_int_equal(mk_request_state(&bench.kit, &rq.id),
 			 CDX_REQUEST_STARTED);
 	(void)until_proven(&p, &rq, until_proven(&p, &rq, 0));
-	go_to_end(&rq);
-	sk_until_none(&p, &rq);
+	sk_pay_out(&bench, &p, &rq);
 	assert_int_equal(mk_slot_state(&bench.kit, &rq.slot[mine]),
 			 CDX_SLOT_PAID);
 	assert_int_equal(sk_stats(&p).finished, 1);
 	assert_earned(&p, &before);
-	sk_assert_clean(&p);
 	sk_close(&bench, &p);
 }
 
@@ -125,6 +115,8 @@ static void test_restart(void **state)
 	struct provider p;
 	struct mk_request rq;
 	struct cdx_u256 before;
+	struct cdx_sale_info info;
+	uint64_t period;
 	unsigned mine;
 
 	(void)state;
@@ -163,13 +155,12 @@ static void test_restart(void **state)
 	sk_assert_used(&p, rq.r.ask.slot_size, sk_collateral(&rq));
 	sk_fill_others(&bench, &rq, mine);
 	/* a proof of before is not made again */
-	{
-		uint64_t period = until_proven(&p, &rq, 0);
-
-		restart(&p);
-		assert_true(until_proven(&p, &rq, 0) >= period);
-	}
-	go_to_end(&rq);
+	period = until_proven(&p, &rq, 0);
+	restart(&p);
+	assert_int_equal(sk_until_state(&p, &rq, CDX_SALE_PROVING), mine);
+	assert_true(sk_agent(&p, &rq.id, &info));
+	assert_true(info.proven >= period);
+	sk_go_to_end(&bench, &rq);
 	mk_automine(&bench.kit, false);
 	sk_until_pooled(&p, 1);
 	assert_int_equal(sk_hold_state(&p, &rq, CDX_SALE_PAYOUT), mine);
@@ -213,9 +204,7 @@ static void test_restart_random(void **state)
 		sk_fill_others(&bench, &rq,
 			       sk_until_state(&p, &rq, CDX_SALE_PROVING));
 		sk_assert_used(&p, rq.r.ask.slot_size, sk_collateral(&rq));
-		go_to_end(&rq);
-		sk_until_none(&p, &rq);
-		sk_assert_clean(&p);
+		sk_pay_out(&bench, &p, &rq);
 		sk_close(&bench, &p);
 	}
 }
@@ -264,11 +253,9 @@ static void test_race(void **state)
 			    20);
 	sk_assert_clean(r.p[1 - r.winner]);
 	sk_assert_used(r.p[r.winner], rq.r.ask.slot_size, sk_collateral(&rq));
-	go_to_end(&rq);
-	sk_until_none(r.p[r.winner], &rq);
-	sk_assert_clean(r.p[r.winner]);
+	sk_pay_out(&bench, r.p[r.winner], &rq);
 	sk_provider_free(&q);
-	sk_close_some(&bench, &p);
+	sk_provider_free(&p);
 }
 
 /* Its expiry passes while the slot comes: everything goes back; and again for one
@@ -352,7 +339,7 @@ static void test_passed_over(void **state)
 	xk_know(&p.x, &bench.host);
 	cdx_sales_offers_changed(p.sales);
 	(void)sk_until_state(&p, &rq, CDX_SALE_PROVING);
-	sk_close_some(&bench, &p);
+	sk_provider_free(&p);
 }
 
 int main(int argc, char **argv)

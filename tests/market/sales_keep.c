@@ -35,9 +35,21 @@ static int group_teardown(void **state)
 	return 0;
 }
 
-static void go_to_end(const struct mk_request *rq)
+/* One that has a slot of a request that has begun; returns the slot's index */
+static unsigned open_held(struct provider *p, struct mk_request *rq)
 {
-	mk_go_to(&bench.kit, rq->posted + rq->r.ask.duration + 1);
+	sk_open(&bench, p, rq);
+	return sk_sell(&bench, p, rq);
+}
+
+/* The same account with another store */
+static void open_again(struct provider *q, struct provider *p,
+		       const struct host *knows)
+{
+	sk_end(p);
+	sk_provider(&bench.kit, q, knows);
+	mk_sender_drop(&bench.kit, &q->account);
+	q->account = p->account;
 }
 
 static uint64_t balance(const struct mk_account *a)
@@ -81,10 +93,8 @@ static void test_repair(void **state)
 	sk_assert_used(&p, rq.r.ask.slot_size, less);
 	assert_int_equal(cdx_kv_counter(p.env.store, CDX_CNT_USED_PROVIDER),
 			 sk_charged(&bench));
-	go_to_end(&rq);
-	sk_until_none(&p, &rq);
+	sk_pay_out(&bench, &p, &rq);
 	assert_true(balance(&p.account) > had);
-	sk_assert_clean(&p);
 	sk_close(&bench, &p);
 }
 
@@ -101,11 +111,7 @@ static void test_renewal(void **state)
 	unsigned blocks;
 
 	(void)state;
-	sk_open(&bench, &p, &one);
-	sk_begin(&p);
-	mk_post(&bench.kit, &bench.client, &one);
-	mine = sk_until_state(&p, &one, CDX_SALE_PROVING);
-	sk_fill_others(&bench, &one, mine);
+	mine = open_held(&p, &one);
 	sk_end(&p);
 	mk_request(&bench.kit, &bench.client, &two);
 	mk_post(&bench.kit, &bench.client, &two);
@@ -117,14 +123,12 @@ static void test_renewal(void **state)
 	sk_assert_used(&p, one.r.ask.slot_size, 2 * sk_collateral(&one));
 	assert_int_equal(cdx_kv_counter(p.env.store, CDX_CNT_USED_PROVIDER),
 			 sk_charged(&bench));
-	go_to_end(&one);
+	sk_go_to_end(&bench, &one);
 	sk_until_none(&p, &one);
 	sk_assert_used(&p, two.r.ask.slot_size, sk_collateral(&two));
 	assert_int_equal(cdx_kv_counter(p.env.store, CDX_CNT_USED_PROVIDER),
 			 sk_charged(&bench));
-	go_to_end(&two);
-	sk_until_none(&p, &two);
-	sk_assert_clean(&p);
+	sk_pay_out(&bench, &p, &two);
 	sk_close(&bench, &p);
 }
 
@@ -140,26 +144,67 @@ static void test_lost_store(void **state)
 	unsigned mine;
 
 	(void)state;
-	sk_open(&bench, &p, &rq);
-	sk_begin(&p);
-	mk_post(&bench.kit, &bench.client, &rq);
-	mine = sk_until_state(&p, &rq, CDX_SALE_PROVING);
-	sk_fill_others(&bench, &rq, mine);
-	sk_end(&p);
-	/* another store, the same account */
-	sk_provider(&bench.kit, &q, &bench.host);
-	mk_sender_drop(&bench.kit, &q.account);
-	q.account = p.account;
+	mine = open_held(&p, &rq);
+	open_again(&q, &p, &bench.host);
 	sk_begin(&q);
 	assert_int_equal(sk_until_state(&q, &rq, CDX_SALE_PROVING), mine);
 	sk_assert_used(&q, rq.r.ask.slot_size, sk_collateral(&rq));
 	assert_int_equal(cdx_kv_counter(q.env.store, CDX_CNT_USED_PROVIDER),
 			 sk_charged(&bench));
-	go_to_end(&rq);
-	sk_until_none(&q, &rq);
+	sk_pay_out(&bench, &q, &rq);
 	assert_int_equal(mk_slot_state(&bench.kit, &rq.slot[mine]),
 			 CDX_SLOT_PAID);
-	sk_assert_clean(&q);
+	sk_provider_free(&q);
+	sk_close(&bench, &p);
+}
+
+struct trying {
+	struct provider *p;
+	const struct mk_request *rq;
+};
+
+static bool is_trying(void *arg)
+{
+	struct trying *w = arg;
+	struct cdx_sale_info info;
+
+	return sk_agent(w->p, &w->rq->id, &info) &&
+	       info.state == CDX_SALE_FILLED && info.error[0] != '\0';
+}
+
+/* Nobody has the data of a slot that is ours: it is looked for until somebody has,
+ * whatever comes to nothing meanwhile for others */
+static void test_tried_again(void **state)
+{
+	struct provider p;
+	struct provider q;
+	struct mk_request rq;
+	struct mk_request two;
+	struct trying w = {&q, &rq};
+	unsigned mine;
+
+	(void)state;
+	mine = open_held(&p, &rq);
+	open_again(&q, &p, NULL);
+	q.offer.enabled = false;
+	assert_int_equal(cdx_offer_change(q.env.store, &q.offer,
+					  CDX_OFFER_ENABLED, NULL),
+			 0);
+	sk_begin(&q);
+	mk_until(&bench.kit, is_trying, &w, "data that is missing");
+	mk_request(&bench.kit, &bench.client, &two);
+	mk_post(&bench.kit, &bench.client, &two);
+	for (unsigned i = 1; i <= 8; i++) {
+		/* no offer takes one of these */
+		sk_until_started(&q, 1 + i);
+		sk_until_none(&q, &two);
+		cdx_sales_offers_changed(q.sales);
+	}
+	assert_int_equal(sk_state(&q, &rq.slot[mine]), CDX_SALE_FILLED);
+	xk_know(&q.x, &bench.host);
+	assert_int_equal(sk_until_state(&q, &rq, CDX_SALE_PROVING), mine);
+	sk_pay_out(&bench, &q, &rq);
+	mk_withdraw(&bench.kit, &bench.client, &two.id);
 	sk_provider_free(&q);
 	sk_close(&bench, &p);
 }
@@ -191,11 +236,7 @@ static void test_lost_slot(void **state)
 	unsigned mine;
 
 	(void)state;
-	sk_open(&bench, &p, &rq);
-	sk_begin(&p);
-	mk_post(&bench.kit, &bench.client, &rq);
-	mine = sk_until_state(&p, &rq, CDX_SALE_PROVING);
-	sk_fill_others(&bench, &rq, mine);
+	mine = open_held(&p, &rq);
 	sk_end(&p);
 	take_away(&rq, mine);
 	p.opts.has_client = true; /* not to be had again */
@@ -204,7 +245,7 @@ static void test_lost_slot(void **state)
 	sk_until_lost(&p, 1);
 	sk_until_none(&p, &rq);
 	sk_assert_clean(&p);
-	go_to_end(&rq); /* nobody else wants it */
+	sk_go_to_end(&bench, &rq); /* nobody else wants it */
 	sk_close(&bench, &p);
 }
 
@@ -216,11 +257,7 @@ static void test_lost_to_other(void **state)
 	unsigned mine;
 
 	(void)state;
-	sk_open(&bench, &p, &rq);
-	sk_begin(&p);
-	mk_post(&bench.kit, &bench.client, &rq);
-	mine = sk_until_state(&p, &rq, CDX_SALE_PROVING);
-	sk_fill_others(&bench, &rq, mine);
+	mine = open_held(&p, &rq);
 	sk_end(&p);
 	take_away(&rq, mine);
 	mk_fill(&bench.kit, &bench.other, &rq, mine);
@@ -228,7 +265,7 @@ static void test_lost_to_other(void **state)
 	sk_until_lost(&p, 1);
 	sk_until_none(&p, &rq);
 	sk_assert_clean(&p);
-	go_to_end(&rq);
+	sk_go_to_end(&bench, &rq);
 	sk_close(&bench, &p);
 }
 
@@ -240,11 +277,7 @@ static void test_failed(void **state)
 	unsigned mine;
 
 	(void)state;
-	sk_open(&bench, &p, &rq);
-	sk_begin(&p);
-	mk_post(&bench.kit, &bench.client, &rq);
-	mine = sk_until_state(&p, &rq, CDX_SALE_PROVING);
-	sk_fill_others(&bench, &rq, mine);
+	mine = open_held(&p, &rq);
 	for (unsigned i = 0; i < 3; i++)
 		if (i != mine)
 			mk_free_slot(&bench.kit, &bench.other, &rq.slot[i]);
@@ -403,9 +436,7 @@ static void test_full(void **state)
 	assert_true(sk_agent(&p, &rq.id, &info));
 	assert_int_equal(sk_stats(&p).by_state[CDX_SALE_PROVING], 1);
 	sk_fill_others(&bench, &rq, (unsigned)info.index);
-	go_to_end(&rq);
-	sk_until_none(&p, &rq);
-	sk_assert_clean(&p);
+	sk_pay_out(&bench, &p, &rq);
 	sk_close(&bench, &p);
 }
 
@@ -418,19 +449,15 @@ static void test_recipient(void **state)
 	uint64_t got;
 	struct cdx_u256 earned;
 	uint64_t pay;
-	unsigned mine;
 
 	(void)state;
 	sk_open(&bench, &p, &rq);
 	p.opts.has_recipient = true;
 	p.opts.recipient = bench.client.account.addr;
 	had = balance(&p.account);
-	sk_begin(&p);
-	mk_post(&bench.kit, &bench.client, &rq);
-	mine = sk_until_state(&p, &rq, CDX_SALE_PROVING);
-	sk_fill_others(&bench, &rq, mine);
+	(void)sk_sell(&bench, &p, &rq);
 	got = balance(&bench.client);
-	go_to_end(&rq);
+	sk_go_to_end(&bench, &rq);
 	sk_until_none(&p, &rq);
 	earned = sk_stats(&p).earned;
 	assert_int_equal(cdx_u256_to_u64(&pay, &earned), 0);
@@ -482,6 +509,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_repair),
 		cmocka_unit_test(test_renewal),
 		cmocka_unit_test(test_lost_store),
+		cmocka_unit_test(test_tried_again),
 		cmocka_unit_test(test_lost_slot),
 		cmocka_unit_test(test_lost_to_other),
 		cmocka_unit_test(test_failed),

@@ -68,12 +68,6 @@ void sk_close(struct sk_bench *b, struct provider *p)
 	struct cdx_u256 now = total(b, p);
 
 	mk_assert_amount(&now, &b->total, "all tokens");
-	sk_close_some(b, p);
-}
-
-void sk_close_some(struct sk_bench *b, struct provider *p)
-{
-	(void)b;
 	sk_provider_free(p);
 }
 
@@ -83,6 +77,30 @@ void sk_fill_others(struct sk_bench *b, const struct mk_request *rq,
 	for (unsigned i = 0; i < rq->r.ask.slots; i++)
 		if (i != but)
 			mk_fill(&b->kit, &b->other, rq, i);
+}
+
+unsigned sk_sell(struct sk_bench *b, struct provider *p, struct mk_request *rq)
+{
+	unsigned mine;
+
+	sk_begin(p);
+	mk_post(&b->kit, &b->client, rq);
+	mine = sk_until_state(p, rq, CDX_SALE_PROVING);
+	sk_fill_others(b, rq, mine);
+	return mine;
+}
+
+void sk_go_to_end(struct sk_bench *b, const struct mk_request *rq)
+{
+	mk_go_to(&b->kit, rq->posted + rq->r.ask.duration + 1);
+}
+
+void sk_pay_out(struct sk_bench *b, struct provider *p,
+		const struct mk_request *rq)
+{
+	sk_go_to_end(b, rq);
+	sk_until_none(p, rq);
+	sk_assert_clean(p);
 }
 
 uint64_t sk_collateral(const struct mk_request *rq)

@@ -50,11 +50,17 @@ void sk_bench_host(struct sk_bench *b);
 void sk_open(struct sk_bench *b, struct provider *p, struct mk_request *rq);
 /* Not a token was made or lost meanwhile */
 void sk_close(struct sk_bench *b, struct provider *p);
-/* The same where other providers were at work */
-void sk_close_some(struct sk_bench *b, struct provider *p);
 /* All slots but one, by hand */
 void sk_fill_others(struct sk_bench *b, const struct mk_request *rq,
 		    unsigned but);
+/* Its process begins, the request is posted; it fills one slot, whose index is
+ * returned, and all others are filled by hand: the request has begun */
+unsigned sk_sell(struct sk_bench *b, struct provider *p, struct mk_request *rq);
+/* Past the end of the request */
+void sk_go_to_end(struct sk_bench *b, const struct mk_request *rq);
+/* The same, until its slot is paid out and everything is free again */
+void sk_pay_out(struct sk_bench *b, struct provider *p,
+		const struct mk_request *rq);
 uint64_t sk_collateral(const struct mk_request *rq); /* of a slot */
 uint64_t sk_charged(const struct sk_bench *b); /* bytes of a slot in a store */
 
