@@ -63,27 +63,4 @@ anvil_stop() {
 
 # rpc METHOD [PARAM...]: prints the result.  A parameter is JSON, or else a
 # string.
-rpc() {
-	python3 - "$ANVIL_URL" "$@" <<-'EOF'
-		import json, sys, urllib.request
-
-		def value(text):
-		    try:
-		        return json.loads(text)
-		    except ValueError:
-		        return text
-
-		url, method, *params = sys.argv[1:]
-		body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method,
-		                   "params": [value(p) for p in params]}).encode()
-		request = urllib.request.Request(
-		    url, body, {"Content-Type": "application/json"})
-		opener = urllib.request.build_opener(
-		    urllib.request.ProxyHandler({}))
-		reply = json.load(opener.open(request, timeout=30))
-		if "error" in reply:
-		    sys.exit(method + ": " + json.dumps(reply["error"]))
-		result = reply["result"]
-		print(result if isinstance(result, str) else json.dumps(result))
-	EOF
-}
+rpc() { python3 "$CDX_SRCDIR/tests/chain/rpc.py" "$ANVIL_URL" "$@"; }

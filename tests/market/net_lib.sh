@@ -94,7 +94,7 @@ start_anvil_again() {
 }
 
 # rpc METHOD [PARAM...]: prints the result.  A parameter is JSON, or else a string.
-rpc() { in_ns $CHAIN python3 "$CDX_SRCDIR/tests/market/rpc.py" "$URL" "$@"; }
+rpc() { in_ns $CHAIN python3 "$CDX_SRCDIR/tests/chain/rpc.py" "$URL" "$@"; }
 # calls CONTRACT SIGNATURE-HASH [WORD...]: a view's result as a number
 view() {
 	local to=$1 data=$2
