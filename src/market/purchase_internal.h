@@ -211,15 +211,17 @@ struct purchase *purchase_find(const struct cdx_purchasing *p,
 struct purchase *purchase_add(struct cdx_purchasing *p,
 			      const struct cdx_purchase_rec *rec);
 void purchase_drop(struct purchase *b);
+/* Counts as made then: its place on the list changes */
+void purchase_date(struct purchase *b, int64_t created);
 /* Writes the record down; @tell: b->durable when it is */
 void purchase_save(struct purchase *b, bool tell);
 /* Work is done soon */
 void purchase_soon(struct cdx_purchasing *p);
 /* An amount for people: "1.5 TST" */
-void purchase_amount(const struct cdx_purchasing *p,
-		     char out[CDX_U256_TEXT_MAX + CDX_MARKET_TEXT_MAX + 2],
-		     const struct cdx_u256 *amount);
 #define PURCHASE_AMOUNT_MAX (CDX_U256_TEXT_MAX + CDX_MARKET_TEXT_MAX + 2)
+void purchase_amount(const struct cdx_purchasing *p,
+		     char out[PURCHASE_AMOUNT_MAX],
+		     const struct cdx_u256 *amount);
 /**
  * purchase_make - written down, what follows goes on by itself
  *

@@ -174,9 +174,9 @@ static void set_times(struct purchase *b, int64_t expires)
 	end = expires - (int64_t)r->expiry + (int64_t)r->ask.duration;
 	/* one that was found on the chain counts from when it was posted */
 	if (b->rec.state == CDX_PURCHASE_UNKNOWN)
-		b->rec.created =
-			cdx_clock_wall_s() - (cdx_head_now(b->p->env->head) -
-					      expires + (int64_t)r->expiry);
+		purchase_date(b, cdx_clock_wall_s() -
+					 (cdx_head_now(b->p->env->head) -
+					  expires + (int64_t)r->expiry));
 	b->rec.expires = expires;
 	b->rec.end = end;
 	b->p->stale = true;
@@ -520,6 +520,8 @@ static void errored(struct purchase *b)
 		ended(b);
 	} else if (b->rec.retry_at != 0 &&
 		   cdx_clock_wall_s() >= b->rec.retry_at) {
+		/* the budget's time may be over before it is posted at last */
+		purchase_date(b, cdx_clock_wall_s());
 		b->rec.settled = false;
 		b->rec.ended = 0;
 		b->rec.retry_at = 0;

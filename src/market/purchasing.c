@@ -86,6 +86,15 @@ static void insert(struct cdx_purchasing *p, struct purchase *b)
 	cdx_list_add(pos, &b->link);
 }
 
+void purchase_date(struct purchase *b, int64_t created)
+{
+	pthread_mutex_lock(&b->p->mu);
+	cdx_list_del(&b->link);
+	b->rec.created = created;
+	insert(b->p, b);
+	pthread_mutex_unlock(&b->p->mu);
+}
+
 /* The last of its segment's, if it is */
 static int is_last(struct purchase *b)
 {
@@ -321,7 +330,8 @@ static void on_turn(void *arg)
 	cdx_loop_timer_del(p->turn);
 	p->turn = NULL;
 	purchase_reconcile(p);
-	cdx_list_foreach(pos, &p->all)
+	/* some get another place by it */
+	cdx_list_foreach_safe(pos, tmp, &p->all)
 		purchase_go(cdx_list_entry(pos, struct purchase, link));
 	purchase_ask_flush(p);
 	if (p->stale || patrol_spoke(p))
