@@ -83,8 +83,7 @@ enum cdx_buy_action cdx_buy_decide(const struct cdx_purchase_policy *policy,
 	case CDX_PURCHASE_FAILED:
 		return CDX_BUY_NOTHING;
 	case CDX_PURCHASE_ERRORED:
-		/* one that was never sent is tried again as it is */
-		if (!c->settled || !c->posted || wall < c->ended + PAUSE_S)
+		if (!c->settled || c->again || wall < c->ended + PAUSE_S)
 			return CDX_BUY_NOTHING;
 		return go_on(policy, c, 0);
 	}

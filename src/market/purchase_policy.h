@@ -31,7 +31,7 @@ struct cdx_buy_case {
 	bool any;      /* there is a request; all below is of it */
 	enum cdx_purchase_state state;
 	bool settled;
-	bool posted;
+	bool again;	   /* it was never sent, and the same will be tried */
 	bool dearest;	   /* its price is the highest that is paid */
 	uint64_t duration; /* seconds */
 	int64_t end;	   /* the chain's time */

@@ -185,7 +185,7 @@ static struct cdx_buy_case case_of(const struct subject *s)
 	c.needed = !c.listed && purchase_needed(b);
 	c.state = b->rec.state;
 	c.settled = b->rec.settled;
-	c.posted = b->rec.posted;
+	c.again = b->rec.retry_at != 0;
 	c.dearest =
 		cdx_u256_cmp(&b->rec.what.ask.price, &policy->max_price) >= 0;
 	c.duration = b->rec.what.ask.duration;

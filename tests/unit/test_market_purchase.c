@@ -133,7 +133,6 @@ static struct cdx_buy_case started(int64_t end, uint64_t live)
 				     .live = live,
 				     .any = true,
 				     .state = CDX_PURCHASE_STARTED,
-				     .posted = true,
 				     .duration = 30 * DAY,
 				     .end = end};
 }
@@ -225,7 +224,7 @@ static void test_settled_first(void **state)
 	assert_int_equal(decide(c, 20 * DAY + 59), CDX_BUY_NOTHING);
 	assert_int_equal(decide(c, 20 * DAY + 60), CDX_BUY_RENEW);
 	/* one that was never sent is sent as it is */
-	c.posted = false;
+	c.again = true;
 	assert_int_equal(decide(c, 30 * DAY), CDX_BUY_NOTHING);
 }
 
