@@ -187,7 +187,9 @@ static void set_times(struct purchase *b, int64_t expires)
 static void vanished(struct purchase *b)
 {
 	b->absent = true;
-	if (b->rec.state == CDX_PURCHASE_PENDING)
+	/* refused, and to be sent again when it is time, not when it is asked for */
+	if (b->rec.state == CDX_PURCHASE_PENDING ||
+	    (b->rec.state == CDX_PURCHASE_ERRORED && b->rec.retry_at != 0))
 		return;
 	b->rec.posted = false;
 	b->rec.started_block = 0;

@@ -319,6 +319,76 @@ static void test_adopted(void **state)
 	bk_client_end(&w);
 }
 
+struct record {
+	const struct cdx_purchase_rec *rec;
+	const struct cdx_b32 *id;
+	bool written;
+};
+
+static void on_written(void *arg, int err)
+{
+	struct record *r = arg;
+
+	assert_int_equal(err, 0);
+	r->written = true;
+}
+
+static void write_here(void *arg)
+{
+	struct record *r = arg;
+	const struct cdx_persist *persist = w.kit.env.persist;
+	struct cdx_buf val = {.p = NULL};
+	char key[CDX_PURCHASE_KEY_MAX];
+
+	cdx_purchase_key(key, r->id);
+	assert_int_equal(cdx_purchase_rec_encode(&val, r->rec), 0);
+	assert_int_equal(persist->put(persist->arg, key, val.p, val.len,
+				      on_written, r),
+			 0);
+	cdx_buf_free(&val);
+}
+
+static bool is_written(void *arg)
+{
+	const struct record *r = arg;
+
+	return r->written;
+}
+
+/* A request that was found on the chain and is there no more when its state is read
+ * for the first time (10.2, 12): it ends, and is not posted by us */
+static void test_unknown(void **state)
+{
+	struct cdx_purchase_rec rec = {
+		.state = CDX_PURCHASE_UNKNOWN, .posted = true, .created = 1};
+	struct cdx_purchase_info info;
+	struct cdx_u256 before;
+	struct cdx_u256 after;
+	struct mk_request rq;
+	struct record r = {&rec, &rq.id, false};
+
+	(void)state;
+	bk_client(&w);
+	before = tokens();
+	mk_request(&w.kit, &w.client, &rq);
+	rec.chain_id = cdx_rpc_chain_id(w.kit.env.rpc);
+	rec.contract = w.kit.contract;
+	rec.what = rq.r;
+	mk_on_loop(&w.kit, write_here, &r);
+	mk_until(&w.kit, is_written, &r, "written");
+	bk_open(&w);
+	info = bk_until(&w, 0, 0, CDX_PURCHASE_ERRORED);
+	assert_memory_equal(&info.id, &rq.id, sizeof(rq.id));
+	assert_non_null(strstr(info.error, "does not know"));
+	bk_restart(&w);
+	bk_rounds(&w);
+	bk_until(&w, 0, 0, CDX_PURCHASE_ERRORED);
+	assert_int_equal(bk_count(&w), 1);
+	after = tokens();
+	mk_assert_amount(&after, &before, "the client's tokens");
+	bk_client_end(&w);
+}
+
 static void do_mint(void *arg, struct cdx_await *a)
 {
 	struct chain_op *op = arg;
@@ -378,6 +448,28 @@ static void test_no_ether(void **state)
 	set_ether("0xde0b6b3a7640000");
 	info = bk_until(&w, 1, 0, CDX_PURCHASE_SUBMITTED);
 	assert_memory_equal(&first.id, &info.id, sizeof(info.id));
+	assert_int_equal(bk_count(&w), 1);
+	/* the budget's time begins anew */
+	assert_true(info.created > first.created);
+	bk_client_end(&w);
+}
+
+/* The same one waits for its time, though it is compared with the chain meanwhile */
+static void test_retry_waits(void **state)
+{
+	(void)state;
+	bk_client(&w);
+	w.retry_s = 600;
+	set_ether("0x0");
+	bk_segment(&w, 1, &w.kit.data.verifiable, 600000);
+	bk_open(&w);
+	bk_until(&w, 1, 0, CDX_PURCHASE_ERRORED);
+	set_ether("0xde0b6b3a7640000");
+	/* also after a start, and at two comparisons at least */
+	bk_restart(&w);
+	for (unsigned i = 0; i < 3; i++)
+		bk_rounds(&w);
+	bk_until(&w, 1, 0, CDX_PURCHASE_ERRORED);
 	assert_int_equal(bk_count(&w), 1);
 	bk_client_end(&w);
 }
@@ -468,8 +560,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_missed),
 		cmocka_unit_test(test_offline_at_the_end),
 		cmocka_unit_test(test_adopted),
+		cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_no_tokens),
 		cmocka_unit_test(test_no_ether),
+		cmocka_unit_test(test_retry_waits),
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_request),
 	};

@@ -47,6 +47,7 @@ struct bk {
 	struct bk_volume v;
 	struct cdx_purchase_policy policy;
 	bool no_volume;
+	unsigned retry_s;
 };
 
 /* ---- the volume's functions, on purchasing's thread ---- */
@@ -125,7 +126,7 @@ static inline void bk_open_here(void *arg)
 					   .policy = w->policy,
 					   .poll_s = 1,
 					   .reconcile_s = 2,
-					   .retry_s = 1};
+					   .retry_s = w->retry_s};
 
 	memset(volume.location.b, 7, sizeof(volume.location.b));
 	opts.volume = w->no_volume ? NULL : &volume;
@@ -199,6 +200,7 @@ static inline void bk_client(struct bk *w)
 	memset(&w->v, 0, sizeof(w->v));
 	pthread_mutex_init(&w->v.mu, NULL);
 	w->no_volume = false;
+	w->retry_s = 1;
 	w->policy = (struct cdx_purchase_policy){
 		.terms = {.duration = BK_DURATION,
 			  .expiry = BK_EXPIRY,
