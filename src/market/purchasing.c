@@ -198,7 +198,9 @@ static void on_durable(void *arg, int err)
 	}
 	if (a != NULL)
 		cdx_await_done(a, err);
-	purchase_soon(b->p);
+	/* else with the next tick: the disk may be full for long */
+	if (err == 0)
+		purchase_soon(b->p);
 }
 
 void purchase_save(struct purchase *b, bool tell)
