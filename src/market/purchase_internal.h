@@ -132,6 +132,7 @@ struct purchase_work {
 	uint64_t newest;
 	struct cdx_market_segment *segs;
 	size_t n_segs;
+	size_t room; /* of @segs */
 };
 
 /* What others ask about a dataset */
@@ -148,8 +149,7 @@ struct cdx_purchasing {
 	bool has_volume;
 	struct cdx_addr client;
 	uint64_t chain_id;
-	bool loaded;
-	struct cdx_list all;	/* struct purchase */
+	struct cdx_list all;	/* struct purchase, the oldest first */
 	struct cdx_map by_id;	/* first 8 bytes of the id -> struct purchase */
 	struct cdx_map by_slot; /* of slots' ids -> struct purchase */
 	struct cdx_map last;	/* of datasets -> the purchase of a segment that
@@ -333,8 +333,9 @@ struct purchase *purchase_last(const struct cdx_purchasing *p,
 CDX_MUST_CHECK int purchase_thread_begin(struct cdx_purchasing *p);
 /* Waits for it */
 void purchase_thread_end(struct cdx_purchasing *p);
-/* Gives it something to do; takes @w.  -ENOMEM never: false when there is none */
+/* Returns new, NULL without memory */
 struct purchase_work *purchase_work_new(enum purchase_work_kind kind);
+/* Gives it something to do; takes @w */
 void purchase_work_give(struct cdx_purchasing *p, struct purchase_work *w);
 /* Reads what a dataset's request says beside terms, client and nonce.  Blocks; any
  * thread.  -ENOENT; -EINVAL it is not verifiable (@why). */

@@ -156,14 +156,14 @@ static int take_segment(void *arg, const struct cdx_market_segment *s)
 	struct purchase_work *w = arg;
 	struct cdx_market_segment *more;
 
-	/* grows by half, from 16 on */
-	if (w->n_segs % 16 == 0) {
-		size_t room = w->n_segs + (w->n_segs / 32 + 1) * 16;
+	if (w->n_segs == w->room) {
+		size_t room = w->room > 0 ? 2 * w->room : 16;
 
-		more = realloc(w->segs, room * sizeof(*more));
+		more = reallocarray(w->segs, room, sizeof(*more));
 		if (more == NULL)
 			return -ENOMEM;
 		w->segs = more;
+		w->room = room;
 	}
 	w->segs[w->n_segs++] = *s;
 	return 0;
