@@ -100,8 +100,8 @@ cdx_node_market_conf(const struct cdx_node_market *m);
  *
  * @progress: told the segments stored and all of them; may be NULL
  *
- * -ECANCELED; -ENODATA this process does not buy; what a purchase ended with
- * (@why).
+ * -ECANCELED; -ENODATA this process does not buy; CDX_E_QUOTA, CDX_E_CHAIN: one
+ * cannot be bought, and nothing changes that by itself (@why).
  */
 CDX_MUST_CHECK int cdx_node_market_sync(struct cdx_node_market *m,
 					cdx_progress_fn *progress,

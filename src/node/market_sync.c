@@ -24,8 +24,11 @@ struct segment {
 	uint64_t area;
 	struct cdx_cid cid;
 	enum cdx_segment_stage stage;
-	uint32_t generation; /* of the newest request */
 	bool asked;
+	/* of the newest request: */
+	uint32_t generation;
+	struct cdx_b32 id;
+	bool wrong; /* it has an error, and nothing follows by itself */
 };
 
 struct sync {
@@ -99,6 +102,15 @@ static int by_area(const void *a, const void *b)
 	return x->area < y->area ? -1 : x->area > y->area;
 }
 
+/* What failed on the chain is bought again: that is waited for */
+static bool is_wrong(const struct cdx_purchase_info *info)
+{
+	if (info->state == CDX_PURCHASE_FAILED ||
+	    (info->state == CDX_PURCHASE_ERRORED && info->end != 0))
+		return false;
+	return info->error[0] != '\0';
+}
+
 static int note_purchase(void *arg, const struct cdx_purchase_info *info)
 {
 	struct sync *y = arg;
@@ -112,22 +124,31 @@ static int note_purchase(void *arg, const struct cdx_purchase_info *info)
 		return 0;
 	s->asked = true;
 	s->generation = info->generation;
-	if (s->stage == CDX_SEGMENT_KEPT && info->error[0] != '\0')
-		snprintf(y->why, sizeof(y->why),
-			 "segment %" PRIx64 " is not stored: %s", s->area,
-			 info->error);
+	s->id = info->id;
+	s->wrong = is_wrong(info);
 	return 0;
 }
 
 /* Is there something in the way of one of them?  With y->why. */
-static bool in_the_way(struct sync *y, const struct cdx_purchasing_stats *st)
+static bool in_the_way(struct sync *y, struct cdx_purchasing *p,
+		       const struct cdx_purchasing_stats *st)
 {
+	struct cdx_purchase_info info;
 	bool waits = false;
 	bool none = false;
 
 	for (size_t i = 0; i < y->n; i++) {
-		waits = waits || y->s[i].stage == CDX_SEGMENT_KEPT;
-		none = none || !y->s[i].asked;
+		const struct segment *s = &y->s[i];
+
+		none = none || !s->asked;
+		if (s->stage != CDX_SEGMENT_KEPT)
+			continue;
+		waits = true;
+		if (s->asked && s->wrong && y->why[0] == '\0' &&
+		    cdx_purchasing_get(p, &s->id, &info) == 0)
+			snprintf(y->why, sizeof(y->why),
+				 "segment %" PRIx64 " is not stored: %s",
+				 s->area, info.error);
 	}
 	if (!waits)
 		return false;
@@ -156,7 +177,7 @@ static int look(struct sync *y, char why[CDX_CHAIN_WHY_MAX])
 	}
 	rc = cdx_purchasing_list(p.purchasing, note_purchase, y);
 	cdx_purchasing_stats(p.purchasing, &st);
-	if (rc >= 0 && in_the_way(y, &st)) {
+	if (rc >= 0 && in_the_way(y, p.purchasing, &st)) {
 		if (y->trouble_ns == 0)
 			y->trouble_ns = now;
 		if (now - y->trouble_ns >= TROUBLE_NS) {
