@@ -20,7 +20,8 @@
  * Views: @fn is called once, on the loop, never from within.  @err and @why as
  * in eth/call.h.  Which state they look at is Codex's choice
  * (spec/marketplace.md 4.5): pending for states, proofs and challenges, latest
- * for the rest; with a head that is fresh, latest for states too (cdx_head_at).  All results are borrowed for the call.
+ * for the rest; with a head that is fresh, latest for states too (cdx_head_at).
+ * All results are borrowed for the call.
  */
 struct cdx_marketplace;
 

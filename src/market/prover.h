@@ -12,8 +12,9 @@
 
 /*
  * Proofs for the market, two at a time on threads of its own (each is divided over
- * the pool, before sealing and behind reads), the earliest deadline first.  Every proof was verified before anybody gets it.  loop-confined, but for
- * what says otherwise.
+ * the pool, before sealing and behind reads), the earliest deadline first.  Every
+ * proof was verified before anybody gets it.  loop-confined, but for what says
+ * otherwise.
  */
 struct cdx_prover;
 struct cdx_prover_job;
