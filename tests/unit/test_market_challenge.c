@@ -152,34 +152,61 @@ static bool has_oldest(void *arg)
 static const struct cdx_market_config config = {
 	.period = 120, .downtime = 64, .downtime_product = 1};
 
+static void until_kept(struct env *e, uint64_t number)
+{
+	e->oldest = number;
+	loop_kit_until(&e->c.loop, has_oldest, e);
+}
+
+/* All headers of which dice are made */
+static void deepen(struct env *e)
+{
+	until_kept(e, HEIGHT);
+	cdx_head_deepen(e->c.head);
+	until_kept(e, HEIGHT - 255);
+}
+
+/* A slot that has this pointer in period 0, in the block behind HEIGHT */
+static struct cdx_b32 slot_of(unsigned pointer)
+{
+	struct cdx_b32 slot = {{0}};
+
+	slot.b[31] = (uint8_t)(pointer - (HEIGHT + 1));
+	return slot;
+}
+
+static struct cdx_challenge
+dice(const struct env *e, const struct cdx_b32 *slot, uint64_t probability)
+{
+	struct cdx_challenge c;
+
+	assert_int_equal(cdx_challenge_of(&c, e->c.head, &config, slot, 0,
+					  probability),
+			 0);
+	return c;
+}
+
 /* All 256 blocks that may be meant, by the last byte of the slot's id */
 static void test_blocks(void **state)
 {
 	struct env *e = *state;
-	struct cdx_b32 slot = {{0}};
+	struct cdx_b32 slot = slot_of(255);
 	struct cdx_challenge c;
 	struct cdx_u256 number;
 	uint64_t rest;
 	uint8_t want[32];
 	unsigned rolled = 0;
 
-	e->oldest = HEIGHT;
-	loop_kit_until(&e->c.loop, has_oldest, e);
-	/* the pointer of the next block with period 0 */
-	slot.b[31] = (uint8_t)(255 - (HEIGHT + 1));
+	until_kept(e, HEIGHT);
 	assert_int_equal(cdx_challenge_of(&c, e->c.head, &config, &slot, 0, 1),
 			 -ENODATA);
-	cdx_head_deepen(e->c.head);
-	e->oldest = HEIGHT - 255;
-	loop_kit_until(&e->c.loop, has_oldest, e);
+	deepen(e);
 	for (unsigned pointer = 0; pointer < 256; pointer++) {
 		const struct cdx_block *b =
 			cdx_head_block(e->c.head, HEIGHT - pointer);
 
-		slot.b[31] = (uint8_t)(pointer - (HEIGHT + 1));
-		assert_int_equal(cdx_challenge_of(&c, e->c.head, &config, &slot,
-						  0, 3),
-				 0);
+		slot = slot_of(pointer);
+		c = dice(e, &slot, 3);
 		assert_int_equal(c.pointer, pointer);
 		assert_int_equal(c.downtime, pointer < 64);
 		cdx_keccak256(want, b->hash.b, sizeof(b->hash.b));
@@ -189,10 +216,7 @@ static void test_blocks(void **state)
 		assert_int_equal(c.rolled, rest == 0);
 		rolled += c.rolled;
 		/* none is left out */
-		assert_int_equal(cdx_challenge_of(&c, e->c.head, &config, &slot,
-						  0, 0),
-				 0);
-		assert_true(c.rolled);
+		assert_true(dice(e, &slot, 0).rolled);
 	}
 	assert_true(rolled > 256 / 6 && rolled < 256 * 2 / 3);
 }
@@ -201,29 +225,21 @@ static void test_blocks(void **state)
 static void test_stays(void **state)
 {
 	struct env *e = *state;
-	struct cdx_b32 slot = {{0}};
-	struct cdx_challenge c;
+	const struct cdx_b32 slot = slot_of(254);
 	struct cdx_challenge before;
+	struct cdx_challenge c;
 
-	cdx_head_deepen(e->c.head);
-	e->oldest = HEIGHT - 255;
-	loop_kit_until(&e->c.loop, has_oldest, e);
-	slot.b[31] = (uint8_t)(254 - (HEIGHT + 1));
-	assert_int_equal(
-		cdx_challenge_of(&before, e->c.head, &config, &slot, 0, 0), 0);
+	deepen(e);
+	before = dice(e, &slot, 0);
 	fake_chain_grow(&e->chain, 1);
-	e->oldest = HEIGHT + 1;
-	loop_kit_until(&e->c.loop, has_oldest, e);
-	assert_int_equal(cdx_challenge_of(&c, e->c.head, &config, &slot, 0, 0),
-			 0);
+	until_kept(e, HEIGHT + 1);
+	c = dice(e, &slot, 0);
 	assert_int_equal(c.pointer, 255);
 	assert_memory_equal(&c.challenge, &before.challenge,
 			    sizeof(c.challenge));
 	fake_chain_grow(&e->chain, 1);
-	e->oldest = HEIGHT + 2;
-	loop_kit_until(&e->c.loop, has_oldest, e);
-	assert_int_equal(cdx_challenge_of(&c, e->c.head, &config, &slot, 0, 0),
-			 0);
+	until_kept(e, HEIGHT + 2);
+	c = dice(e, &slot, 0);
 	assert_int_equal(c.pointer, 0);
 	assert_true(memcmp(&c.challenge, &before.challenge,
 			   sizeof(c.challenge)) != 0);
@@ -237,20 +253,17 @@ static void test_forgotten(void **state)
 	fake_chain_lock(&e->chain);
 	e->node.forgotten = 200;
 	fake_chain_unlock(&e->chain);
-	e->oldest = HEIGHT;
-	loop_kit_until(&e->c.loop, has_oldest, e);
+	until_kept(e, HEIGHT);
 	cdx_head_deepen(e->c.head);
 	for (unsigned i = 1; i <= 3; i++) {
 		fake_chain_grow(&e->chain, 1);
-		e->oldest = HEIGHT + i;
-		loop_kit_until(&e->c.loop, has_oldest, e);
+		until_kept(e, HEIGHT + i);
 	}
 	assert_null(cdx_head_block(e->c.head, 150));
 	fake_chain_lock(&e->chain);
 	e->node.forgotten = 0;
 	fake_chain_unlock(&e->chain);
-	e->oldest = HEIGHT + 3 - 255;
-	loop_kit_until(&e->c.loop, has_oldest, e);
+	until_kept(e, HEIGHT + 3 - 255);
 }
 
 int main(void)
