@@ -275,7 +275,8 @@ static void test_edges(void **state)
 	d.m = 255;
 	assert_true(loss_of(d, 100 * YEAR) >= 0);
 	assert_true(loss_of(d, 100 * YEAR) < 1e-100);
-	/* hosts that have several slots: alone no difference, then ever worse */
+	/* hosts that have several slots: one each is no difference, more are
+	 * worse */
 	assert_int_equal(cdx_durability_hosts(&p, &good, 1, YEAR), 0);
 	assert_true(p == loss_of(good, YEAR));
 	for (uint32_t worst = 2; worst <= 15; worst++) {

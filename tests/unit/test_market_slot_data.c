@@ -200,7 +200,7 @@ static void rebuilt_of_six(void **state)
 	}
 }
 
-/* Fewer than k: it says so, nothing is marked, and what is whole later goes on. */
+/* Fewer than k: it says so, and nothing is marked. */
 static void too_few(void **state)
 {
 	struct columns left = {.bits = 0x0e, .steps = client.sl.g.steps};
