@@ -24,11 +24,10 @@ struct segment {
 	uint64_t area;
 	struct cdx_cid cid;
 	enum cdx_segment_stage stage;
-	bool asked;
-	/* of the newest request: */
-	uint32_t generation;
-	struct cdx_b32 id;
-	bool wrong; /* it has an error, and nothing follows by itself */
+	uint32_t generation; /* of the newest request */
+	struct cdx_b32 id;   /* likewise */
+	bool asked; /* there is one, and it is not to be bought again */
+	bool wrong; /* it has an error */
 };
 
 struct sync {
@@ -102,13 +101,11 @@ static int by_area(const void *a, const void *b)
 	return x->area < y->area ? -1 : x->area > y->area;
 }
 
-/* What failed on the chain is bought again: that is waited for */
-static bool is_wrong(const struct cdx_purchase_info *info)
+/* It failed on the chain: the next one is waited for */
+static bool is_bought_again(const struct cdx_purchase_info *info)
 {
-	if (info->state == CDX_PURCHASE_FAILED ||
-	    (info->state == CDX_PURCHASE_ERRORED && info->end != 0))
-		return false;
-	return info->error[0] != '\0';
+	return info->state == CDX_PURCHASE_FAILED ||
+	       (info->state == CDX_PURCHASE_ERRORED && info->end != 0);
 }
 
 static int note_purchase(void *arg, const struct cdx_purchase_info *info)
@@ -120,12 +117,12 @@ static int note_purchase(void *arg, const struct cdx_purchase_info *info)
 			? NULL
 			: bsearch(&key, y->s, y->n, sizeof(*y->s), by_area);
 
-	if (s == NULL || (s->asked && info->generation < s->generation))
+	if (s == NULL || info->generation < s->generation)
 		return 0;
-	s->asked = true;
 	s->generation = info->generation;
 	s->id = info->id;
-	s->wrong = is_wrong(info);
+	s->asked = !is_bought_again(info);
+	s->wrong = s->asked && info->error[0] != '\0';
 	return 0;
 }
 
@@ -144,7 +141,7 @@ static bool in_the_way(struct sync *y, struct cdx_purchasing *p,
 		if (s->stage != CDX_SEGMENT_KEPT)
 			continue;
 		waits = true;
-		if (s->asked && s->wrong && y->why[0] == '\0' &&
+		if (s->wrong && y->why[0] == '\0' &&
 		    cdx_purchasing_get(p, &s->id, &info) == 0)
 			snprintf(y->why, sizeof(y->why),
 				 "segment %" PRIx64 " is not stored: %s",
@@ -172,7 +169,9 @@ static int look(struct sync *y, char why[CDX_CHAIN_WHY_MAX])
 	for (size_t i = 0; i < y->n; i++) {
 		y->s[i].stage =
 			cdx_purchasing_stage(p.purchasing, &y->s[i].cid);
+		y->s[i].generation = 0;
 		y->s[i].asked = false;
+		y->s[i].wrong = false;
 		y->stored += y->s[i].stage >= CDX_SEGMENT_STORED;
 	}
 	rc = cdx_purchasing_list(p.purchasing, note_purchase, y);
