@@ -55,7 +55,7 @@ static struct {
 	struct cdx_proving *proving;
 	struct cdx_proving_slot *slots[SLOTS_MAX];
 	unsigned n;
-	uint64_t proven; /* period that slots are proven in */
+	uint64_t odds; /* of each slot in each period: one in so many */
 	struct seed seed;
 	struct tmp_store store;
 	struct pk_data data;
@@ -247,8 +247,6 @@ static void end(void)
 
 /* ---- the prover alone ---- */
 
-static void ask_one(void);
-
 static void on_proof(void *arg, int rc, const struct cdx_proof_words *proof,
 		     const char *why)
 {
@@ -293,8 +291,10 @@ static double alone(unsigned at_once)
 		pause_ms(2);
 		s = (double)(cdx_clock_mono_ns() - t0) / NS;
 	}
-	while (b.waiting > 0)
+	while (b.waiting > 0) {
+		pause_ms(2);
 		on_loop(ask_many, &none);
+	}
 	return b.made / ((double)(cdx_clock_mono_ns() - t0) / NS);
 }
 
@@ -323,9 +323,8 @@ static void add_slots(void *arg)
 		struct cdx_proving_what what = {
 			.manifest = b.data.verifiable,
 			.index = i % 15,
-			.probability = cdx_u256_of(1),
+			.probability = cdx_u256_of(b.odds),
 			.end = INT64_MAX / 4,
-			.proven = b.proven,
 		};
 
 		cdx_random(what.slot.b, sizeof(what.slot.b));
@@ -363,6 +362,7 @@ static void provider(unsigned n, double prover_rate)
 	double can;
 	double s;
 
+	b.odds = 1;
 	next_period();
 	on_loop(add_slots, &n);
 	t0 = cdx_clock_mono_ns();
@@ -384,14 +384,15 @@ static void provider(unsigned n, double prover_rate)
 	on_loop(drop_slots, NULL);
 }
 
-/* Slots that are proven: nothing to do but to look, with a block a second. */
+/* Slots whose dice are thrown and want nothing: nothing to do but to look, with a
+ * block a second. */
 static void idle(unsigned n)
 {
 	uint64_t before;
 	double cpu;
 
+	b.odds = UINT64_MAX;
 	next_period();
-	b.proven = chain_latest(&b.hand).timestamp / PERIOD;
 	on_loop(add_slots, &n);
 	before = requests();
 	cpu = cpu_s();
@@ -402,7 +403,6 @@ static void idle(unsigned n)
 	       "with a block a second\n",
 	       n, 100 * cpu / IDLE_SECONDS, (double)before / IDLE_SECONDS);
 	on_loop(drop_slots, NULL);
-	b.proven = 0;
 }
 
 int main(int argc, char **argv)

@@ -25,11 +25,11 @@
 #include "slots/builder.h"
 
 /*
- * A host takes a slot of a 2 + 1 dataset over the loopback: from a client who has it,
- * then another one that the client lost, from its two others; then it looks at what
- * it has.  Beside it the hashes that each of these has to make of the slot's bytes
- * (SHA-256 against the leaf, Poseidon2 for the tree), by the same pool.  CDX_COUNT:
- * MiB of a slot.  Client and host share the machine's processors.
+ * A host takes a slot of a 2 + 1 dataset over the loopback that the client lost, from
+ * its two others, none of which it has itself; then one that the client has; then it
+ * looks at what it has.  Beside it the hashes that each of these has to make of the
+ * slot's bytes (SHA-256 against the leaf, Poseidon2 for the tree), by the same pool.
+ * CDX_COUNT: MiB of a slot.  Client and host share the machine's processors.
  */
 
 #define COUNT_DEFAULT 64u
@@ -354,9 +354,9 @@ int main(void)
 	bare = hash_s(&host, &sl.g, mib);
 	printf("%-28s %8.1f MiB/s\n", "SHA-256 and Poseidon2",
 	       (double)mib / bare);
-	obtain("slot from who has it", &env, &cid, 0, mib, bare);
 	lose(&client, &cid, 1);
 	obtain("slot from two others", &env, &cid, 1, mib, bare);
+	obtain("slot from who has it", &env, &cid, 0, mib, bare);
 	look(&env, &cid, mib, bare);
 	cdx_slots_free(&sl);
 	finish(&host);
