@@ -285,8 +285,8 @@ static int take_on(struct work *w, const struct cdx_geometry *g,
 	if (rc == 0)
 		rc = cdx_held_begin(w->env->store, &p, w->slot, begin);
 	/* what nobody sells is not left behind */
-	if (rc != 0 && (p.sold >> w->slot & 1) == 0)
-		(void)!cdx_held_release(w->env->store, w->cid, w->slot, NULL);
+	if (rc != 0)
+		(void)!cdx_held_abandon(w->env->store, w->cid, w->slot);
 	return rc;
 }
 

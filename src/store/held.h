@@ -42,7 +42,7 @@ struct cdx_rider {
  *
  * One of which no slot is sold goes with the next release of any of its slots, and at
  * the next open: who adopts one calls _leaves and _begin soon, adopts it again when
- * they say -ENOENT, and calls _release when nothing comes of it.
+ * they say -ENOENT, and calls _abandon when nothing comes of it.
  */
 CDX_MUST_CHECK int cdx_held_adopt(struct cdx_store *s,
 				  const struct cdx_cid *cid,
@@ -107,6 +107,11 @@ CDX_MUST_CHECK int cdx_held_page(struct cdx_store *s,
  */
 CDX_MUST_CHECK int cdx_held_begin(struct cdx_store *s, struct cdx_protection *p,
 				  uint32_t slot, const struct cdx_rider *also);
+/* Nothing came of it: what is here of a slot goes, and the dataset with the last one,
+ * unless somebody else has sold the slot meanwhile.  0 also when it is not there any
+ * more; -EINVAL no such slot. */
+CDX_MUST_CHECK int cdx_held_abandon(struct cdx_store *s,
+				    const struct cdx_cid *cid, uint32_t slot);
 /* Is it here and whole, by its marks? */
 bool cdx_held_whole(const struct cdx_protection *p, uint32_t slot);
 

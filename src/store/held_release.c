@@ -316,6 +316,34 @@ static int unmark(struct cdx_store *s, const struct cdx_cid *cid, uint32_t slot,
 	return gone != 0 || !cdx_held_is(p);
 }
 
+/* What of a slot is not sold, and with the last one the dataset.  Caller holds
+ * drop_mu. */
+static int clean(struct cdx_store *s, const struct cdx_protection *p,
+		 uint32_t slot)
+{
+	int rc = clean_slot(s, p, slot);
+
+	return rc < 0 ? rc : end_dataset(s, p);
+}
+
+int cdx_held_abandon(struct cdx_store *s, const struct cdx_cid *cid,
+		     uint32_t slot)
+{
+	struct cdx_areas *a = cdx_store_areas(s);
+	struct cdx_protection p;
+	int rc;
+
+	/* nobody begins it meanwhile */
+	(void)pthread_mutex_lock(&a->drop_mu);
+	rc = find(s, cid, &p);
+	if (rc == 0 && slot >= p.k + p.m)
+		rc = -EINVAL;
+	if (rc == 0 && cdx_held_is(&p) && (p.sold >> slot & 1) == 0)
+		rc = clean(s, &p, slot);
+	(void)pthread_mutex_unlock(&a->drop_mu);
+	return rc < 0 ? rc : 0;
+}
+
 int cdx_held_release(struct cdx_store *s, const struct cdx_cid *cid,
 		     uint32_t slot, const struct cdx_rider *also)
 {
@@ -328,9 +356,7 @@ int cdx_held_release(struct cdx_store *s, const struct cdx_cid *cid,
 	rc = unmark(s, cid, slot, also, &p);
 	cdx_block_unlock(s);
 	if (rc == 0)
-		rc = clean_slot(s, &p, slot);
-	if (rc == 0)
-		rc = end_dataset(s, &p);
+		rc = clean(s, &p, slot);
 	(void)pthread_mutex_unlock(&a->drop_mu);
 	return rc < 0 ? rc : 0;
 }

@@ -206,7 +206,10 @@ static int try_begin(struct cdx_store *s, struct cdx_protection *p,
 	rc = cdx_quota_hold(s, rec.share, need, 0);
 	if (rc < 0)
 		return rc;
+	/* not while what is not sold of it is being removed */
+	(void)pthread_mutex_lock(&a->drop_mu);
 	rc = mark(s, p, slot, *lost, sale);
+	(void)pthread_mutex_unlock(&a->drop_mu);
 	cdx_quota_release(s, rec.share, need);
 	return rc;
 }

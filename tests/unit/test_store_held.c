@@ -312,6 +312,38 @@ static void reopened(void **state)
 	hk_free(&h);
 }
 
+/* Who gives up takes nothing along that another one has sold meanwhile. */
+static void abandoned(void **state)
+{
+	struct cdx_dataset_info info;
+	struct cdx_protection p;
+	struct hk h;
+
+	(void)state;
+	assert_int_equal(hk_make(&h, 3, 40, 4, 2, 0), 0);
+	assert_int_equal(cdx_held_abandon(T.s, &h.cid, 1), 0);
+	assert_int_equal(hk_adopt(T.s, &h, &p), 0);
+	assert_int_equal(cdx_held_abandon(T.s, &h.cid, 6), -EINVAL);
+	assert_int_equal(hk_leaves(T.s, &h, &p, 1), 0);
+	assert_int_equal(hk_leaves(T.s, &h, &p, 5), 0);
+	assert_int_equal(cdx_held_begin(T.s, &p, 5, NULL), 0);
+	assert_int_equal(cdx_held_abandon(T.s, &h.cid, 5), 0);
+	assert_int_equal(rows(CDX_DB_LEAF, p.id), 10);
+	assert_int_equal(rows(CDX_DB_LEAF, p.base), 10);
+	assert_int_equal(cdx_held_abandon(T.s, &h.cid, 1), 0);
+	assert_int_equal(rows(CDX_DB_LEAF, p.base), 0);
+	assert_int_equal(hk_fill(T.s, &h, &p, 5, NULL), 0);
+	check_held(&h, &p, 1u << 5);
+	tmp_fsck_clean(&T);
+	assert_int_equal(cdx_held_release(T.s, &h.cid, 5, NULL), 0);
+	assert_int_equal(hk_adopt(T.s, &h, &p), 0);
+	assert_int_equal(hk_leaves(T.s, &h, &p, 1), 0);
+	assert_int_equal(cdx_held_abandon(T.s, &h.cid, 1), 0);
+	assert_int_equal(cdx_dataset_info(T.s, &h.cid, &info), -ENOENT);
+	tmp_fsck_clean(&T);
+	hk_free(&h);
+}
+
 /* ---- equal blocks ---- */
 
 static void equal(void **state)
@@ -465,7 +497,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(life),	      CASE(riders),	   CASE(quota),
 		CASE(adopt_refusals), CASE(leaf_refusals), CASE(reopened),
-		CASE(equal),	      CASE(own),	   CASE(threads),
+		CASE(abandoned),      CASE(equal),	   CASE(own),
+		CASE(threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
