@@ -278,7 +278,7 @@ struct cdx_api_buy {
 CDX_MUST_CHECK int cdx_api_buy_prepare(struct cdx_api_buy *b,
 				       char why[CDX_API_WHY_MAX]);
 /**
- * cdx_api_buy_run - protect it if need be, publish it, ask for its storage
+ * cdx_api_buy_run - protect it if need be, ask for its storage, publish it
  *
  * @id: returns the request's
  *

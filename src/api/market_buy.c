@@ -74,7 +74,8 @@ static int protect(struct cdx_api_buy *b, struct cdx_cid *out,
 	return rc;
 }
 
-/* Hosts fetch it from here: it must be found and given to them. */
+/* Hosts fetch it from here: it must be found and given to them.  Purchasing makes it
+ * public, too, and again where this fails; that it is found does not wait for it. */
 static int publish(const struct cdx_api *api, const struct cdx_cid *cid)
 {
 	struct cdx_peers *p = api->node->peers;
@@ -92,8 +93,6 @@ int cdx_api_buy_run(struct cdx_api_buy *b, struct cdx_b32 *id,
 	int rc = protect(b, &cid, why);
 
 	if (rc == 0)
-		rc = publish(b->api, &cid);
-	if (rc == 0)
 		rc = cdx_node_market_enter(m, &parts, why);
 	if (rc < 0)
 		return rc;
@@ -108,5 +107,8 @@ int cdx_api_buy_run(struct cdx_api_buy *b, struct cdx_b32 *id,
 			rc = -ENOBUFS;
 	}
 	cdx_node_market_leave(m);
+	/* what is not bought stays private */
+	if (rc == 0)
+		(void)!publish(b->api, &cid);
 	return rc;
 }

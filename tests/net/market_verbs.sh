@@ -135,6 +135,10 @@ refused 2 'expiry' "${request[@]}" --data 1 --parity 1 --duration 1h \
 refused 2 'smallest has' "${request[@]}" --data 20 --parity 10 "$cid"
 refused 1 'budget' "${request[@]}" --data 1 --parity 1 \
 	--price 1000000000000000 "$cid"
+# which was coded for it, and stays as private as what it was made of
+verb dataset ls --json --store "$W/buyer"
+has 'sorted((d["kind"], d["private"]) for d in j["datasets"])' \
+	'[["plain", true], ["protected", true], ["verifiable", true]]'
 refused 1 'buys no storage' request --store "$W/seller-1" \
 	--data 1 --parity 1 "$(verb dataset add --json --store "$W/seller-1" "$W/f"
 		member "$W/json" 'j["cid"]')"
@@ -150,6 +154,11 @@ verb purchases "$W/buyer"
 says "^$bought  started"
 says '2 of 2 filled, 1 may be lost, by 2 hosts'
 says 'nines a year'
+# the same figure, and the same clock
+verb status --json "$W/buyer"
+has 'j["market"]["buying"]["durability"]["ninesInAYear"] > 0' true
+verb status "$W/buyer"
+says '^durability .* nines until 20.* UTC; .* nines a year'
 verb purchases --json "$W/buyer"
 has 'j["purchases"][0]["request"]["ask"]["pricePerBytePerSecond"]' 4
 has 'j["purchases"][0]["request"]["ask"]["duration"]' 7200
@@ -174,6 +183,9 @@ verb "${request[@]}" --data 1 --parity 1 --no-wait --price 1 "$cid"
 verb purchases --json "$W/buyer"
 has 'len(j["purchases"])' 2
 has 'len({p["request"]["content"]["cid"] for p in j["purchases"]})' 1
+stored=$(member "$W/json" 'j["purchases"][0]["request"]["content"]["cid"]')
+verb dataset show --json --store "$W/buyer" "$stored"
+has 'j["private"]' false
 # who waits for nothing can be stopped: the request goes on
 "$CODEXFS" availability set "$first" --enabled no --store "$W/seller-1" \
 	>"$W/out" 2>&1 || fail "$(cat "$W/out")"
