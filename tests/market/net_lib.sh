@@ -79,6 +79,7 @@ start_chain() {
 		fail "devnet: $(cat "$W/devnet.out")"
 	read -r ANVIL_PID _ URL <"$W/chain/anvil.pid"
 	PIDS+=("$ANVIL_PID")
+	# shellcheck disable=SC2034 # for who sources this
 	MARKETPLACE=$(sed -n 's/^marketplace = //p' "$W/chain/codexfs.conf")
 	TOKEN=$(sed -n 's/^token = //p' "$W/chain/codexfs.conf")
 }
@@ -107,21 +108,8 @@ view() {
 balance() { view "$TOKEN" 70a08231 "$1"; } # in tokens' units
 supply() { view "$TOKEN" 18160ddd; }
 
-declare -A TOPIC=(
-	[requested]=1bf9c457accf8703dbf7cdf1b58c2f74ddf2e525f98155c70b3d318d74609bd8
-	[started]=85e1543bf2f84fe80c6badbce3648c8539ad1df4d2b3d822938ca0538be727e6
-	[cancelled]=f903f4774c7bd27355f9d7fcbc382b079b164a697a44ac5d95267a4c3cb3bb22
-	[failed]=4769361a442504ecaf038f35e119bcccdd5e42096b24c09e3c17fd17c6684c02
-	[filled]=8f301470a994578b52323d625dfbf827ca5208c81747d3459be7b8867baec3ec
-	[freed]=33ba8f7627565d89f7ada2a6b81ea532b7aa9b11e91a78312d6e1fca0bfcd1dc
-	[proven]=3b989d183b84b02259d7c14b34a9c9eb0fccb4c355a920d25e581e25aef4993d
-)
 # events NAME: how many there were
-events() {
-	rpc eth_getLogs "{\"fromBlock\": \"0x0\", \"address\": \"$MARKETPLACE\",
-		\"topics\": [\"0x${TOPIC[$1]}\"]}" >"$W/logs" || return 1
-	member "$W/logs" 'len(j)'
-}
+events() { devnet count "$1" "$W/chain"; }
 more_events() { [ "$(events "$1")" -gt "$2" ]; }
 events_are() { [ "$(events "$1")" -eq "$2" ]; }
 
@@ -234,20 +222,25 @@ purchases() { # EXPRESSION of the list j
 		2>"$W/out" || fail "purchases: $(cat "$W/out")"
 	member "$W/purchases" "$1"
 }
-# Everything that is bought comes whole from the providers, to who has nothing of it
+# elsewhere N: everything that is bought comes whole from the providers alone, to
+# validator N, which has nothing of it and hears nobody else who might
 elsewhere() {
-	local cid
+	local cid n=0 others=$CLIENT i
 
+	for ((i = 1; i <= VALIDATORS; i++)); do
+		[ "$i" = "$1" ] || others+=" $(validator_host "$i")"
+	done
+	partition "$(validator_host "$1")" "$others"
 	for cid in $(purchases "' '.join(sorted({p['request']['content']['cid']
 		for p in j['purchases'] if p['state'] == 'started'}))"); do
-		"$CODEXFS" dataset get --store "$(store_of validator-1)" \
-			-o "$W/got" "$cid" >"$W/out" 2>&1 || {
-			printf '%s: ' "$cid"
-			cat "$W/out"
-			return 1
-		}
+		"$CODEXFS" dataset get --store "$(store_of "validator-$1")" \
+			-o "$W/got" "$cid" >"$W/out" 2>&1 ||
+			fail "the providers do not give $cid: $(cat "$W/out")"
 		rm -f "$W/got"
+		n=$((n + 1))
 	done
+	heal
+	[ "$n" -ge "$SEGMENTS" ] || fail "only $n datasets are bought"
 }
 # of_provider NAME EXPRESSION of the part of status about selling, j
 of_provider() {
@@ -259,8 +252,11 @@ has_mended() { [ "$(of_provider "$1" "j['mended'] > 0")" = true ]; }
 proves() { # NAME SLOTS: it proves so many again
 	[ "$(of_provider "$1" "j['slots']['SaleProving'] >= $2")" = true ]
 }
-# all of what is bought has its hosts, and nothing is on its way
+# every segment is bought, all of what is bought has its hosts, for the client and on
+# the chain, and nothing is on its way
 whole() {
+	local started
+
 	[ "$(purchases "(all(p['filled'] == p['request']['ask']['slots']
 		for p in j['purchases'] if p['state'] == 'started')
 		and not any(p['state'] in ('pending', 'submitted')
@@ -268,10 +264,33 @@ whole() {
 		cat "$W/purchases"
 		return 1
 	}
+	started=$(member "$W/purchases" "sum(p['state'] == 'started'
+		for p in j['purchases'])")
+	[ "$started" -ge "$SEGMENTS" ] &&
+		[ "$(hosted)" -ge $((started * (DATA + PARITY))) ] || {
+		echo "$started requests have started, $(hosted) slots have a host"
+		return 1
+	}
+}
+# slots that have a host; those of a request that failed stay in the number
+hosted() {
+	local filled freed
+
+	filled=$(events filled) && freed=$(events freed) &&
+		echo $((filled - freed))
 }
 # settled WHAT: after some trouble all slots have hosts again, and nothing is lost
 settled() {
 	until_ok "${2:-300}" "$1: every slot has a host" whole
 	intact || fail "$1: the tree differs: $(cat "$W/diff.out")"
 	say "$SECONDS s  $1"
+}
+# proofs_go_on WHEN: as many more as a period has, since each slot is asked in every
+# second one
+proofs_go_on() {
+	local proofs
+
+	proofs=$(events proven) || fail "no events"
+	until_ok 240 "proofs go on $1" more_events proven \
+		$((proofs + $(hosted) / 2))
 }
