@@ -4,6 +4,7 @@
 #include "fs/internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,26 +30,46 @@ static void reply_value(fuse_req_t req, const char *p, size_t len, size_t size)
 		fuse_reply_buf(req, p, len);
 }
 
+/* The value of user.codex.@name as text, in @buf or static; -ENODATA */
+static int codex_attr(struct cdx_volume *v, fuse_ino_t ino, const char *name,
+		      char buf[32], const char **out)
+{
+	struct cdx_vol_lasts lasts;
+	enum cdx_file_state st;
+	int rc;
+
+	if (strcmp(name, "state") == 0) {
+		rc = cdx_vol_state(v, ino, &st);
+		if (rc == 0)
+			*out = cdx_file_state_name(st);
+		return rc;
+	}
+	/* a file has no cid */
+	if (strcmp(name, "expires") != 0 && strcmp(name, "durability") != 0)
+		return -ENODATA;
+	rc = cdx_vol_lasts(v, ino, &lasts);
+	if (rc < 0)
+		return rc;
+	if (name[0] == 'e')
+		snprintf(buf, 32, "%lld", (long long)lasts.end);
+	else
+		snprintf(buf, 32, "%.1f", lasts.nines);
+	*out = buf;
+	return 0;
+}
+
 static void get_codex_attr(struct cdx_fs *fs, fuse_req_t req, fuse_ino_t ino,
 			   const char *name, size_t size)
 {
-	enum cdx_file_state st;
 	const char *text;
-	int rc;
+	char buf[32];
+	int rc = codex_attr(fs->opts.volume, ino, name + strlen(CODEX_PREFIX),
+			    buf, &text);
 
-	if (strcmp(name, CODEX_PREFIX "state") != 0) {
-		/* a file has no cid, and durability and expires are of
-		 * segments, which status and .codex/segments show */
-		fuse_reply_err(req, ENODATA);
-		return;
-	}
-	rc = cdx_vol_state(fs->opts.volume, ino, &st);
-	if (rc < 0) {
+	if (rc < 0)
 		cdx_fs_reply_err(req, rc);
-		return;
-	}
-	text = cdx_file_state_name(st);
-	reply_value(req, text, strlen(text), size);
+	else
+		reply_value(req, text, strlen(text), size);
 }
 
 static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,

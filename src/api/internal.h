@@ -196,7 +196,6 @@ json_t *cdx_api_request_json(const struct cdx_b32 *id,
 
 /* Figures of one share (status.c) */
 json_t *cdx_api_share_json(struct cdx_store *s, enum cdx_share share);
-#define CDX_API_YEAR_S (365.25 * 86400)
 /* Nines of the durability of what the hosts of a purchase have now, for that long;
  * null where it says nothing (market_show.c).  @c: of the contract */
 json_t *cdx_api_nines(const struct cdx_purchase_info *p,

@@ -26,26 +26,12 @@ static const char *text_or_null(const char *text)
 json_t *cdx_api_nines(const struct cdx_purchase_info *p,
 		      const struct cdx_market_config *c, double horizon_s)
 {
-	const struct cdx_ask *a = &p->what.ask;
-	uint64_t open = a->slots - p->filled;
-	struct cdx_durability d = {.lazy = 1,
-				   .mttf_s = CDX_HOST_MTTF_S,
-				   .mttr_s = CDX_HOST_MTTR_S};
-	uint64_t probability;
-	double loss;
+	double nines;
 
-	if (p->filled > a->slots || open > a->max_slot_loss ||
-	    a->max_slot_loss >= a->slots ||
-	    a->slots > CDX_PROTECTION_SLOTS_MAX || p->worst == 0 ||
-	    horizon_s <= 0 ||
-	    cdx_u256_to_u64(&probability, &a->proof_probability) < 0)
+	if (cdx_durability_ask(&nines, &p->what.ask, p->filled, p->worst,
+			       c->period, horizon_s) < 0)
 		return json_null();
-	d.k = (uint32_t)(a->slots - a->max_slot_loss);
-	d.m = (uint32_t)(a->max_slot_loss - open);
-	d.mtbp_s = CDX_HOST_MISSES * (double)probability * (double)c->period;
-	if (cdx_durability_hosts(&loss, &d, p->worst, horizon_s) < 0)
-		return json_null();
-	return json_real(cdx_durability_nines(loss));
+	return json_real(nines);
 }
 
 json_t *cdx_api_purchase_json(const struct cdx_purchase_info *p,
@@ -68,7 +54,8 @@ json_t *cdx_api_purchase_json(const struct cdx_purchase_info *p,
 		"mostOfOneHost", (json_int_t)p->worst, "proven", p->proven,
 		"renewed", p->renewed, "ninesUntilEnd",
 		runs ? cdx_api_nines(p, c, left) : json_null(), "ninesInAYear",
-		runs ? cdx_api_nines(p, c, CDX_API_YEAR_S) : json_null());
+		runs ? cdx_api_nines(p, c, CDX_DURABILITY_YEAR_S)
+		     : json_null());
 }
 
 /* ---- sales ---- */

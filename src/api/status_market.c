@@ -97,7 +97,7 @@ static json_t *durability_json(const struct cdx_market_parts *p)
 		cdx_api_nines(&w.info, &p->config,
 			      (double)(w.info.end - cdx_clock_wall_s())),
 		"ninesInAYear",
-		cdx_api_nines(&w.info, &p->config, CDX_API_YEAR_S));
+		cdx_api_nines(&w.info, &p->config, CDX_DURABILITY_YEAR_S));
 }
 
 static json_t *patrol_json(const struct cdx_market_parts *p)

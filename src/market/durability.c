@@ -106,3 +106,27 @@ double cdx_durability_nines(double loss)
 		return 0;
 	return loss > 0 ? fmin(-log10(loss), NINES_MAX) : NINES_MAX;
 }
+
+int cdx_durability_ask(double *nines, const struct cdx_ask *ask,
+		       uint32_t filled, uint32_t worst, uint64_t period,
+		       double horizon_s)
+{
+	struct cdx_durability d = {.lazy = 1,
+				   .mttf_s = CDX_HOST_MTTF_S,
+				   .mttr_s = CDX_HOST_MTTR_S};
+	uint64_t open = ask->slots - filled;
+	uint64_t probability;
+	double loss;
+
+	if (filled > ask->slots || open > ask->max_slot_loss ||
+	    ask->max_slot_loss >= ask->slots || ask->slots > SLOTS_MAX ||
+	    cdx_u256_to_u64(&probability, &ask->proof_probability) < 0)
+		return -EINVAL;
+	d.k = (uint32_t)(ask->slots - ask->max_slot_loss);
+	d.m = (uint32_t)(ask->max_slot_loss - open);
+	d.mtbp_s = CDX_HOST_MISSES * (double)probability * (double)period;
+	if (cdx_durability_hosts(&loss, &d, worst, horizon_s) < 0)
+		return -EINVAL;
+	*nines = cdx_durability_nines(loss);
+	return 0;
+}

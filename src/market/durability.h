@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "eth/market.h"
 
 /* How likely is it that a dataset is lost?  The chain of spec/durability.md 2.1 and
  * 2.2.  Pure. */
@@ -39,5 +40,13 @@ CDX_MUST_CHECK int cdx_durability_hosts(double *out,
 					uint32_t worst, double horizon_s);
 /* -log10(loss), at most 15.  Pure. */
 double cdx_durability_nines(double loss);
+
+#define CDX_DURABILITY_YEAR_S (365.25 * 86400)
+/* Nines of what hosts have of a request now, for that long: @filled of its slots, of
+ * which one host has up to @worst.  @period: of the contract, seconds.  -EINVAL it
+ * says nothing: more slots are open than may be lost, or numbers that make no sense. */
+CDX_MUST_CHECK int cdx_durability_ask(double *nines, const struct cdx_ask *ask,
+				      uint32_t filled, uint32_t worst,
+				      uint64_t period, double horizon_s);
 
 #endif

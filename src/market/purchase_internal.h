@@ -140,6 +140,11 @@ struct purchase_view {
 	struct cdx_cid verifiable;
 	enum cdx_segment_stage stage;
 	bool safe;
+	/* of the request that ends last, of those that have started; 0: none */
+	int64_t end;
+	struct cdx_ask ask;
+	uint32_t filled;
+	uint32_t worst;
 };
 
 struct cdx_purchasing {

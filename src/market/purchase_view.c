@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "market/durability.h"
 
 /* ---- safe ---- */
 
@@ -97,6 +98,12 @@ static void views_add(struct cdx_map *m, const struct purchase *b)
 	if (stage_of(b) > v->stage)
 		v->stage = stage_of(b);
 	v->safe = v->safe || b->safe;
+	if (b->rec.state == CDX_PURCHASE_STARTED && b->rec.end > v->end) {
+		v->end = b->rec.end;
+		v->ask = b->rec.what.ask;
+		v->filled = b->filled;
+		v->worst = b->worst;
+	}
 }
 
 static bool views_differ(const struct cdx_map *a, const struct cdx_map *b)
@@ -456,6 +463,21 @@ bool cdx_purchasing_safe(struct cdx_purchasing *p,
 	struct purchase_view v;
 
 	return view_of(p, verifiable, &v) && v.safe;
+}
+
+int cdx_purchasing_lasts(struct cdx_purchasing *p, int64_t *end, double *nines,
+			 const struct cdx_cid *verifiable)
+{
+	struct purchase_view v;
+
+	if (!view_of(p, verifiable, &v) || v.end == 0)
+		return -ENODATA;
+	*end = v.end;
+	if (cdx_durability_ask(nines, &v.ask, v.filled, v.worst,
+			       p->env->config.period,
+			       CDX_DURABILITY_YEAR_S) < 0)
+		*nines = 0;
+	return 0;
 }
 
 void cdx_purchasing_patrolled(struct cdx_purchasing *p,

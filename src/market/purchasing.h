@@ -176,6 +176,12 @@ enum cdx_segment_stage cdx_purchasing_stage(struct cdx_purchasing *p,
  */
 bool cdx_purchasing_safe(struct cdx_purchasing *p,
 			 const struct cdx_cid *verifiable);
+/* When the last of its requests that have started ends (the chain's time), and nines
+ * against its loss within a year with the hosts that have it now (0: nothing is known
+ * of them).  -ENODATA none has.  Does not block; thread: any. */
+CDX_MUST_CHECK int cdx_purchasing_lasts(struct cdx_purchasing *p, int64_t *end,
+					double *nines,
+					const struct cdx_cid *verifiable);
 /* What the patrol says: @bad slots of this dataset did not answer lately.
  * Thread: any. */
 void cdx_purchasing_patrolled(struct cdx_purchasing *p,

@@ -217,7 +217,22 @@ static enum cdx_file_state stage(void *arg, const struct cdx_cid *verifiable)
 	return CDX_STATE_PROTECTED;
 }
 
+static bool lasts(void *arg, struct cdx_vol_lasts *out,
+		  const struct cdx_cid *verifiable)
+{
+	struct cdx_node_market *m = arg;
+	int rc = -ENODATA;
+
+	pthread_rwlock_rdlock(&m->lock);
+	if (m->parts.purchasing != NULL)
+		rc = cdx_purchasing_lasts(m->parts.purchasing, &out->end,
+					  &out->nines, verifiable);
+	pthread_rwlock_unlock(&m->lock);
+	return rc == 0;
+}
+
 struct cdx_vol_stages cdx_node_market_stages(struct cdx_node_market *m)
 {
-	return (struct cdx_vol_stages){.stage = stage, .arg = m};
+	return (struct cdx_vol_stages){
+		.stage = stage, .lasts = lasts, .arg = m};
 }

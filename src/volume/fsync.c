@@ -88,41 +88,79 @@ static int some_locs(struct cdx_volume *v, uint64_t ino, uint64_t *off,
 	return rc < 0 ? rc : n;
 }
 
+typedef int loc_fn(void *arg, const struct cdx_loc *loc);
+
+/* Tells @fn where the bytes of a file are, until it returns something else than 0.
+ * Caller holds the lock. */
+static int each_loc(struct cdx_volume *v, const struct cdx_vnode *n, loc_fn *fn,
+		    void *arg)
+{
+	struct cdx_loc loc[STATE_AT_ONCE];
+	uint64_t off = 0;
+	int rc;
+
+	while ((rc = some_locs(v, n->ino, &off, loc)) > 0) {
+		for (int i = 0; i < rc; i++) {
+			int r = loc[i].kind == CDX_LOC_ZERO ? 0
+							    : fn(arg, &loc[i]);
+
+			if (r != 0)
+				return r;
+		}
+	}
+	return rc;
+}
+
+/* The least of all */
+struct least {
+	struct cdx_volume *v;
+	bool any;
+	enum cdx_file_state state;
+	struct cdx_vol_lasts lasts;
+};
+
+static int least_state(void *arg, const struct cdx_loc *loc)
+{
+	struct least *l = arg;
+	enum cdx_file_state st = cdx_loc_state(l->v, loc);
+
+	if (!l->any || st < l->state)
+		l->state = st;
+	l->any = true;
+	return st == CDX_STATE_OPEN;
+}
+
+static int least_lasts(void *arg, const struct cdx_loc *loc)
+{
+	struct least *l = arg;
+	struct cdx_vol_lasts is;
+
+	if (!cdx_loc_lasts(l->v, &is, loc))
+		return -ENODATA;
+	if (!l->any || is.end < l->lasts.end)
+		l->lasts.end = is.end;
+	if (!l->any || is.nines < l->lasts.nines)
+		l->lasts.nines = is.nines;
+	l->any = true;
+	return 0;
+}
+
 /* Caller holds the lock */
 static int state_of(struct cdx_volume *v, const struct cdx_vnode *n,
 		    enum cdx_file_state *out)
 {
-	struct cdx_loc loc[STATE_AT_ONCE];
-	enum cdx_file_state least = CDX_STATE_PROVEN;
-	uint64_t off = 0;
-	bool any = false;
+	struct least l = {.v = v};
 	int rc;
 
 	if (n->dirty != NULL) {
 		*out = CDX_STATE_DIRTY;
 		return 0;
 	}
-	*out = CDX_STATE_OPEN;
-	for (;;) {
-		rc = some_locs(v, n->ino, &off, loc);
-		if (rc <= 0)
-			break;
-		for (int i = 0; i < rc; i++) {
-			enum cdx_file_state st;
-
-			if (loc[i].kind == CDX_LOC_ZERO)
-				continue;
-			st = cdx_loc_state(v, &loc[i]);
-			if (st == CDX_STATE_OPEN)
-				return 0;
-			if (st < least)
-				least = st;
-			any = true;
-		}
-	}
-	if (rc == 0 && any)
-		*out = least;
-	return rc;
+	rc = each_loc(v, n, least_state, &l);
+	if (rc < 0)
+		return rc;
+	*out = l.any ? l.state : CDX_STATE_OPEN;
+	return 0;
 }
 
 int cdx_vol_state(struct cdx_volume *v, uint64_t ino, enum cdx_file_state *out)
@@ -140,4 +178,24 @@ int cdx_vol_state(struct cdx_volume *v, uint64_t ino, enum cdx_file_state *out)
 	rc = state_of(v, pin.n, out);
 	pthread_rwlock_unlock(&pin.n->lock);
 	return rc;
+}
+
+int cdx_vol_lasts(struct cdx_volume *v, uint64_t ino, struct cdx_vol_lasts *out)
+{
+	CDX_CLEANUP(cdx_vnode_unpinp) struct cdx_vnode_pin pin = {.v = v};
+	struct least l = {.v = v};
+	int rc = cdx_vnode_get(v, &pin.n, ino);
+
+	if (rc < 0)
+		return rc;
+	pthread_rwlock_rdlock(&pin.n->lock);
+	rc = pin.n->dirty != NULL ? -ENODATA
+				  : each_loc(v, pin.n, least_lasts, &l);
+	pthread_rwlock_unlock(&pin.n->lock);
+	if (rc < 0)
+		return rc;
+	if (!l.any)
+		return -ENODATA;
+	*out = l.lasts;
+	return 0;
 }

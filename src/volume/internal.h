@@ -257,9 +257,15 @@ void cdx_loc_unref(struct cdx_volume *v, struct cdx_batch *b,
 /* How far a protected segment is (cdx_vol_set_stages) */
 enum cdx_file_state cdx_stage_of(struct cdx_volume *v,
 				 const struct cdx_cid *verifiable);
+/* Likewise, how long; false: nobody knows, or others have not all of it */
+bool cdx_lasts_of(struct cdx_volume *v, struct cdx_vol_lasts *out,
+		  const struct cdx_cid *verifiable);
 /* How far the segment that holds a location is (records: OPEN) */
 enum cdx_file_state cdx_loc_state(struct cdx_volume *v,
 				  const struct cdx_loc *loc);
+/* And how long others have it; as cdx_lasts_of */
+bool cdx_loc_lasts(struct cdx_volume *v, struct cdx_vol_lasts *out,
+		   const struct cdx_loc *loc);
 
 /* Data that can still be written, and the hold on space for dirty bytes:
  * statfs and write use the same sum.  -ENOSPC, CDX_E_QUOTA.  May compact when
@@ -435,7 +441,7 @@ struct cdx_volume {
 	struct cdx_data *data;
 	struct cdx_background *bg; /* packer, sealer, compactor (pack.c) */
 
-	pthread_rwlock_t stages_lock; /* a leaf; held while @stage is asked */
+	pthread_rwlock_t stages_lock; /* a leaf; held while @stages are asked */
 	struct cdx_vol_stages stages;
 
 	_Atomic uint64_t read_errors;

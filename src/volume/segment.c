@@ -272,6 +272,19 @@ enum cdx_file_state cdx_loc_state(struct cdx_volume *v,
 	return cdx_stage_of(v, &verifiable);
 }
 
+bool cdx_loc_lasts(struct cdx_volume *v, struct cdx_vol_lasts *out,
+		   const struct cdx_loc *loc)
+{
+	struct cdx_seg_rec rec;
+	struct cdx_cid verifiable;
+
+	if (loc->kind != CDX_LOC_SEGMENT ||
+	    cdx_seg_rec_get(v, &rec, loc->area) < 0 || !rec.has_verifiable)
+		return false;
+	verifiable = cdx_cid_sha256(CDX_CODEC_MANIFEST, &rec.verifiable);
+	return cdx_lasts_of(v, out, &verifiable);
+}
+
 static int list_one(struct cdx_segment_info *out, const struct cdx_kv_pair *p)
 {
 	struct cdx_seg_rec rec;

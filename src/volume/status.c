@@ -101,6 +101,18 @@ enum cdx_file_state cdx_stage_of(struct cdx_volume *v,
 	return st < CDX_STATE_PROTECTED ? CDX_STATE_PROTECTED : st;
 }
 
+bool cdx_lasts_of(struct cdx_volume *v, struct cdx_vol_lasts *out,
+		  const struct cdx_cid *verifiable)
+{
+	bool known;
+
+	pthread_rwlock_rdlock(&v->stages_lock);
+	known = v->stages.lasts != NULL &&
+		v->stages.lasts(v->stages.arg, out, verifiable);
+	pthread_rwlock_unlock(&v->stages_lock);
+	return known;
+}
+
 const char *cdx_file_state_name(enum cdx_file_state st)
 {
 	switch (st) {

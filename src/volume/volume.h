@@ -234,16 +234,24 @@ struct cdx_vol_net {
 CDX_MUST_CHECK int cdx_vol_set_net(struct cdx_volume *v,
 				   const struct cdx_vol_net *net);
 
+/* How long what others have of a segment is paid for, and how sure it is */
+struct cdx_vol_lasts {
+	int64_t end;  /* seconds since 1970 */
+	double nines; /* against loss within a year; 0: nothing is known */
+};
 /* How far protected segments are beyond this machine, which somebody else knows */
 struct cdx_vol_stages {
 	/* CDX_STATE_PROTECTED, _REQUESTED, _STORED or _PROVEN.  Must not block; any
 	 * thread. */
 	enum cdx_file_state (*stage)(void *arg,
 				     const struct cdx_cid *verifiable);
+	/* False: nobody else has all of it.  Likewise. */
+	bool (*lasts)(void *arg, struct cdx_vol_lasts *out,
+		      const struct cdx_cid *verifiable);
 	void *arg;
 };
 /* @st is copied; NULL: nobody knows (any more).  No call is under way when it
- * returns.  Not from the function itself. */
+ * returns.  Not from these functions themselves. */
 void cdx_vol_set_stages(struct cdx_volume *v, const struct cdx_vol_stages *st);
 
 /* ---- contents ---- */
@@ -372,6 +380,10 @@ const char *cdx_file_state_name(enum cdx_file_state st);
  * namespace: CDX_STATE_OPEN once committed */
 CDX_MUST_CHECK int cdx_vol_state(struct cdx_volume *v, uint64_t ino,
 				 enum cdx_file_state *out);
+/* The earliest end and the least nines of all that a file is in.  -ENODATA not all of
+ * it is stored, or there is nothing to store. */
+CDX_MUST_CHECK int cdx_vol_lasts(struct cdx_volume *v, uint64_t ino,
+				 struct cdx_vol_lasts *out);
 
 struct cdx_vol_status {
 	uint64_t inodes;

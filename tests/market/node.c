@@ -341,6 +341,16 @@ static enum cdx_file_state state_now(struct town *t, uint64_t ino)
 	return st;
 }
 
+/* What others have of it is paid for, and can be said in nines */
+static void assert_lasts(struct town *t, uint64_t ino)
+{
+	struct cdx_vol_lasts lasts;
+
+	assert_int_equal(cdx_vol_lasts(t->client.n.volume, ino, &lasts), 0);
+	assert_true(lasts.end > 0);
+	assert_true(lasts.nines > 0 && lasts.nines <= 15);
+}
+
 struct told {
 	uint64_t done;
 	uint64_t total;
@@ -475,6 +485,7 @@ static void test_bought_and_back(void **state)
 	until(is_proven, &t, "proof of every slot");
 	assert_int_equal(state_now(&t, ino), CDX_STATE_PROVEN);
 	assert_status(&t);
+	assert_lasts(&t, ino);
 	/* as much after a start */
 	reopen_client(&t);
 	until(is_safe, &t, "safety");

@@ -297,12 +297,51 @@ static void test_edges(void **state)
 	assert_true(cdx_durability_nines(2) == 0);
 }
 
+/* What is filled of a request: open slots are parity that is not there. */
+static void test_ask(void **state)
+{
+	const struct cdx_ask ask = {
+		.slots = 15,
+		.max_slot_loss = 5,
+		.proof_probability = cdx_u256_of(4),
+	};
+	struct cdx_durability d = {
+		.k = 10,
+		.m = 3,
+		.lazy = 1,
+		.mttf_s = CDX_HOST_MTTF_S,
+		.mttr_s = CDX_HOST_MTTR_S,
+		.mtbp_s = CDX_HOST_MISSES * 4 * 120,
+	};
+	struct cdx_ask odd = ask;
+	double loss;
+	double n;
+
+	(void)state;
+	assert_int_equal(cdx_durability_hosts(&loss, &d, 2, YEAR), 0);
+	assert_int_equal(cdx_durability_ask(&n, &ask, 13, 2, 120, YEAR), 0);
+	assert_true(n == cdx_durability_nines(loss));
+	assert_int_equal(cdx_durability_ask(&n, &ask, 9, 1, 120, YEAR),
+			 -EINVAL);
+	assert_int_equal(cdx_durability_ask(&n, &ask, 16, 1, 120, YEAR),
+			 -EINVAL);
+	assert_int_equal(cdx_durability_ask(&n, &ask, 15, 0, 120, YEAR),
+			 -EINVAL);
+	odd.max_slot_loss = 15;
+	assert_int_equal(cdx_durability_ask(&n, &odd, 15, 1, 120, YEAR),
+			 -EINVAL);
+	odd = ask;
+	odd.proof_probability = cdx_u256_max;
+	assert_int_equal(cdx_durability_ask(&n, &odd, 15, 1, 120, YEAR),
+			 -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table), cmocka_unit_test(test_figures),
 		cmocka_unit_test(test_least), cmocka_unit_test(test_played),
-		cmocka_unit_test(test_edges),
+		cmocka_unit_test(test_edges), cmocka_unit_test(test_ask),
 	};
 
 	return cmocka_run_group_tests_name("market/durability", tests, NULL,

@@ -3,6 +3,7 @@
 #include "config.h"
 #endif
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,6 +22,7 @@
 struct known {
 	struct cdx_cid cid[4];
 	enum cdx_file_state state[4];
+	struct cdx_vol_lasts lasts[4]; /* end 0: not known */
 	unsigned n;
 };
 
@@ -32,6 +34,20 @@ static enum cdx_file_state stage(void *arg, const struct cdx_cid *verifiable)
 		if (cdx_cid_equal(&k->cid[i], verifiable))
 			return k->state[i];
 	return CDX_STATE_PROTECTED;
+}
+
+static bool lasts(void *arg, struct cdx_vol_lasts *out,
+		  const struct cdx_cid *verifiable)
+{
+	const struct known *k = arg;
+
+	for (unsigned i = 0; i < k->n; i++)
+		if (cdx_cid_equal(&k->cid[i], verifiable) &&
+		    k->lasts[i].end != 0) {
+			*out = k->lasts[i];
+			return true;
+		}
+	return false;
 }
 
 struct look {
@@ -105,6 +121,63 @@ static void test_states(void **state)
 	free(p);
 }
 
+static void assert_lasts(struct seg_env *e, uint64_t ino, int64_t end,
+			 double nines)
+{
+	struct cdx_vol_lasts got;
+
+	assert_int_equal(cdx_vol_lasts(e->v, ino, &got), 0);
+	assert_int_equal(got.end, end);
+	assert_true(got.nines == nines);
+}
+
+/* A file lasts as long as the segment that ends first, and as surely as the weakest,
+ * which may be another; none of it is known while one of them is not. */
+static void test_lasts(void **state)
+{
+	struct seed s = seed_start("lasts");
+	uint8_t *p = noise(&s, 2 * FILE_BYTES);
+	struct known k = {.n = 0};
+	struct cdx_vol_stages st = {.stage = stage, .lasts = lasts, .arg = &k};
+	struct cdx_vol_lasts got;
+	struct seg_env e;
+	struct areas a;
+	uint64_t both;
+	uint64_t one;
+
+	(void)state;
+	seg_env_new(&e, SHARE, 4, 2);
+	both = put_file(&e, "both", p, FILE_BYTES);
+	protect(&e);
+	seg_env_write(&e, both, FILE_BYTES, p + FILE_BYTES, FILE_BYTES);
+	one = put_file(&e, "one", p, FILE_BYTES);
+	cdx_vol_set_stages(e.v, &st);
+	assert_int_equal(cdx_vol_lasts(e.v, one, &got), -ENODATA);
+	protect(&e);
+	a = protected_areas(&e);
+	assert_int_equal(a.n, 2);
+	learn(&k, &e, a.area[0], CDX_STATE_STORED);
+	learn(&k, &e, a.area[1], CDX_STATE_STORED);
+	assert_int_equal(cdx_vol_lasts(e.v, one, &got), -ENODATA);
+	k.lasts[1] = (struct cdx_vol_lasts){.end = 1000, .nines = 4.5};
+	assert_lasts(&e, one, 1000, 4.5);
+	assert_int_equal(cdx_vol_lasts(e.v, both, &got), -ENODATA);
+	k.lasts[0] = (struct cdx_vol_lasts){.end = 2000, .nines = 3};
+	assert_lasts(&e, both, 1000, 3);
+	assert_lasts(&e, one, 1000, 4.5);
+	/* nothing to store, or not there yet */
+	assert_int_equal(cdx_vol_lasts(e.v, CDX_ROOT_INO, &got), -ENODATA);
+	assert_int_equal(cdx_vol_lasts(e.v, seg_env_make(&e, "empty"), &got),
+			 -ENODATA);
+	seg_env_write(&e, one, 0, p, 1);
+	assert_int_equal(cdx_vol_lasts(e.v, one, &got), -ENODATA);
+	cdx_vol_set_stages(e.v, NULL);
+	assert_int_equal(cdx_vol_lasts(e.v, both, &got), -ENODATA);
+	seg_env_clean(&e);
+	seg_env_free(&e);
+	free(p);
+}
+
 static void test_compact_one(void **state)
 {
 	struct seed s = seed_start("compact_one");
@@ -152,6 +225,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_states),
+		cmocka_unit_test(test_lasts),
 		cmocka_unit_test(test_compact_one),
 	};
 
