@@ -61,7 +61,7 @@ static int codex_attr(struct cdx_volume *v, fuse_ino_t ino, const char *name,
 static void get_codex_attr(struct cdx_fs *fs, fuse_req_t req, fuse_ino_t ino,
 			   const char *name, size_t size)
 {
-	const char *text;
+	const char *text = "";
 	char buf[32];
 	int rc = codex_attr(fs->opts.volume, ino, name + strlen(CODEX_PREFIX),
 			    buf, &text);
