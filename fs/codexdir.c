@@ -381,6 +381,7 @@ void cdx_codex_read(struct cdx_fs *fs, fuse_req_t req, fuse_ino_t ino,
 		    size_t size, off_t off, struct fuse_file_info *fi)
 {
 	struct codex_handle *h = handle_of(fi);
+	char *part;
 	size_t from;
 	size_t n;
 
@@ -390,9 +391,18 @@ void cdx_codex_read(struct cdx_fs *fs, fuse_req_t req, fuse_ino_t ino,
 		return;
 	}
 	from = (size_t)off < h->text.len ? (size_t)off : h->text.len;
-	n = h->text.len - from;
-	fuse_reply_buf(req, (const char *)h->text.p + from,
-		       n < size ? n : size);
+	n = h->text.len - from < size ? h->text.len - from : size;
+	/* not of the handle's: who has the answer may close the file before the call
+	 * that gave it has come back */
+	part = malloc(n > 0 ? n : 1);
+	if (part == NULL) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	if (n > 0)
+		memcpy(part, h->text.p + from, n);
+	fuse_reply_buf(req, part, n);
+	free(part);
 }
 
 void cdx_codex_release(struct fuse_file_info *fi)

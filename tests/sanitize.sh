@@ -19,11 +19,17 @@ esac
 subbuild "build-${CDX_SUITE:-asan}" --enable-sanitize=$list CFLAGS='-O1 -g'
 make -s -j"$(nproc)"
 
-export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
-export UBSAN_OPTIONS=print_stacktrace=1
+# What a mount's process finds would go to /dev/null with the rest of what it says:
+# reports go to files, which are looked at last
+reports=$PWD/reports
+rm -rf "$reports"
+mkdir "$reports"
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:log_path=$reports/asan
+export UBSAN_OPTIONS=print_stacktrace=1:log_path=$reports/ubsan
 # the committer holds the locks of all changed files at once, and TSan's deadlock
 # detector has room for 64 and aborts
-export TSAN_OPTIONS=detect_deadlocks=0:halt_on_error=1:suppressions=$CDX_SRCDIR/tests/tsan.supp
+export TSAN_OPTIONS=detect_deadlocks=0:halt_on_error=1:log_path=$reports/tsan
+TSAN_OPTIONS+=:suppressions=$CDX_SRCDIR/tests/tsan.supp
 # the tests in there run as often as in make check
 rounds=${CDX_COUNT:-1}
 suite=${CDX_SUITE:-asan}
@@ -45,11 +51,19 @@ check_threads() {
 }
 
 i=0
-while [ $i -lt "$rounds" ]; do
+status=0
+while [ $i -lt "$rounds" ] && [ $status -eq 0 ]; do
 	if [ "$suite" = tsan ]; then
-		check_threads
+		check_threads || status=1
 	else
-		make -j"$(nproc)" check-binaries
+		make -j"$(nproc)" check-binaries || status=1
 	fi
 	i=$((i + 1))
 done
+for report in "$reports"/*; do
+	[ -s "$report" ] || continue
+	echo "FAIL: $report:"
+	head -n 60 "$report"
+	status=1
+done
+exit $status

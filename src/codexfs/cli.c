@@ -259,13 +259,19 @@ void cli_print_json(json_t *json)
 int cli_fail(const char *what, int rc, const json_t *answer)
 {
 	const char *why = json_string_value(json_object_get(answer, "error"));
+	bool said = why != NULL;
 
-	if (why == NULL)
+	if (!said)
 		why = cdx_strerror(rc);
 	if (answer == NULL && (rc == -ECONNREFUSED || rc == -ENOENT))
 		cli_error("cannot %s: the process that has the store does not "
 			  "answer on its control socket; is it still starting, "
 			  "or ending?",
+			  what);
+	else if (!said && rc == -ECONNRESET)
+		cli_error("cannot %s: the process that has the store ended "
+			  "before it said whether it could; its log has the "
+			  "reason, if there is one",
 			  what);
 	else if (rc == CDX_E_QUOTA)
 		cli_error("cannot %s: %s; delete something", what, why);

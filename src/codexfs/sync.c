@@ -78,9 +78,7 @@ static int run(struct cdx_client *c, const char *until, bool as_json)
 	snprintf(path, sizeof(path), "/control/v1/sync?until=%s", until);
 	rc = cdx_client_lines(c, &j, "POST", path, on_progress, NULL);
 	cli_progress_end();
-	/* an answer that breaks off has no reason in it */
-	if (rc == -EIO && c->socket != NULL &&
-	    json_object_get(j, "error") == NULL) {
+	if (rc == -ECONNRESET && c->socket != NULL) {
 		cli_error("the process that has %s ended; mount it again; what "
 			  "was not synced before may be lost",
 			  c->store);

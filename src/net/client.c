@@ -116,7 +116,7 @@ static int perform(struct transfer *t, const char *path, const char *url)
 		return t->result;
 	if (code == CURLE_COULDNT_CONNECT)
 		return os_error > 0 ? -(int)os_error : -ECONNREFUSED;
-	return code == CURLE_OK ? (int)status : -EIO;
+	return code == CURLE_OK ? (int)status : -ECONNRESET;
 }
 
 int cdx_request_unix(const char *socket, const struct cdx_request *req)

@@ -26,7 +26,7 @@ struct cdx_request {
  *          reached through its directory
  *
  * Returns the HTTP status; -ECONNREFUSED or -ENOENT nobody serves it; what a
- * callback returned; -EIO the connection broke.  Thread: safe.
+ * callback returned; -ECONNRESET the connection broke.  Thread: safe.
  */
 CDX_MUST_CHECK int cdx_request_unix(const char *socket,
 				    const struct cdx_request *req);

@@ -13,6 +13,11 @@ mounted() { grep -q " $M fuse.codexfs " /proc/self/mounts; }
 cleanup() {
 	local status=$?
 	cd /
+	# what else would go to the journal
+	[ "$status" = 0 ] || [ ! -s "$W/mount.log" ] || {
+		echo "the last that mounts said:"
+		tail -n 20 "$W/mount.log"
+	}
 	if mounted; then
 		"$CODEXFS" umount -l "$M" || umount -l "$M"
 		# the process ends with its last open file; the store is free then
@@ -33,7 +38,8 @@ make_store() {
 }
 # do_mount [OPTIONS of mount]
 do_mount() {
-	"$CODEXFS" mount "$@" "$S" "$M" || fail "mount failed"
+	"$CODEXFS" mount --log-file "$W/mount.log" "$@" "$S" "$M" ||
+		fail "mount failed"
 	mounted || fail "mount said 0, but nothing is mounted"
 }
 do_umount() {

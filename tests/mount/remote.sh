@@ -42,7 +42,7 @@ start_other() {
 mount_with() {
 	printf '[node]\npeer = 127.0.0.1:%s\ndht = no\nread-timeout = %s\n' \
 		"$port" "$1" >"$W/conf"
-	do_mount --log-file "$W/mount.log" -o "config=$W/conf"
+	do_mount -o "config=$W/conf"
 }
 
 # All of its threads: on a busy machine some run on for a while
