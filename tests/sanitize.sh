@@ -16,7 +16,7 @@ tsan) list=thread ;;
 	;;
 esac
 . "$CDX_SRCDIR/tests/subbuild.sh"
-subbuild "build-${CDX_SUITE:-asan}" --enable-sanitize=$list CFLAGS='-O1 -g'
+subbuild "build-${CDX_SUITE:-asan}" --enable-sanitize=$list CFLAGS='-O1 -g1'
 make -s -j"$(nproc)"
 
 # What a mount's process finds would go to /dev/null with the rest of what it says:

@@ -12,26 +12,46 @@ if ! command -v clang >/dev/null; then
 fi
 corpora=$CDX_SRCDIR/tests/fuzz/corpus
 . "$CDX_SRCDIR/tests/subbuild.sh"
-subbuild build-fuzz CC=clang CFLAGS='-O1 -g' --enable-fuzzing \
+subbuild build-fuzz CC=clang CFLAGS='-O1 -g1' --enable-fuzzing \
 	--enable-sanitize=address,undefined --disable-fs
 mkdir -p found
 make -s -j"$(nproc)" fuzz-programs
 
-failed=0
-ran=0
+# look TARGET: what it found stays in found/, what it said in work/
+look() {
+	local what=${1##*/fuzz_} log status=0
+
+	log=work/$what.log
+	mkdir -p "work/$what"
+	"$1" -max_total_time="${CDX_COUNT:-10}" -timeout=10 \
+		-rss_limit_mb=1024 -print_final_stats=1 \
+		-artifact_prefix="found/$what-" "work/$what" "$corpora/$what" \
+		>"$log" 2>&1 || status=$?
+	if [ $status -eq 0 ]; then
+		printf '%-24s %s runs\n' "$what" \
+			"$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")"
+	else
+		printf 'FAIL: %s: exit status %d\n%s\n' "$what" $status \
+			"$(cat "$log")"
+	fi
+	[ $status -eq 0 ]
+}
+export -f look
+export corpora
+
+targets=()
 for target in tests/fuzz/fuzz_*; do
 	what=${target##*/fuzz_}
 	case $what in *.*) continue ;; esac
 	[ -d "$corpora/$what" ] || { echo "$what has no corpus"; exit 1; }
-	mkdir -p "work/$what"
-	echo "== $what"
-	"$target" -max_total_time="${CDX_COUNT:-10}" -timeout=10 \
-		-rss_limit_mb=1024 -print_final_stats=1 \
-		-artifact_prefix="found/$what-" "work/$what" "$corpora/$what" ||
-		failed=$((failed + 1))
-	ran=$((ran + 1))
+	targets+=("$target")
 done
-echo "$ran targets, $failed with findings"
+# one for each processor: a target has one thread
+failed=0
+printf '%s\0' "${targets[@]}" |
+	xargs -0 -n 1 -P "$(nproc)" bash -c 'look "$1"' look || failed=1
+ran=${#targets[@]}
+echo "$ran targets"
 sources=("$CDX_SRCDIR"/tests/fuzz/fuzz_*.c)
 [ $ran -eq ${#sources[@]} ] || {
 	echo "but there are ${#sources[@]} sources: see tests/fuzz/module.am"

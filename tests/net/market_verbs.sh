@@ -137,8 +137,8 @@ refused 1 'budget' "${request[@]}" --data 1 --parity 1 \
 	--price 1000000000000000 "$cid"
 # which was coded for it, and stays as private as what it was made of
 verb dataset ls --json --store "$W/buyer"
-has 'sorted((d["kind"], d["private"]) for d in j["datasets"])' \
-	'[["plain", true], ["protected", true], ["verifiable", true]]'
+has 'sorted((d["kind"], d["private"]) for d in j["content"])' \
+	'[["plain", true], ["verifiable", true]]'
 refused 1 'buys no storage' request --store "$W/seller-1" \
 	--data 1 --parity 1 "$(verb dataset add --json --store "$W/seller-1" "$W/f"
 		member "$W/json" 'j["cid"]')"
