@@ -35,9 +35,10 @@ rounds=${CDX_COUNT:-1}
 suite=${CDX_SUITE:-asan}
 unset CDX_COUNT CDX_SUITE
 
-# What computes on one thread has nothing for the sanitizer of threads to see,
-# and takes long under it.
-single='^tests/unit/test_((bn254|dataset|merkle|slots)_|proof_(circuit|files|json|r1cs|zkey))'
+# What computes on one thread has nothing for the sanitizer of threads to see, and
+# takes long under it; nor have the control socket's proofs what test_proof_groth16
+# does not show.
+single='^tests/unit/test_((bn254|dataset|merkle|slots)_|proof_(circuit|files|json|r1cs|zkey)|api_proof)'
 
 check_threads() {
 	local -a tests programs
