@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include "base/clock.h"
 #include "exchange/server.h"
 #include "market/slot_data.h"
 #include "market/slot_manifest.h"

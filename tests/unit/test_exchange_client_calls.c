@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "seed.h"
 #include "store_tmp.h"
