@@ -74,6 +74,18 @@ static void learn(struct known *k, struct seg_env *e, uint64_t area,
 	k->state[k->n++] = st;
 }
 
+/* A file with a half in a segment that is protected and one that is not yet, and
+ * another file beside the latter */
+static void two_files(struct seg_env *e, const uint8_t p[2 * FILE_BYTES],
+		      uint64_t *both, uint64_t *one)
+{
+	seg_env_new(e, SHARE, 4, 2);
+	*both = put_file(e, "both", p, FILE_BYTES);
+	protect(e);
+	seg_env_write(e, *both, FILE_BYTES, p + FILE_BYTES, FILE_BYTES);
+	*one = put_file(e, "one", p, FILE_BYTES);
+}
+
 static void test_states(void **state)
 {
 	struct seed s = seed_start("states");
@@ -87,11 +99,7 @@ static void test_states(void **state)
 	uint64_t one;
 
 	(void)state;
-	seg_env_new(&e, SHARE, 4, 2);
-	both = put_file(&e, "both", p, FILE_BYTES);
-	protect(&e);
-	seg_env_write(&e, both, FILE_BYTES, p + FILE_BYTES, FILE_BYTES);
-	one = put_file(&e, "one", p, FILE_BYTES);
+	two_files(&e, p, &both, &one);
 	/* nobody is asked about what is not protected */
 	cdx_vol_set_stages(e.v, &st);
 	assert_true(state_of(&e, both) < CDX_STATE_SEALED);
@@ -146,11 +154,7 @@ static void test_lasts(void **state)
 	uint64_t one;
 
 	(void)state;
-	seg_env_new(&e, SHARE, 4, 2);
-	both = put_file(&e, "both", p, FILE_BYTES);
-	protect(&e);
-	seg_env_write(&e, both, FILE_BYTES, p + FILE_BYTES, FILE_BYTES);
-	one = put_file(&e, "one", p, FILE_BYTES);
+	two_files(&e, p, &both, &one);
 	cdx_vol_set_stages(e.v, &st);
 	assert_int_equal(cdx_vol_lasts(e.v, one, &got), -ENODATA);
 	protect(&e);
