@@ -108,6 +108,7 @@ function runTests(code, name, { variable, tests }) {
 				env: {
 					...process.env,
 					FOUNDRY_FUZZ_RUNS: FUZZ_RUNS,
+					FOUNDRY_FUZZ_SEED: process.env.CDX_SEED ?? "1",
 					[variable]: file,
 				},
 				timeout: TIMEOUT,

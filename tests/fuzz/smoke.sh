@@ -23,7 +23,7 @@ look() {
 
 	log=work/$what.log
 	mkdir -p "work/$what"
-	"$1" -max_total_time="${CDX_COUNT:-10}" -timeout=10 \
+	"$1" -seed="${CDX_SEED:-1}" -max_total_time="${CDX_COUNT:-10}" -timeout=10 \
 		-rss_limit_mb=1024 -print_final_stats=1 \
 		-artifact_prefix="found/$what-" "work/$what" "$corpora/$what" \
 		>"$log" 2>&1 || status=$?

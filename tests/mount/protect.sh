@@ -7,7 +7,7 @@
 need rsync getfattr
 
 rounds=${CDX_COUNT:-1}
-seed=${CDX_SEED:-$RANDOM}
+seed=${CDX_SEED:-1}
 say "seed $seed"
 RANDOM=$((seed % 32768))
 k=4

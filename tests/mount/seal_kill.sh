@@ -7,7 +7,7 @@
 need rsync
 
 count=${CDX_COUNT:-3}
-seed=${CDX_SEED:-$RANDOM}
+seed=${CDX_SEED:-1}
 say "seed $seed"
 RANDOM=$((seed % 32768))
 tree=/usr/include
