@@ -395,7 +395,7 @@ static void new_period(struct cdx_proving *p, uint64_t period)
 		s->phase = s->proven == period ? PROVING_PROVEN : PROVING_IDLE;
 		s->tx = NULL;
 		s->has_words = s->wanted = s->alone = false;
-		s->troubled = s->gone = false;
+		s->refused = s->troubled = s->gone = false;
 		s->again = 0;
 		s->seen = 0;
 	}

@@ -48,6 +48,7 @@ struct cdx_proving_slot {
 	struct proving_tx *tx;
 	bool wanted;   /* by the dice */
 	bool alone;    /* a transaction of many was refused with it */
+	bool refused;  /* one was invalid for the contract */
 	bool troubled; /* was told */
 	bool gone;     /* likewise */
 	int64_t again; /* the chain's time; nothing before */

@@ -84,12 +84,17 @@ static void refused(struct cdx_proving_slot *s, bool many,
 		return;
 	}
 	if (why->code == CDX_REVERT_INVALID_PROOF) {
+		bool first = !s->refused;
+
+		s->refused = true;
 		s->has_words = false;
 		s->phase = PROVING_IDLE;
+		/* for another challenge by now: of a block that we know, or
+		 * of one that so far only the node has */
+		if (first || !cdx_proving_stands(s))
+			return;
 	}
-	/* if it is for another challenge by now, that explains it */
-	if (why->code != CDX_REVERT_INVALID_PROOF || cdx_proving_stands(s))
-		cdx_proving_trouble(s, why->words);
+	cdx_proving_trouble(s, why->words);
 }
 
 static void failed(struct cdx_proving_slot *s, const struct proving_tx *tx,
