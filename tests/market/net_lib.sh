@@ -69,7 +69,8 @@ start_chain() {
 		ACCOUNT[$name]=$(account "$name" provider)
 	done
 	ACCOUNT[client]=$(account client client)
-	for name in $(everybody); do fund+=(--fund "${ACCOUNT[$name]}"); done
+	ACCOUNT[purse]=$(account validator-1 client) # has tokens and buys nothing
+	for name in "${!ACCOUNT[@]}"; do fund+=(--fund "${ACCOUNT[$name]}"); done
 	"$CODEXFS" proof setup --samples 1 -o "$W/dev.zkey" 2>"$W/out" ||
 		fail "proof setup: $(cat "$W/out")"
 	devnet start --host "$(addr $CHAIN)" --port 8545 --accounts 1 \
@@ -136,6 +137,7 @@ configuration() {
 		cat <<-END
 			market = yes
 			budget = 1000
+			buy-max-price = 4
 			buy-duration = ${DURATION:-12h}
 			buy-expiry = ${EXPIRY:-10m}
 			buy-proof-probability = 2
@@ -212,6 +214,8 @@ write() {
 	mkdir -p "$T"
 	head -c "$2" /dev/urandom >"$T/$1" || fail "cannot write $1"
 	cp "$T/$1" "$M/$1" || fail "cannot copy $1 to the mount"
+	# a process that is killed takes along what was not
+	sync "$M/$1" || fail "cannot sync $1"
 }
 sync_stored() {
 	timeout "${1:-240}" "$CODEXFS" sync --until=stored "$M" >"$W/sync.out" 2>&1
@@ -241,6 +245,39 @@ elsewhere() {
 	done
 	heal
 	[ "$n" -ge "$SEGMENTS" ] || fail "only $n datasets are bought"
+}
+# attribute FILE NAME of user.codex, of a file on the mount
+attribute() {
+	python3 -c 'import os, sys
+print(os.getxattr(sys.argv[1], "user.codex." + sys.argv[2]).decode())' "$M/$1" "$2"
+}
+attribute_is() { # FILE NAME PATTERN
+	# shellcheck disable=SC2053 # a pattern
+	[[ $(attribute "$1" "$2") == $3 ]]
+}
+# give NAME ADDRESS AMOUNT of smallest units, from the account that NAME buys with
+give() {
+	"$CODEXFS" chain send-token --yes --units raw --store "$(store_of "$1")" \
+		"$2" "$3" >"$W/out" 2>&1 || fail "$1 sends tokens: $(cat "$W/out")"
+}
+# offer NAME SIZE: all space that it offers; "used": as much as it needs now
+offer() {
+	local id size=$2 store
+
+	store=$(store_of "$1")
+	"$CODEXFS" availability ls --json --store "$store" >"$W/offers" 2>"$W/out" ||
+		fail "offers of $1: $(cat "$W/out")"
+	id=$(member "$W/offers" "j['availabilities'][0]['id']")
+	[ "$size" != used ] || size=$(member "$W/offers" \
+		"(lambda a: int(a['totalSize']) - int(a['freeSize']) or 1)(
+			j['availabilities'][0])")
+	"$CODEXFS" availability set --store "$store" --size "$size" "$id" \
+		>"$W/out" 2>&1 || fail "$1 offers $size: $(cat "$W/out")"
+}
+buying() { # EXPRESSION of the part of status about buying, j
+	"$CODEXFS" status --json --store "$(store_of client)" >"$W/buying" \
+		2>"$W/out" || fail "status of the client: $(cat "$W/out")"
+	member "$W/buying" "(lambda j: $1)(j['market']['buying'])"
 }
 # of_provider NAME EXPRESSION of the part of status about selling, j
 of_provider() {
