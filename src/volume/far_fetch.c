@@ -358,19 +358,24 @@ bool cdx_fetch_end(struct cdx_far *f)
 
 /* ---- before it is asked for ---- */
 
-/* 1: under way or had already, 0: not, -1: no more */
+/* Under way, or had already: an answer goes from the one to the other under mu, which
+ * the caller holds. */
+static bool is_known(struct cdx_volume *v, uint64_t area, uint32_t index)
+{
+	return cdx_map_get(&v->far->fetches, key_of(area, index)) != NULL ||
+	       cdx_recovered_has(v, area, index);
+}
+
+/* 1: known, 0: not, -1: no more */
 static int known(struct cdx_volume *v, uint64_t area, uint32_t index)
 {
 	struct cdx_far *f = v->far;
-	bool there;
-	int r;
+	int r = 0;
 
-	if (cdx_recovered_has(v, area, index))
-		return 1;
 	pthread_mutex_lock(&f->mu);
-	there = cdx_map_get(&f->fetches, key_of(area, index)) != NULL;
-	r = there ? 1 : 0;
-	if (!there && (!f->open || f->ahead >= AHEAD_MAX))
+	if (is_known(v, area, index))
+		r = 1;
+	else if (!f->open || f->ahead >= AHEAD_MAX)
 		r = -1;
 	pthread_mutex_unlock(&f->mu);
 	return r;
@@ -382,7 +387,8 @@ static bool ask(struct cdx_volume *v, uint64_t area, uint32_t index)
 	struct cdx_fetch *x = NULL;
 
 	pthread_mutex_lock(&f->mu);
-	if (f->open && !cdx_map_get(&f->fetches, key_of(area, index)))
+	/* others may have asked meanwhile, and been answered */
+	if (f->open && !is_known(v, area, index))
 		x = fetch_new(f, v, area, index);
 	if (x) {
 		x->ahead = true;
