@@ -358,24 +358,19 @@ bool cdx_fetch_end(struct cdx_far *f)
 
 /* ---- before it is asked for ---- */
 
-/* Under way, or had already: an answer goes from the one to the other under mu, which
- * the caller holds. */
-static bool is_known(struct cdx_volume *v, uint64_t area, uint32_t index)
-{
-	return cdx_map_get(&v->far->fetches, key_of(area, index)) != NULL ||
-	       cdx_recovered_has(v, area, index);
-}
-
-/* 1: known, 0: not, -1: no more */
+/* 1: under way or had already, 0: not, as it seems, -1: no more */
 static int known(struct cdx_volume *v, uint64_t area, uint32_t index)
 {
 	struct cdx_far *f = v->far;
-	int r = 0;
+	bool there;
+	int r;
 
+	if (cdx_recovered_has(v, area, index))
+		return 1;
 	pthread_mutex_lock(&f->mu);
-	if (is_known(v, area, index))
-		r = 1;
-	else if (!f->open || f->ahead >= AHEAD_MAX)
+	there = cdx_map_get(&f->fetches, key_of(area, index)) != NULL;
+	r = there ? 1 : 0;
+	if (!there && (!f->open || f->ahead >= AHEAD_MAX))
 		r = -1;
 	pthread_mutex_unlock(&f->mu);
 	return r;
@@ -387,8 +382,10 @@ static bool ask(struct cdx_volume *v, uint64_t area, uint32_t index)
 	struct cdx_fetch *x = NULL;
 
 	pthread_mutex_lock(&f->mu);
-	/* others may have asked meanwhile, and been answered */
-	if (f->open && !is_known(v, area, index))
+	/* it may have come since it was looked for: only under mu is it one or
+	 * the other */
+	if (f->open && !cdx_map_get(&f->fetches, key_of(area, index)) &&
+	    !cdx_recovered_has(v, area, index))
 		x = fetch_new(f, v, area, index);
 	if (x) {
 		x->ahead = true;

@@ -14,6 +14,7 @@
 
 /* Reads of what is elsewhere: late, never, wrong, cancelled, out of order. */
 
+/* Static in each test: threads that a failed one leaves still use it */
 struct world {
 	struct seg_env e;
 	struct far_kit k;
@@ -76,7 +77,7 @@ static void none_waits(struct world *w)
 static void test_fetched(void **state)
 {
 	uint8_t small[4096];
-	struct world w;
+	static struct world w;
 	uint64_t blocks;
 	uint64_t asked;
 
@@ -110,7 +111,7 @@ static void test_fetched(void **state)
 static void test_large(void **state)
 {
 	const size_t len = 16 * ENV_MIB;
-	struct world w;
+	static struct world w;
 	uint8_t *p;
 	uint8_t *got;
 	uint64_t ino;
@@ -181,7 +182,7 @@ static void test_cancelled(void **state)
 	struct seg_env_read r;
 	struct parked a;
 	struct parked b;
-	struct world w;
+	static struct world w;
 	uint8_t c;
 
 	(void)state;
@@ -219,7 +220,7 @@ static void test_ahead(void **state)
 {
 	struct parked a;
 	struct parked b;
-	struct world w;
+	static struct world w;
 	uint8_t c;
 
 	(void)state;
@@ -253,7 +254,7 @@ static void test_ahead(void **state)
 
 static void test_never(void **state)
 {
-	struct world w;
+	static struct world w;
 	uint8_t c;
 
 	(void)state;
@@ -274,7 +275,7 @@ static void test_never(void **state)
 
 static void test_wrong(void **state)
 {
-	struct world w;
+	static struct world w;
 	uint8_t c;
 
 	(void)state;
@@ -303,7 +304,7 @@ static void test_wrong(void **state)
 static void test_damaged(void **state)
 {
 	struct cdx_extent x;
-	struct world w;
+	static struct world w;
 	uint8_t c;
 
 	(void)state;
@@ -330,7 +331,7 @@ static void test_damaged(void **state)
 static void test_reset(void **state)
 {
 	struct parked *p = calloc(PARKED, sizeof(*p));
-	struct world w;
+	static struct world w;
 
 	(void)state;
 	assert_non_null(p);
@@ -372,7 +373,7 @@ static void test_overwrite(void **state)
 {
 	struct cdx_attr attr = {0};
 	struct cdx_attr out;
-	struct world w;
+	static struct world w;
 	uint64_t ino;
 
 	(void)state;
@@ -424,7 +425,7 @@ static void test_overwrite(void **state)
 static void test_changed(void **state)
 {
 	struct parked a;
-	struct world w;
+	static struct world w;
 
 	(void)state;
 	world_new(&w, "changed", 0);
@@ -497,7 +498,7 @@ static void test_threads(void **state)
 	struct reader r[THREADS];
 	pthread_t id[THREADS];
 	atomic_uint wrong;
-	struct world w;
+	static struct world w;
 
 	(void)state;
 	atomic_init(&wrong, 0);
