@@ -43,7 +43,11 @@ bought_again() {
 		and any(p['state'] == 'submitted' for p in j['purchases']))")" = true ]
 }
 
-height() { printf '%d' "$(rpc eth_blockNumber | tr -d '"')"; }
+height() {
+	local n
+
+	n=$(rpc eth_blockNumber) && printf '%d' "$n"
+}
 blocks_after() { [ "$(height)" -ge $(($1 + $2)) ]; } # HEIGHT N
 
 make_market
@@ -68,9 +72,10 @@ until_ok 240 "as many proofs as slots after the fills" more_events proven \
 	$((proofs + slots))
 elsewhere 1
 until_ok 60 "the client has heard of the proofs" attribute_is file-1 state proven
-attribute_is file-1 durability '[0-9]*.[0-9]' ||
-	fail "user.codex.durability: $(attribute file-1 durability)"
-attribute_is file-1 expires '1[0-9]*' ||
+nines=$(attribute file-1 durability)
+[[ $nines == +([0-9]).[0-9] && $nines != 0.0 ]] ||
+	fail "user.codex.durability: $nines"
+[ "$(attribute file-1 expires)" -gt "$EPOCHSECONDS" ] ||
 	fail "user.codex.expires: $(attribute file-1 expires)"
 say "$SECONDS s  proven; all of it comes from the providers alone"
 
@@ -137,7 +142,7 @@ write unpaid 6000000
 sync_stored 20 && fail "stored by who has no tokens"
 is "$(events requested)" "$before" "requests of who has no tokens"
 is "$(buying "j['unpaid'] > 0 and j['alarm'] is not None")" true \
-	"alarm, without tokens: $(cat "$W/buying")"
+	"alarm, without tokens: $(cat "$W/market")"
 give validator-1 "${ACCOUNT[client]}" "$away"
 until_ok 300 "all is stored when there are tokens again" sync_stored
 more_events requested "$before" || fail "stored, and nothing was asked for"
@@ -233,11 +238,12 @@ elsewhere 2
 if [ "$count" -ge 10 ]; then
 	for ((i = 1; i <= count / 10; i++)); do
 		sleep $((RANDOM % 5))
-		kill -9 "$ANVIL_PID"
+		kill -9 "$ANVIL_PID" || fail "no chain to kill"
 		sleep 1
 		start_anvil_again
 	done
-	until_ok 300 "proofs can be right again" blocks_after "$(height)" 256
+	before=$(height) || fail "the chain has no height"
+	until_ok 400 "proofs can be right again" blocks_after "$before" 256
 	until_ok 900 "all is stored again" sync_stored 400
 	settled "$((count / 10)) kills of the chain's node" 400
 	proofs_go_on "after the kills of the chain's node"

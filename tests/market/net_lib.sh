@@ -274,17 +274,14 @@ offer() {
 	"$CODEXFS" availability set --store "$store" --size "$size" "$id" \
 		>"$W/out" 2>&1 || fail "$1 offers $size: $(cat "$W/out")"
 }
-buying() { # EXPRESSION of the part of status about buying, j
-	"$CODEXFS" status --json --store "$(store_of client)" >"$W/buying" \
-		2>"$W/out" || fail "status of the client: $(cat "$W/out")"
-	member "$W/buying" "(lambda j: $1)(j['market']['buying'])"
-}
-# of_provider NAME EXPRESSION of the part of status about selling, j
-of_provider() {
-	"$CODEXFS" status --json --store "$(store_of "$1")" >"$W/selling" \
+# of_market NAME PART EXPRESSION of this part of its status, j
+of_market() {
+	"$CODEXFS" status --json --store "$(store_of "$1")" >"$W/market" \
 		2>"$W/out" || fail "status of $1: $(cat "$W/out")"
-	member "$W/selling" "(lambda j: $2)(j['market']['selling'])"
+	member "$W/market" "(lambda j: $3)(j['market']['$2'])"
 }
+buying() { of_market client buying "$1"; }           # EXPRESSION
+of_provider() { of_market "$1" selling "$2"; } # NAME EXPRESSION
 has_mended() { [ "$(of_provider "$1" "j['mended'] > 0")" = true ]; }
 proves() { # NAME SLOTS: it proves so many again
 	[ "$(of_provider "$1" "j['slots']['SaleProving'] >= $2")" = true ]
