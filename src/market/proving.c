@@ -174,6 +174,7 @@ void cdx_proving_put(struct cdx_proving_slot *s, uint64_t period,
 		s->past = (on < PAST ? s->past << on : 0) | 1;
 		s->told = false;
 	}
+	s->refused = false;
 	s->proven = period;
 	s->block = block;
 	note_margin(s->p, period, block);
@@ -395,7 +396,7 @@ static void new_period(struct cdx_proving *p, uint64_t period)
 		s->phase = s->proven == period ? PROVING_PROVEN : PROVING_IDLE;
 		s->tx = NULL;
 		s->has_words = s->wanted = s->alone = false;
-		s->refused = s->troubled = s->gone = false;
+		s->troubled = s->gone = false;
 		s->again = 0;
 		s->seen = 0;
 	}

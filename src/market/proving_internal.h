@@ -48,7 +48,6 @@ struct cdx_proving_slot {
 	struct proving_tx *tx;
 	bool wanted;   /* by the dice */
 	bool alone;    /* a transaction of many was refused with it */
-	bool refused;  /* one was invalid for the contract */
 	bool troubled; /* was told */
 	bool gone;     /* likewise */
 	int64_t again; /* the chain's time; nothing before */
@@ -58,6 +57,7 @@ struct cdx_proving_slot {
 	uint64_t block;	 /* with that proof; 0: long ago, or not known */
 	uint64_t past;	 /* bit i: i periods before that one */
 	bool told;	 /* of it, with confirmations */
+	bool refused;	 /* one since then: invalid for the contract */
 	uint64_t judged; /* the last period that cannot be missed any more */
 };
 

@@ -195,7 +195,7 @@ void pv_test_bad_one(void **state)
 	assert_int_equal(pv.slot[0].trouble, 0);
 	assert_int_equal(pv.slot[1].trouble, 0);
 	assert_int_equal(pv.slot[2].done, 0);
-	assert_true(pv_stats(&pv).failed > 0);
+	assert_true(pv_stats(&pv).failed >= 2);
 	pv.index[2] = 2;
 	pv_end(&pv);
 }
